@@ -1,0 +1,126 @@
+"""What the engine asks of an agent and gets back. An agent's failure is a value, not an exception."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from deespec.model.items import Answer, Guard
+from deespec.model.lifecycle import Step
+from deespec.model.records import record
+
+
+class Blame(StrEnum):
+    """Whose error it is decides what happens next (behaviour: agent errors are classified)."""
+
+    CALL = "call"
+    """Crash, timeout, overload, network: an attempt, with back-off."""
+    ACCOUNT = "account"
+    """Rate or usage limit: paused for every worker until the reset time; no attempt."""
+    AGENT = "agent"
+    """Program missing, login, quota bought out, unknown model, refused flags: paused until a person resumes it."""
+    STOPPED = "stopped"
+    """The engine itself asked it to stop (a signal to the worker, a revoked claim)."""
+
+
+@record
+class AgentError:
+    blame: Blame
+    code: str
+    """A stable word: missing, timeout, idle, crash, overloaded, rate_limit, login, billing, model, flags, no_answer ..."""
+    message: str
+    reset_at: int | None = None
+    """Wall time in ms when an account's limit ends, if the vendor said so."""
+
+
+@record
+class Usage:
+    model: str | None = None
+    tokens_in: int | None = None
+    """All input tokens, cached ones included."""
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+
+
+@record
+class AgentResult:
+    """How an agent's call ended."""
+
+    error: AgentError | None = None
+    answer: Answer | None = None
+    """From its structured output, where the client has one. Answers by command arrive through the outbox instead."""
+    text: str = ""
+    """Its final words."""
+    session: str | None = None
+    usage: Usage = Usage()
+    denied: tuple[str, ...] = ()
+    """Tools that were refused to it."""
+
+
+@record
+class AgentRequest:
+    """One call. Everything an adapter may use; it reads no settings and no environment of its own."""
+
+    step: Step
+    item: str
+    title: str
+    spec: str
+    turn: int
+    round: int
+    """How many implement turns of this item have ended before, since the last reset."""
+    prompt: str
+    workspace: Path
+    folder: Path
+    """A folder of this turn under the backlog's home; the raw output is kept here."""
+    env: dict[str, str]
+    """The complete environment of the child process."""
+    session: str | None
+    turn_timeout_ms: int
+    idle_timeout_ms: int | None
+    guard_lock: Path
+    report_command: tuple[str, ...]
+    """The argument list that starts this very deespec."""
+
+
+class Watch(Protocol):
+    """The engine's side of a running call."""
+
+    def started(self, guard: Guard) -> None:
+        """The guard process stands; called before the agent program runs."""
+
+    def deadline(self) -> int:
+        """Clock.boot_ms() at which the guard must have ended the agent unless this has moved on."""
+
+    def tick(self) -> str | None:
+        """Called at least every 0.1 s while the agent runs. Returns why the agent is to be stopped, or None."""
+
+
+class Agent(Protocol):
+    """One coding agent, set up by its section in the settings."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def runs_side_by_side(self) -> bool:
+        """Whether several may work in one folder at the same time, if their paths are disjoint."""
+
+    def look(self) -> Looked:
+        """Is it installed and ready? Fast, no model call."""
+
+    def run(self, request: AgentRequest, watch: Watch) -> AgentResult: ...
+
+
+@record
+class Looked:
+    """What a look at an agent found."""
+
+    ready: bool
+    version: str | None = None
+    program: str | None = None
+    problem: str | None = None
+    remedy: str | None = None

@@ -1,0 +1,318 @@
+"""The things a backlog holds, as frozen records: one shape for row, domain and JSON."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from deespec.model.lifecycle import IN_WORK, STOPPED, GroupStatus, Status, Step, step_of
+from deespec.model.records import record
+
+
+class Kind(StrEnum):
+    EPIC = "EPIC"
+    PBI = "PBI"
+    SBI = "SBI"
+
+
+class Priority(StrEnum):
+    URGENT = "urgent"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """0 is the most urgent."""
+        return _RANKS[self]
+
+
+_RANKS = {priority: rank for rank, priority in enumerate(Priority)}
+
+
+@record
+class Sbi:
+    """A spec backlog item: the unit an agent works on. Times are ms since 1970 UTC."""
+
+    number: int
+    uid: str
+    title: str
+    spec: str
+    status: Status = Status.PENDING
+    priority: Priority = Priority.NORMAL
+    rank: int = 2
+    """The rank it counts with: its own priority's, or that of the most urgent item that needs it."""
+    parent: str | None = None
+    labels: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    agent: tuple[str, ...] = ()
+    reviewer: tuple[str, ...] = ()
+    only_implement: bool = False
+    estimate_hours: float | None = None
+    max_turns: int | None = None
+    checks: tuple[str, ...] = ()
+    owner: str = ""
+    key: str | None = None
+    source: str | None = None
+    source_hash: str | None = None
+    held: bool = False
+    turn: int = 0
+    """Turns that ended with an outcome."""
+    turns_before: int = 0
+    """Turns of it that do not count against max_turns: those before the last retry or reset."""
+    attempts: int = 0
+    """Tries at the current turn that ended without an outcome."""
+    reviews: int = 0
+    """Rounds of NEEDS_CHANGES since the last retry or reset."""
+    reason: str | None = None
+    """Why it stopped where it is: one word (turns, attempts, question ...), or what the reviewer said."""
+    question: str | None = None
+    stopped_in: Status | None = None
+    resume: bool = False
+    """FAILED or PARKED, and a person has said: go on."""
+    hint: str | None = None
+    """What a person said with retry or answer; the next prompt carries it."""
+    session: str | None = None
+    """The agent's session to go on in."""
+    manifest: str | None = None
+    """The state of the workspace at the current turn's start: a Git tree id, or the hash of a manifest file."""
+    not_before: int | None = None
+    """Wall time before which it is not taken (back-off)."""
+    waits_on: int | None = None
+    """The number of the item that bars it; then it is not in the ready index."""
+    waits_for: str | None = None
+    """`need` or `paths`."""
+    registered_at: int = 0
+    updated_at: int = 0
+    started_at: int | None = None
+    finished_at: int | None = None
+
+    @property
+    def id(self) -> str:
+        return f"SBI-{self.number}"
+
+    @property
+    def step(self) -> Step | None:
+        return step_of(self.status)
+
+    @property
+    def in_work(self) -> bool:
+        return self.status in IN_WORK
+
+    @property
+    def stopped(self) -> bool:
+        return self.status in STOPPED
+
+    @property
+    def turns_used(self) -> int:
+        return self.turn - self.turns_before
+
+
+@record
+class Pbi:
+    """A product backlog item: planned, decomposed into SBIs; its status follows from them."""
+
+    number: int
+    uid: str
+    title: str
+    spec: str
+    status: GroupStatus = GroupStatus.PENDING
+    priority: Priority = Priority.NORMAL
+    parent: str | None = None
+    labels: tuple[str, ...] = ()
+    story_points: int | None = None
+    owner: str = ""
+    key: str | None = None
+    source: str | None = None
+    source_hash: str | None = None
+    held: bool = False
+    registered_at: int = 0
+    updated_at: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"PBI-{self.number}"
+
+
+@record
+class Epic:
+    """A large theme above PBIs; its status follows from them."""
+
+    number: int
+    uid: str
+    title: str
+    spec: str
+    status: GroupStatus = GroupStatus.PENDING
+    priority: Priority = Priority.NORMAL
+    labels: tuple[str, ...] = ()
+    owner: str = ""
+    key: str | None = None
+    source: str | None = None
+    source_hash: str | None = None
+    held: bool = False
+    registered_at: int = 0
+    updated_at: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"EPIC-{self.number}"
+
+
+@record
+class Guard:
+    """Identity of the process that stands over one agent call (correctness: who is alive)."""
+
+    pid: int
+    start: str
+    """Start time as the kernel counts it (field 22 of /proc/PID/stat), raw."""
+    namespace: str
+    """The inode of its PID namespace: a pid means nothing in another one."""
+    lock: str
+    """The file it holds locked until no descendant is left."""
+
+
+@record
+class Answer:
+    """What an agent handed in for one turn: a fact that the engine judges."""
+
+    kind: str
+    """implement, resolve, nothing, question, or review."""
+    text: str = ""
+    decision: str | None = None
+    """SUCCEEDED, NEEDS_CHANGES or FAILED, of a review."""
+    source: str = "command"
+    """How it came: command, structured or text."""
+
+
+@record
+class Claim:
+    """The right to work on an item now."""
+
+    sbi: Sbi
+    token: int
+    epoch: str
+    step: Step
+    turn: int
+    """The number of the turn that this claim is a try at."""
+    agent: str
+    account: str
+    worker: str
+    claimed_at: int
+    lease_until: int
+    """On the clock of Clock.boot_ms()."""
+    outbox: str
+    answer: Answer | None = None
+    """Stored for this turn by a predecessor and not yet judged."""
+    last_token: int | None = None
+    last_guard: Guard | None = None
+    last_outbox: str | None = None
+    alone: bool = True
+    """No other item was in work when it was claimed."""
+
+    @property
+    def text(self) -> str:
+        """What the agent's environment carries as DEESPEC_CLAIM."""
+        return claim_text(self.epoch, self.token)
+
+
+def claim_text(epoch: str, token: int) -> str:
+    return f"{epoch}-{token}"
+
+
+@record
+class Turn:
+    """One agent call that ended with an outcome."""
+
+    sbi: int
+    number: int
+    step: Step
+    agent: str
+    account: str
+    outcome: str
+    decision: str | None = None
+    report: str | None = None
+    findings: tuple[str, ...] = ()
+    error: str | None = None
+    worker: str = ""
+    token: int = 0
+    attempt: int = 1
+    session: str | None = None
+    model: str | None = None
+    cost_usd: float | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+    tree: str | None = None
+    """The commit or manifest that holds the workspace after this turn."""
+    started_at: int = 0
+    finished_at: int = 0
+
+
+@record
+class Worker:
+    """A running `deespec run`."""
+
+    uid: str
+    name: str
+    host: str
+    pid: int
+    pid_start: str
+    namespace: str
+    boot: str
+    slots: int
+    state: str = "running"
+    """running, or finishing after the first signal."""
+    stop: str | None = None
+    """What `worker stop` asked for: finish or now."""
+    started_at: int = 0
+    seen_at: int = 0
+
+
+@record
+class Lock:
+    """A named lock, shared by every process that uses the backlog."""
+
+    name: str
+    owner: str
+    token: int
+    host: str
+    pid: int
+    boot: str
+    acquired_at: int
+    expires_at: int
+    """Wall time, for display."""
+    expires_boot: int
+    """On the clock of Clock.boot_ms(): what counts."""
+
+
+@record
+class AgentPause:
+    """An account that takes no work for a while, or until a person says so."""
+
+    account: str
+    agent: str
+    reason: str
+    message: str
+    until_at: int | None = None
+    since_at: int = 0
+    by_person: bool = False
+
+
+@record
+class JournalEntry:
+    """One thing that happened, written in the transaction of the change."""
+
+    seq: int
+    at: int
+    actor: str
+    item: str | None
+    event: str
+    from_status: str | None = None
+    to_status: str | None = None
+    turn: int | None = None
+    step: str | None = None
+    agent: str | None = None
+    decision: str | None = None
+    elapsed_ms: int | None = None
+    error: str | None = None
+    detail: str | None = None
+    """JSON with what else belongs to this kind of event."""
