@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from stat import S_ISREG
+from typing import TYPE_CHECKING, Any
 
+from deespec.config_file import Given, from_environment, from_options, parse_document, read_config
+from deespec.config_keys import AGENT_KEYS, IMPLIED, KEYS, KINDS
+from deespec.errors import BadConfig, NoHome
 from deespec.model.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+HOME_NAME = ".deespec"
+CONFIG_NAME = "config.toml"
+DATABASE_NAME = "deespec.db"
 
 
 @record
@@ -25,7 +38,7 @@ class AgentSettings:
     args: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     pass_env: tuple[str, ...] = ()
-    """Names of variables of the worker's environment that this agent may see although they look like secrets."""
+    """Names of variables that are not in child_env and that it may see; load_settings has put them into env."""
     permissions: str = "edit+shell"
     """edit, edit+shell or everything."""
     billing: str = "metered"
@@ -85,4 +98,193 @@ class Settings:
     """The environment handed on to agents and gates: the process's own without DEESPEC_* and the secrets of others."""
 
     def agent(self, name: str) -> AgentSettings | None:
-        return next((agent for agent in self.agents if agent.name == name), None)
+        """The agent of that name; claude and patch need no section."""
+        implied = AgentSettings(name=name, kind=name) if name in IMPLIED else None
+        return next((agent for agent in self.agents if agent.name == name), implied)
+
+
+def environment() -> dict[str, str]:
+    """The process's environment. Nothing else reads it."""
+    return dict(os.environ)
+
+
+# --- the home -------------------------------------------------------------------------------------------------------
+
+
+def find_home(explicit: str | None, env: Mapping[str, str], cwd: Path) -> Path:
+    """The folder with the backlog: --home, DEESPEC_HOME, the nearest .deespec upward, ~/.deespec, in this order.
+
+    A linked worktree belongs to its main worktree's home, although the committed config.toml is checked out in it
+    as well: otherwise each worktree would grow a backlog of its own. Raises NoHome.
+    """
+    for given, name in ((explicit, "--home"), (env.get("DEESPEC_HOME"), "DEESPEC_HOME")):
+        if given:
+            return _named_home(cwd / _expanded(given, env), name)
+    found = _nearest_home(cwd)
+    if found is None and env.get("HOME"):
+        found = next(_homes([Path(env["HOME"])]), None)
+    if found is None:
+        raise NoHome("No backlog here.", hint="Start one: deespec init")
+    return found.resolve()
+
+
+def is_home(folder: Path) -> bool:
+    """Whether a backlog is in it. Raises NoHome for one that is there and closed to us."""
+    try:
+        return _is_file(folder / CONFIG_NAME) or _is_file(folder / DATABASE_NAME)
+    except PermissionError as error:
+        if not os.path.isdir(folder):
+            return False
+        raise NoHome(f"{folder} cannot be read.", hint="Look at its owner and permissions.") from error
+
+
+def _named_home(folder: Path, name: str) -> Path:
+    """What a person named may be the home or the folder that holds it."""
+    found = next((home for home in (folder, folder / HOME_NAME) if is_home(home)), None)
+    if found is None:
+        raise NoHome(f"No backlog in {folder} ({name}).", hint=f"Start one: deespec init {folder}")
+    return found.resolve()
+
+
+def _nearest_home(cwd: Path) -> Path | None:
+    upward = (cwd, *cwd.parents)
+    top = next((folder for folder in upward if os.path.lexists(folder / ".git")), None)
+    if top is None:
+        return next(_homes(upward), None)
+    own = [folder for folder in upward if folder.is_relative_to(top)]
+    main = _main_worktree(top)
+    if main is None:
+        return next(_homes(own), None)
+    found = [*_homes(main / folder.relative_to(top) for folder in own)]
+    filled = (home for home in (*found, *_homes(own)) if _is_file(home / DATABASE_NAME))
+    return next(filled, found[0] if found else None)
+
+
+def _homes(folders: Iterable[Path]) -> Iterator[Path]:
+    return (folder / HOME_NAME for folder in folders if is_home(folder / HOME_NAME))
+
+
+def _main_worktree(top: Path) -> Path | None:
+    """The main worktree that the linked worktree at `top` belongs to; None if it is not a linked one.
+
+    gitrepository-layout(5): its `.git` is a file that names a private folder, whose `commondir` names the repository.
+    A submodule's private folder has no `commondir`.
+    """
+    try:
+        kind, _, private = (top / ".git").read_text(encoding="utf-8").partition(":")
+        folder = top / private.strip()
+        common = folder / (folder / "commondir").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return None
+    return common.resolve().parent if kind == "gitdir" else None
+
+
+def _is_file(path: Path) -> bool:
+    """As Path.is_file, except that a closed folder is an error: another backlog further up must not take its place."""
+    try:
+        return S_ISREG(path.stat().st_mode)
+    except PermissionError:
+        raise
+    except (OSError, ValueError):
+        return False
+
+
+def _expanded(path: str, env: Mapping[str, str]) -> Path:
+    if path == "~" or path.startswith("~/"):
+        return Path(env.get("HOME", "~"), path[2:])
+    return Path(path)
+
+
+# --- the settings ---------------------------------------------------------------------------------------------------
+
+
+def load_settings(home: Path, env: Mapping[str, str], overrides: Mapping[str, str]) -> Settings:
+    """All settings: option, environment, the home's file, the user's file, default, in this order.
+
+    `overrides` are dotted keys with the text of their option. Raises BadConfig, naming the place and the key.
+    """
+    text = read_config(home / CONFIG_NAME)
+    return settle(home, env, text or "", overrides)
+
+
+def settle(home: Path, env: Mapping[str, str], text: str, overrides: Mapping[str, str]) -> Settings:
+    """The same with the text of the home's file as it is to be."""
+    user = user_config(env)
+    given = parse_document((user and read_config(user)) or "", str(user))
+    given |= parse_document(text, str(home / CONFIG_NAME))
+    given |= from_environment(env)
+    given |= from_options(overrides)
+    values: dict[str, Any] = {key.field: given[key.name][0] if key.name in given else key.default for key in KEYS}
+    values["review"] = values["review"] or values["implement"]
+    values["root"] = _resolved(values["root"], home, env)
+    settings = Settings(
+        home=home,
+        sources=_sources(given),
+        agents=_agents(given, home, env),
+        gates=tuple(Gate(**fields) for fields in given.get("gates", ((), ""))[0]),
+        child_env=tuple(pair for pair in env.items() if not _is_ours(pair[0])),
+        **values,
+    )
+    _check_names(settings)
+    return settings
+
+
+def user_config(env: Mapping[str, str]) -> Path | None:
+    """Where the user's settings for all backlogs are (XDG Base Directory Specification: a relative path is ignored)."""
+    base = env.get("XDG_CONFIG_HOME", "")
+    if not os.path.isabs(base):
+        base = f"{env['HOME']}/.config" if env.get("HOME") else ""
+    return Path(base, "deespec", CONFIG_NAME) if base else None
+
+
+def _resolved(path: str, home: Path, env: Mapping[str, str]) -> Path:
+    """A path of the settings: relative to the folder that holds the home."""
+    return Path(os.path.normpath(home.parent / _expanded(path, env)))
+
+
+def _is_ours(name: str) -> bool:
+    """Our own settings and secrets: an agent that starts deespec for another backlog must not inherit them."""
+    return "DEESPEC" in name.upper()
+
+
+def _sources(given: Given) -> tuple[tuple[str, str], ...]:
+    """Every key with its place; of agents and gates those that were set."""
+    sources = {key.name: "default" for key in KEYS}
+    sources |= {name: place for name, (_, place) in given.items() if name.count(".") != 1 or name in sources}
+    return tuple(sources.items())
+
+
+def _agents(given: Given, home: Path, env: Mapping[str, str]) -> tuple[AgentSettings, ...]:
+    sections = [value for name, (value, _) in given.items() if name.startswith("agents.") and name.count(".") == 1]
+    return tuple(_agent(name, given, home, env) for name in sections)
+
+
+def _agent(name: str, given: Given, home: Path, env: Mapping[str, str]) -> AgentSettings:
+    set_here = {key.field: given.get(f"agents.{name}.{key.name}", (None, ""))[0] for key in AGENT_KEYS}
+    fields = {field: value for field, value in set_here.items() if value is not None}
+    kind = fields.setdefault("kind", name)
+    place = given[f"agents.{name}"][1]
+    if kind not in KINDS:
+        raise BadConfig(f"{place}: agents.{name} has no kind.", hint=f"Add kind, one of: {', '.join(KINDS)}")
+    if kind == "command" and not fields.get("command"):
+        raise BadConfig(f"{place}: agents.{name} has no command.", hint='Add command = "my-agent --flag"')
+    if kind == "scripted" and "script" not in fields:
+        raise BadConfig(f"{place}: agents.{name} has no script.", hint='Add script = "answers.toml"')
+    if "script" in fields:
+        fields["script"] = str(_resolved(fields["script"], home, env))
+    passed = {name: env[name] for name in fields.get("pass_env", ()) if name in env}
+    fields["env"] = tuple((passed | dict(fields.get("env", ()))).items())
+    return AgentSettings(name=name, **fields)
+
+
+def _check_names(settings: Settings) -> None:
+    sources = dict(settings.sources)
+    known = dict.fromkeys((*(agent.name for agent in settings.agents), *IMPLIED))
+    for key, names in (("run.implement", settings.implement), ("run.review", settings.review)):
+        unknown = next((name for name in names if settings.agent(name) is None), None)
+        if unknown is not None:
+            from deespec.suggest import closest
+
+            near = closest(unknown, known)
+            hint = f"Did you mean {near}?" if near else f"Add [agents.{unknown}], or take one of: {', '.join(known)}"
+            raise BadConfig(f'{sources[key]}: {key} names "{unknown}", which is no agent.', hint=hint)

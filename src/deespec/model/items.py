@@ -60,8 +60,12 @@ class Sbi:
     """Turns that ended with an outcome."""
     turns_before: int = 0
     """Turns of it that do not count against max_turns: those before the last retry or reset."""
+    turns_reset: int = 0
+    """Turns that ended before the last reset: the work they did does not count any more."""
     attempts: int = 0
     """Tries at the current turn that ended without an outcome."""
+    setbacks: int = 0
+    """Times in a row that its workspace could not be prepared or looked at."""
     reviews: int = 0
     """Rounds of NEEDS_CHANGES since the last retry or reset."""
     reason: str | None = None
@@ -72,8 +76,6 @@ class Sbi:
     """FAILED or PARKED, and a person has said: go on."""
     hint: str | None = None
     """What a person said with retry or answer; the next prompt carries it."""
-    session: str | None = None
-    """The agent's session to go on in."""
     manifest: str | None = None
     """The state of the workspace at the current turn's start: a Git tree id, or the hash of a manifest file."""
     not_before: int | None = None
@@ -106,6 +108,53 @@ class Sbi:
     @property
     def turns_used(self) -> int:
         return self.turn - self.turns_before
+
+
+@record
+class Line:
+    """An SBI as lists show it: without its text, with who works on it."""
+
+    number: int
+    uid: str
+    title: str
+    status: Status
+    priority: Priority
+    rank: int
+    parent: str | None
+    labels: tuple[str, ...]
+    held: bool
+    turn: int
+    attempts: int
+    reason: str | None
+    question: str | None
+    stopped_in: Status | None
+    resume: bool
+    waits_on: int | None
+    waits_for: str | None
+    not_before: int | None
+    agent: tuple[str, ...]
+    reviewer: tuple[str, ...]
+    paths: tuple[str, ...]
+    owner: str
+    updated_at: int
+    finished_at: int | None
+    lease_worker: str | None
+    lease_agent: str | None
+    lease_account: str | None
+    lease_token: int | None
+    lease_at: int | None
+
+    @property
+    def id(self) -> str:
+        return f"SBI-{self.number}"
+
+    @property
+    def step(self) -> Step | None:
+        return step_of(self.status)
+
+    @property
+    def stopped(self) -> bool:
+        return self.status in STOPPED
 
 
 @record
@@ -172,6 +221,18 @@ class Guard:
 
 
 @record
+class Call:
+    """An agent call whose processes may still be there: what a new owner must clear before it starts anything."""
+
+    token: int
+    sbi: int
+    worker: str
+    boot: str
+    outbox: str
+    guard: Guard | None = None
+
+
+@record
 class Answer:
     """What an agent handed in for one turn: a fact that the engine judges."""
 
@@ -203,9 +264,8 @@ class Claim:
     outbox: str
     answer: Answer | None = None
     """Stored for this turn by a predecessor and not yet judged."""
-    last_token: int | None = None
-    last_guard: Guard | None = None
-    last_outbox: str | None = None
+    leftovers: tuple[Call, ...] = ()
+    """Calls of earlier owners that are not known to have ended."""
     alone: bool = True
     """No other item was in work when it was claimed."""
 

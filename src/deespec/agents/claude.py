@@ -1,0 +1,172 @@
+"""Claude Code, headless: one process a call, its prompt on stdin, its events read from stdout.
+
+What follows is about trust. In headless mode the client asks nobody whether a folder may be trusted: with its defaults
+it runs the hooks of the repository's `.claude/settings.json`, starts the servers of its `.mcp.json` and takes on its
+environment, all outside of what the agent was allowed [seen with 2.1.330]. So only the user's own settings are read.
+`CLAUDE.md` is text for the agent, like the spec; it comes back as the one of an additional directory.
+A call is one piece of work that ends: the client can also leave commands running in the background, arrange to be woken
+up, or move into a worktree of its own; then it would not end, or would work where nobody looks for its changes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import shlex
+import signal
+from typing import TYPE_CHECKING
+
+from deespec.agents.base import AgentResult, Looked
+from deespec.agents.claude_errors import error_in, session_unusable
+from deespec.agents.claude_stream import Heard, Stream, schema_of
+from deespec.agents.decision import answer_from_text
+from deespec.agents.process import Ended, Program, capture, error_of, run_process
+from deespec.model.records import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deespec.agents.base import AgentRequest, Watch
+    from deespec.config import AgentSettings
+
+PROGRAM = "claude"
+LOOK_MS = 10_000
+STOP_GRACE_MS = 5_000
+"""It ends its commands and says what it cost; 1.3 s were seen."""
+
+ENVIRONMENT = {
+    "DISABLE_AUTOUPDATER": "1",
+    "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
+    # Its own 10 retries take 180 s and look like work; the engine backs off better, and another agent may take over.
+    "CLAUDE_CODE_MAX_RETRIES": "2",
+    "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
+    "CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD": "1",
+}
+"""For what the environment does not say otherwise."""
+
+TOOLS_OFF = ("CronCreate", "EnterWorktree", "Monitor", "ScheduleWakeup")
+"""They outlast a call, or leave its folder. Names that a version does not know do no harm."""
+
+log = logging.getLogger(__name__)
+
+
+class ClaudeAgent:
+    """Behind the Agent protocol: Anthropic's Claude Code."""
+
+    kind = "claude"
+    runs_side_by_side = False
+
+    def __init__(self, settings: AgentSettings, *, child_env: Mapping[str, str]) -> None:
+        self.name = settings.name
+        self._settings = settings
+        self._child_env = child_env
+
+    def look(self) -> Looked:
+        """Two short runs of the client, 0.3 s together. It alone knows where its login is kept."""
+        import shutil
+
+        env = {**ENVIRONMENT, **self._child_env, **dict(self._settings.env)}
+        name, *first = self._settings.command or (PROGRAM,)
+        program = shutil.which(name, path=env.get("PATH"))
+        if program is None:
+            remedy = f"Install Claude Code, or set [agents.{self.name}] command."
+            return Looked(ready=False, problem=f"{name} is not on PATH", remedy=remedy)
+        exit_code, text = capture((program, *first, "--version"), env=env, timeout_ms=LOOK_MS)
+        found = re.search(r"\d+(\.\d+)+", text)
+        if exit_code != 0 or found is None:
+            problem = f"{program} --version failed: {' '.join(text.split())[:200]}"
+            return Looked(ready=False, program=program, problem=problem, remedy="Install Claude Code anew.")
+        version = found.group()
+        _, text = capture((program, *first, "--setting-sources", "user", "auth", "status"), env=env, timeout_ms=LOOK_MS)
+        if _says_no_login(text):
+            problem = f"{PROGRAM} {version} is not logged in"
+            remedy = f"Run {name} once, then deespec run."
+            return Looked(ready=False, version=version, program=program, problem=problem, remedy=remedy)
+        return Looked(ready=True, version=version, program=program)
+
+    def run(self, request: AgentRequest, watch: Watch) -> AgentResult:
+        """One turn. A session that cannot go on is left for a fresh one: the prompt says all that is needed."""
+        assert not request.prompt.startswith("/"), f"{request.item}: the client would run the prompt as its own command"
+        request = replace(request, env=environment(self._settings, request.env, is_root=os.geteuid() == 0))
+        ended, heard = self._call(request, watch)
+        if request.session and ended.stopped is None and session_unusable(heard):
+            log.warning("session not resumed", extra={"item": request.item, "session": request.session})
+            request = replace(request, session=None)
+            ended, heard = self._call(request, watch)
+        return _result(request, ended, heard)
+
+    def _call(self, request: AgentRequest, watch: Watch) -> tuple[Ended, Heard]:
+        stream = Stream(request.step)
+        program = Program(
+            argv=argv(self._settings, request),
+            # On SIGINT it ends the commands that it runs, and mostly says what it cost; on SIGTERM it only ends.
+            stop_signal=signal.SIGINT,
+            stop_grace_ms=STOP_GRACE_MS,
+        )
+        ended = run_process(program, request, watch, on_line=stream.feed)
+        return ended, stream.heard()
+
+
+def argv(settings: AgentSettings, request: AgentRequest) -> tuple[str, ...]:
+    """The command line. Options that take lists come early, so that nothing in `args` is taken for a part of one."""
+    outbox = request.env.get("DEESPEC_OUTBOX")
+    schema = schema_of(request.step)
+    return (
+        *(settings.command or (PROGRAM,)),
+        *("-p", "--setting-sources", "user"),
+        *("--add-dir", str(request.workspace), *([outbox] if outbox else [])),
+        *("--disallowedTools", *TOOLS_OFF),
+        *_permissions(settings.permissions, request.report_command),
+        *(("--model", settings.model) if settings.model else ()),
+        *(("--effort", settings.effort) if settings.effort else ()),
+        *(("--json-schema", schema) if schema else ()),
+        *(("--resume", request.session) if request.session else ()),
+        *("--output-format", "stream-json", "--verbose"),
+        *settings.args,
+    )
+
+
+def _permissions(permissions: str, report_command: tuple[str, ...]) -> tuple[str, ...]:
+    """Under acceptEdits it may write in the workspace and the added folders, but not what it would be configured by.
+
+    A rule for one command covers its arguments, `-f FILE`, `< FILE` in these folders, and `echo … |` before it;
+    a here-document that holds braces and quotes is refused. `:*` takes a quoted path as it is, ` *` does not.
+    """
+    if permissions == "everything":
+        return ("--dangerously-skip-permissions",)
+    shell = "Bash" if permissions == "edit+shell" else f"Bash({shlex.join(report_command)}:*)"
+    return ("--permission-mode", "acceptEdits", "--allowedTools", shell)
+
+
+def environment(settings: AgentSettings, env: Mapping[str, str], *, is_root: bool) -> dict[str, str]:
+    """What the child gets: our wishes where nothing else is said."""
+    wishes = dict(ENVIRONMENT)
+    if is_root and settings.permissions == "everything":
+        wishes["IS_SANDBOX"] = "1"  # without it, root may not skip its checks; the settings have said that it may
+    return {**wishes, **env}
+
+
+def _result(request: AgentRequest, ended: Ended, heard: Heard) -> AgentResult:
+    ending = f"signal {ended.signal}" if ended.signal is not None else f"exit code {ended.exit_code}"
+    ended_well = ended.exit_code == 0 or ended.hung
+    error = error_of(ended) or error_in(heard, ending=ending, ended_well=ended_well, stderr=ended.stderr_tail)
+    text = heard.result.text if heard.result and error is None else ""
+    return AgentResult(
+        error=error,
+        answer=None if error else heard.answer or answer_from_text(request.step, text),
+        text=text,
+        session=heard.session,
+        usage=heard.usage,
+        denied=heard.denied,
+    )
+
+
+def _says_no_login(text: str) -> bool:
+    """`auth status` prints JSON. What cannot be read is no reason to refuse: the first call will tell."""
+    try:
+        status = json.loads(text[text.find("{") : text.rfind("}") + 1])
+    except ValueError:
+        return False
+    return isinstance(status, dict) and status.get("loggedIn") is False

@@ -1,0 +1,83 @@
+"""The only wiring: Settings become an App, which holds the store, the clock, the workspace and the agents."""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from deespec import config
+from deespec.clock import Clock
+from deespec.errors import StoreUnusable
+from deespec.store.opener import FILE, open_store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from deespec.agents.base import Agent
+    from deespec.config import Settings
+    from deespec.store.base import Store
+    from deespec.workspace.shared import SharedWorkspace
+
+
+class App:
+    """One open backlog. Cheap to make: the store opens its file, and agents are looked up, when first needed."""
+
+    def __init__(self, settings: Settings, *, clock: Clock, env: Mapping[str, str]) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.store: Store = open_store(
+            os.path.join(settings.home, FILE), clock=clock, busy_ms=settings.busy_timeout_ms
+        )
+        self.host = os.uname().nodename
+        self.user = env.get("USER") or env.get("LOGNAME") or str(os.getuid())
+        self.temporary = env.get("TMPDIR") or "/tmp"  # noqa: S108 - the outbox makes a private folder below it
+        self._agents: dict[str, Agent] = {}
+
+    @property
+    def person(self) -> str:
+        """The actor of what a person does here."""
+        return f"{self.user}@{self.host}"
+
+    @cached_property
+    def workspace(self) -> SharedWorkspace:
+        from deespec.workspace.shared import SharedWorkspace
+
+        return SharedWorkspace(self.settings.root, self.settings.home, dict(self.settings.child_env))
+
+    def agent(self, name: str) -> Agent:
+        """The agent with this name; raises NoAgent if the settings have none."""
+        found = self._agents.get(name)
+        if found is None:
+            from deespec.agents.registry import make
+
+            found = self._agents[name] = make(name, self.settings)
+        return found
+
+    def account(self, name: str) -> str:
+        """Whose quota this agent uses here."""
+        settings = self.settings.agent(name)
+        return (settings.account if settings else None) or f"{name}@{self.person}"
+
+    def close(self) -> None:
+        self.store.close()
+
+
+def open_app(
+    home: str | None = None,
+    *,
+    overrides: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    clock: Clock | None = None,
+) -> App:
+    """Opens the backlog that a command called here would use.
+
+    `home` is the folder `.deespec` itself; `overrides` maps dotted settings to values, as `run.parallel` to "3".
+    Raises NoHome if there is none, BadConfig if its settings are not valid.
+    """
+    if os.name != "posix":
+        raise StoreUnusable("Native Windows is not supported.", hint="Run deespec in WSL 2.")
+    env = config.environment()
+    found = config.find_home(home, env, cwd or config.current_folder())
+    return App(config.load_settings(found, env, overrides or {}), clock=clock or Clock(), env=env)

@@ -1,0 +1,165 @@
+"""Registering items: validated, then all of a call's items in one transaction, or none."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from deespec.errors import InvalidInput, NotFound, NotPossible
+from deespec.model.items import Epic, Kind, Pbi, Priority, Sbi
+from deespec.model.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deespec.model.spec import NewItem
+    from deespec.store.base import Store, Transaction
+    from deespec.store.items import Item
+
+
+@record
+class Order:
+    """One item to register, and where it came from."""
+
+    kind: Kind
+    new: NewItem
+    source: str | None = None
+    """The absolute path of its file."""
+    content: bytes = b""
+    """What the file held, to notice a second registration."""
+    hold: bool = False
+    key: str | None = None
+
+
+@record
+class Registered:
+    item: Item
+    fresh: bool = True
+    """False: the key was used before, this is the item it made then."""
+
+
+def register(
+    store: Store, orders: Sequence[Order], *, uids: Sequence[str], owner: str, again: bool = False
+) -> list[Registered]:
+    """Registers all orders in one transaction, in order; durable when it returns.
+
+    Raises NotFound for an unknown need or parent, InvalidInput for a cycle, NotPossible for a file that is registered
+    already with this content (unless `again`), and registers nothing then.
+    """
+    with store.transaction() as tx:
+        return _register(tx, orders, uids=uids, owner=owner, again=again)
+
+
+def rehearse(store: Store, orders: Sequence[Order], *, uids: Sequence[str], owner: str, again: bool = False) -> None:
+    """Everything that `register` would refuse, found without registering (`--dry-run`)."""
+    try:
+        with store.transaction() as tx:
+            _register(tx, orders, uids=uids, owner=owner, again=again)
+            raise _UndoneError
+    except _UndoneError:
+        return
+
+
+class _UndoneError(Exception):
+    """Rolls a rehearsal back."""
+
+
+def _register(
+    tx: Transaction, orders: Sequence[Order], *, uids: Sequence[str], owner: str, again: bool
+) -> list[Registered]:
+    done: list[Registered] = []
+    for order, uid in zip(orders, uids, strict=True):
+        known = tx.by_key(order.kind, order.key) if order.key else None
+        if known is not None:
+            done.append(Registered(item=known, fresh=False))
+            continue
+        if order.source and not again:
+            _refuse_twice(tx, order)
+        item = _item(order, number=tx.next_number(order.kind), uid=uid, owner=owner, now=tx.now)
+        tx.add(item)
+        done.append(Registered(item=item))
+    for one in done:
+        if one.fresh:
+            _tie(tx, one.item, owner)
+    return [Registered(item=tx.item(one.item.id), fresh=one.fresh) for one in done]
+
+
+def _refuse_twice(tx: Transaction, order: Order) -> None:
+    assert order.source is not None
+    found = tx.by_source(order.kind, order.source, digest(order.content))
+    if found:
+        raise NotPossible(
+            f"{order.source} is registered already, unchanged, as {found}.", hint="--again registers it once more."
+        )
+
+
+def _tie(tx: Transaction, item: Item, owner: str) -> None:
+    check_references(tx, item)
+    tx.tie(item)
+    if isinstance(item, Sbi):
+        refuse_cycle(tx, item.number)
+    tx.note(owner, "registered", item=item.id, to_status=item.status, detail=item.title)
+
+
+def check_references(tx: Transaction, item: Item) -> None:
+    """Raises NotFound for a need or parent that is not there, InvalidInput for one of a wrong kind."""
+    needs = item.depends_on if isinstance(item, Sbi) else ()
+    for need in needs:
+        if not tx.exists(need):
+            raise NotFound(f"{item.title!r} needs {need}, which is not there.", hint="deespec sbi list --all")
+        if need == item.id:
+            raise InvalidInput(f"{item.id} cannot need itself.")
+    parent = None if isinstance(item, Epic) else item.parent
+    if parent is None:
+        return
+    allowed = ("PBI", "EPIC") if isinstance(item, Sbi) else ("EPIC",)
+    if parent.partition("-")[0] not in allowed:
+        raise InvalidInput(f"The parent of {item.id.partition('-')[0]} is {' or '.join(allowed)}, not {parent}.")
+    if not tx.exists(parent):
+        raise NotFound(f"{item.title!r} has the parent {parent}, which is not there.")
+
+
+def refuse_cycle(tx: Transaction, number: int) -> None:
+    way = tx.needs_cycle(number)
+    if way:
+        raise InvalidInput(f"These needs form a circle: {' → '.join(way)}.", hint="Remove one of them from depends_on.")
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _item(order: Order, *, number: int, uid: str, owner: str, now: int) -> Item:
+    new = order.new
+    common = {
+        "number": number,
+        "uid": uid,
+        "title": new.title,
+        "spec": new.spec,
+        "priority": new.priority,
+        "labels": new.labels,
+        "owner": owner,
+        "key": order.key,
+        "source": order.source,
+        "source_hash": digest(order.content) if order.source else None,
+        "held": order.hold,
+        "registered_at": now,
+        "updated_at": now,
+    }
+    if order.kind is Kind.EPIC:
+        return Epic(**common)  # type: ignore[arg-type]
+    if order.kind is Kind.PBI:
+        return Pbi(**common, parent=new.parent, story_points=new.story_points)  # type: ignore[arg-type]
+    return Sbi(
+        **common,  # type: ignore[arg-type]
+        rank=Priority(new.priority).rank,
+        parent=new.parent,
+        depends_on=new.depends_on,
+        paths=new.paths,
+        agent=new.agent,
+        reviewer=new.reviewer,
+        only_implement=new.only_implement,
+        estimate_hours=new.estimate_hours,
+        max_turns=new.max_turns,
+        checks=new.checks,
+    )

@@ -1,0 +1,184 @@
+"""What happens between claim and settlement: clear up after a predecessor, prompt, agent, evidence, gates."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from deespec.agents.base import AgentError, AgentResult, Blame
+from deespec.agents.leftovers import clear_leftovers
+from deespec.engine import gates, outbox, prompts
+from deespec.engine.calling import CallWatch, call_agent, step_for, turn_folder
+from deespec.errors import WorkspaceError
+from deespec.model.items import Answer, claim_text
+from deespec.model.lifecycle import Step
+from deespec.model.records import record, replace
+from deespec.model.reports import Evidence, accepts, findings_of, findings_of_checks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deespec.engine.bench import Bench
+    from deespec.model.items import Claim, Sbi
+
+LEFTOVERS_MS = 10_000
+
+
+@record
+class Answered:
+    """The agent gave an answer; the engine has looked at what it did."""
+
+    sbi: Sbi
+    answer: Answer
+    result: AgentResult
+    findings: tuple[str, ...] = ()
+    tree: str | None = None
+    worked: bool = True
+    """False: the answer came from a predecessor, no agent was called."""
+
+
+@record
+class Failed:
+    """The call failed; whose error it is decides what follows."""
+
+    error: AgentError
+    result: AgentResult
+
+
+@record
+class GivenBack:
+    """Not this item's fault: it goes back without using an attempt."""
+
+    why: str
+    setback: bool = True
+    """The workspace failed: wait before the next try, and ask a person after some of them."""
+
+
+@record
+class Needed:
+    """A person is needed before any agent can go on."""
+
+    reason: str
+    question: str
+
+
+Acted = Answered | Failed | GivenBack | Needed
+
+
+def act(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Acted:
+    """One step of the item. Raises LeaseLost as soon as it is known that another owner has it."""
+    found = _clear_up(bench, claim)
+    if isinstance(found, Needed):
+        return found
+    try:
+        sbi = _prepare(bench, claim)
+        observe("prepared")
+        claim = replace(claim, sbi=sbi, step=sbi.step or claim.step, answer=found)
+        if found is not None:
+            return _look(bench, claim, found, AgentResult(), worked=False)
+        return _work(bench, claim, observe)
+    except WorkspaceError as error:
+        return GivenBack(why=f"workspace: {error.message}")
+    except gates.Interrupted:
+        return GivenBack(why="stopped", setback=False)
+    finally:
+        shutil.rmtree(claim.outbox, ignore_errors=True)
+
+
+def _clear_up(bench: Bench, claim: Claim) -> Answer | None | Needed:
+    """Makes sure that nothing of an earlier owner runs any more, and takes over an answer it left."""
+    answer = claim.answer
+    for call in claim.leftovers:
+        text = claim_text(claim.epoch, call.token)
+        if not clear_leftovers(call.guard, text, timeout_ms=LEFTOVERS_MS, clock=bench.app.clock):
+            who = f"pid {call.guard.pid}" if call.guard else "unknown"
+            return Needed(
+                reason="leftovers",
+                question=f"An earlier agent of this item may still run and could not be ended ({who}). End it, then retry.",
+            )
+        found = outbox.read_answers(call.outbox)
+        with bench.app.store.transaction() as tx:
+            tx.must_own(claim)
+            for one in found:
+                if answer is None and accepts(step_for(claim), one) is None:
+                    tx.adopt_answer(sbi=claim.sbi.number, turn=claim.turn, token=claim.token, answer=one)
+                    answer = one
+            tx.call_over(call.token)
+        shutil.rmtree(call.outbox, ignore_errors=True)
+    return answer
+
+
+def _prepare(bench: Bench, claim: Claim) -> Sbi:
+    """The workspace as the turn finds it; an earlier try at the same turn has the say about where it started."""
+    if claim.sbi.manifest is not None and claim.step is not Step.PREPARE:
+        return claim.sbi
+    manifest = claim.sbi.manifest or bench.app.workspace.state()
+    with bench.app.store.transaction() as tx:
+        return tx.workspace_ready(claim, manifest=manifest, actor=bench.actor)
+
+
+def _work(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Acted:
+    os.makedirs(claim.outbox, mode=0o700)
+    folder = turn_folder(bench.app.settings.home, claim)
+    watch = CallWatch(bench, claim)
+    prompt = prompts.render(bench, claim)
+    result = call_agent(bench, claim, prompt, folder=folder, watch=watch, session=prompts.session(bench, claim))
+    observe("agent_ended")
+    watch.collect()
+    answer = _answer(bench, claim, result)
+    if answer is None and result.error is None and result.session is not None:
+        again = prompts.ask_again(claim)
+        result = call_agent(bench, claim, again, folder=folder / "again", watch=watch, session=result.session)
+        watch.collect()
+        answer = _answer(bench, claim, result)
+    if result.error is not None and (answer is None or result.error.blame is Blame.STOPPED):
+        return Failed(error=result.error, result=result)
+    if answer is None:
+        message = "It ended without an answer: no report command, no structured answer, no DECISION line."
+        if result.denied:
+            message += f" Tools were denied to it: {', '.join(result.denied)}."
+        return Failed(error=AgentError(blame=Blame.CALL, code="no_answer", message=message), result=result)
+    observe("answered")
+    return _look(bench, claim, answer, result, worked=True)
+
+
+def _answer(bench: Bench, claim: Claim, result: AgentResult) -> Answer | None:
+    """By trust: what was handed in by command, then the structured or written answer, if it fits the step."""
+    with bench.app.store.read() as tx:
+        stored = tx.stored_answer(claim.sbi.number, claim.turn)
+    if stored is not None:
+        return stored
+    if result.answer is not None and accepts(step_for(claim), result.answer) is None:
+        return result.answer
+    return None
+
+
+def _look(bench: Bench, claim: Claim, answer: Answer, result: AgentResult, *, worked: bool) -> Answered:
+    """Looks at the workspace and runs gates and checks, where the step makes something."""
+    sbi = claim.sbi
+    if step_for(claim) is Step.REVIEW or answer.kind == "question":
+        return Answered(sbi=sbi, answer=answer, result=result, worked=worked)
+    workspace = bench.app.workspace
+    assert sbi.manifest is not None
+    evidence, state = workspace.evidence(sbi.manifest, alone=claim.alone and _still_alone(bench, claim))
+    tree = workspace.keep(state, item=sbi.id, uid=sbi.uid, turn=claim.turn, token=claim.token)
+    _keep_diff(bench, claim, evidence, state)
+    findings = findings_of(sbi, answer, evidence, bench.rules)
+    if not findings:
+        findings = findings_of_checks(gates.run_all(bench, claim))
+    return Answered(sbi=sbi, answer=answer, result=result, findings=findings, tree=tree, worked=worked)
+
+
+def _keep_diff(bench: Bench, claim: Claim, evidence: Evidence, state: str) -> None:
+    """What changed, for the next reviewer's prompt and for people."""
+    assert claim.sbi.manifest is not None
+    own = tuple(path for path in evidence.changed if path not in evidence.forbidden)
+    text = bench.app.workspace.diff(claim.sbi.manifest, state, own)
+    prompts.keep_change(turn_folder(bench.app.settings.home, claim), own, text)
+
+
+def _still_alone(bench: Bench, claim: Claim) -> bool:
+    """Whether no other item was worked on in this folder since the claim."""
+    with bench.app.store.read() as tx:
+        return not tx.others_claimed_since(claim.sbi.id)

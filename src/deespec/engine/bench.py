@@ -1,0 +1,131 @@
+"""What a turn works with: the app, the worker it belongs to, its pulse and its choice of items."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from deespec.engine import outbox
+from deespec.model.records import record
+from deespec.model.reports import Rules
+from deespec.model.wanted import AgentSlot, Scope, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deespec.app import App
+    from deespec.engine.pulse import Pulse
+    from deespec.model.items import Claim, Sbi, Turn, Worker
+
+
+@record
+class Outcome:
+    """How a turn ended."""
+
+    claim: Claim
+    what: str
+    """The turn's outcome, or: attempt failed, paused, given back, parked, stopped, lost."""
+    after: Sbi | None = None
+    turn: Turn | None = None
+    error: str | None = None
+
+
+class Bench:
+    """Shared by the slots of one worker; nothing in it changes while they work but the pulse and `stopping`."""
+
+    def __init__(self, app: App, worker: Worker, pulse: Pulse, *, scope: Scope, implement: tuple[str, ...] = ()) -> None:
+        self.app = app
+        self.worker = worker
+        self.pulse = pulse
+        self.scope = scope
+        self.implement = implement or app.settings.implement
+        self.stopping: str | None = None
+        """Why running agents are to be stopped, if they are."""
+
+    @property
+    def actor(self) -> str:
+        return f"worker {self.worker.name}"
+
+    @cached_property
+    def rules(self) -> Rules:
+        settings = self.app.settings
+        return Rules(
+            max_turns=settings.max_turns,
+            review_rounds=settings.review_rounds,
+            enforce_paths=settings.paths_policy == "enforce",
+            usd_per_item=settings.usd_per_item,
+        )
+
+    @cached_property
+    def slots(self) -> tuple[AgentSlot, ...]:
+        """The agents that can be used here, as the claim sees them."""
+        return tuple(_slot(self.app, name) for name in agent_names(self.app))
+
+    @cached_property
+    def outboxes(self) -> str:
+        with self.app.store.read() as tx:
+            return outbox.folder(self.app.temporary, tx.backlog_uid())
+
+    @contextmanager
+    def holding(self, claim: Claim) -> Iterator[None]:
+        self.pulse.hold(claim.token)
+        try:
+            yield
+        finally:
+            self.pulse.drop(claim.token)
+
+
+def wanted(bench: Bench) -> Wanted:
+    """What this worker asks the store for now."""
+    app, settings = bench.app, bench.app.settings
+    return Wanted(
+        worker=bench.worker.uid,
+        actor=bench.actor,
+        agents=bench.slots,
+        implement=bench.implement,
+        review=settings.review or bench.implement,
+        outboxes=bench.outboxes,
+        boot=bench.worker.boot,
+        boot_ms=app.clock.boot_ms(),
+        lease_ms=settings.lease_ms,
+        exclusive=settings.undeclared == "exclusive",
+        scope=bench.scope,
+        usd_per_day=settings.usd_per_day,
+        day_began_at=_midnight(app.clock.now_ms()),
+    )
+
+
+def agent_names(app: App) -> tuple[str, ...]:
+    """Every agent that the settings name, each once."""
+    settings = app.settings
+    named = (*settings.implement, *settings.review, *(agent.name for agent in settings.agents))
+    return tuple(name for name in dict.fromkeys(named) if settings.agent(name) is not None)
+
+
+def own_command() -> tuple[str, ...]:
+    """The argument list that starts this very deespec, whatever the PATH of an agent's shell says."""
+    program = os.path.abspath(sys.argv[0])
+    if os.path.basename(program) == "deespec" and os.access(program, os.X_OK):
+        return (program,)
+    beside = os.path.join(os.path.dirname(sys.executable), "deespec")
+    if os.access(beside, os.X_OK):
+        return (beside,)
+    return (sys.executable, "-m", "deespec")
+
+
+def _slot(app: App, name: str) -> AgentSlot:
+    section = app.settings.agent(name)
+    assert section is not None
+    limit = section.limit
+    if app.settings.workspace_mode == "shared" and not app.agent(name).runs_side_by_side:
+        limit = 1
+    return AgentSlot(name=name, account=app.account(name), limit=limit, metered=section.billing == "metered")
+
+
+def _midnight(now_ms: int) -> int:
+    local = time.localtime(now_ms / 1000)
+    return (int(now_ms / 1000) - local.tm_hour * 3600 - local.tm_min * 60 - local.tm_sec) * 1000

@@ -1,0 +1,156 @@
+"""Calling an agent: its environment, its request, and the engine's watch over the running call."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deespec.agents.base import AgentRequest
+from deespec.engine import outbox
+from deespec.engine.bench import own_command
+from deespec.errors import LeaseLost
+from deespec.model.lifecycle import Step
+from deespec.model.reports import accepts
+
+if TYPE_CHECKING:
+    from deespec.agents.base import AgentResult
+    from deespec.config import AgentSettings
+    from deespec.engine.bench import Bench
+    from deespec.model.items import Answer, Claim, Guard
+
+VENDOR_KEYS = {
+    "ANTHROPIC_API_KEY": "claude",
+    "ANTHROPIC_AUTH_TOKEN": "claude",
+    "CLAUDE_CODE_OAUTH_TOKEN": "claude",
+    "OPENAI_API_KEY": "codex",
+    "CODEX_API_KEY": "codex",
+    "GEMINI_API_KEY": "gemini",
+    "GOOGLE_API_KEY": "gemini",
+    "OPENROUTER_API_KEY": "opencode",
+    "GITHUB_TOKEN": "",
+    "GH_TOKEN": "",
+}
+"""Variables that hold a secret, and the kind of agent that needs it."""
+
+
+class CallWatch:
+    """The engine's side of a running call: answers are stored and acknowledged while the agent still works."""
+
+    def __init__(self, bench: Bench, claim: Claim) -> None:
+        self.bench = bench
+        self.claim = claim
+
+    def started(self, guard: Guard) -> None:
+        with self.bench.app.store.light_transaction() as tx:
+            tx.guard_stands(self.claim, guard)
+
+    def deadline(self) -> int:
+        return self.bench.pulse.deadline_ms
+
+    def tick(self) -> str | None:
+        if self.bench.pulse.is_revoked(self.claim.token):
+            return "revoked"
+        if self.bench.stopping:
+            return self.bench.stopping
+        self.collect()
+        return None
+
+    def collect(self) -> None:
+        """Stores what lies in the outbox, and writes the receipts."""
+        outbox.collect(self.claim.outbox, self._store)
+
+    def _store(self, answer: Answer) -> str | None:
+        claim = self.claim
+        complaint = accepts(step_for(claim), answer)
+        if complaint is None:
+            with self.bench.app.store.transaction() as tx:
+                tx.store_answer(
+                    sbi=claim.sbi.number, turn=claim.turn, token=claim.token, answer=answer, actor=agent_actor(claim)
+                )
+        return complaint
+
+
+def step_for(claim: Claim) -> Step:
+    """The agent's step under this claim; preparing the workspace is part of the first implement turn."""
+    return Step.IMPLEMENT if claim.step is Step.PREPARE else claim.step
+
+
+def agent_actor(claim: Claim) -> str:
+    return f"agent {claim.sbi.id}/{claim.turn}"
+
+
+def turn_folder(home: Path, claim: Claim) -> Path:
+    """Where everything of this try at the turn is kept: prompt, raw output, what the gates printed."""
+    return home / "turns" / claim.sbi.id / f"{claim.turn}.{claim.token}"
+
+
+def call_agent(
+    bench: Bench, claim: Claim, prompt: str, *, folder: Path, watch: CallWatch, session: str | None
+) -> AgentResult:
+    """Runs the claim's agent once. Raises LeaseLost if the claim was taken away meanwhile."""
+    result = bench.app.agent(claim.agent).run(request_for(bench, claim, prompt, folder=folder, session=session), watch)
+    if bench.pulse.is_revoked(claim.token):
+        raise LeaseLost(f"{claim.sbi.id} was taken away while its agent worked.")
+    return result
+
+
+def request_for(bench: Bench, claim: Claim, prompt: str, *, folder: Path, session: str | None) -> AgentRequest:
+    app, settings = bench.app, bench.app.settings
+    section = settings.agent(claim.agent)
+    assert section is not None
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    locks = settings.home / "guards"
+    locks.mkdir(mode=0o700, exist_ok=True)
+    idle = section.idle_timeout_ms
+    if idle is None and section.kind != "command":
+        idle = settings.idle_timeout_ms
+    return AgentRequest(
+        step=step_for(claim),
+        item=claim.sbi.id,
+        title=claim.sbi.title,
+        spec=claim.sbi.spec,
+        turn=claim.turn,
+        round=_round(bench, claim),
+        prompt=prompt,
+        workspace=settings.root,
+        folder=folder,
+        env=environment(bench, claim, section),
+        session=session,
+        turn_timeout_ms=settings.turn_timeout_ms,
+        idle_timeout_ms=idle,
+        guard_lock=locks / f"{claim.token}.lock",
+        report_command=own_command(),
+    )
+
+
+def environment(bench: Bench, claim: Claim, section: AgentSettings | None) -> dict[str, str]:
+    """The complete environment of a child of this turn: what names it, and none of the secrets of others."""
+    settings = bench.app.settings
+    passed = () if section is None else section.pass_env
+    env = {key: value for key, value in settings.child_env if key in passed or not _is_foreign_secret(key, section)}
+    own = os.path.dirname(own_command()[0])
+    env["PATH"] = os.pathsep.join([own, env.get("PATH", os.defpath)])
+    env |= dict(section.env) if section else {}
+    return env | {
+        "DEESPEC_HOME": str(settings.home),
+        "DEESPEC_ITEM": claim.sbi.id,
+        "DEESPEC_STEP": step_for(claim),
+        "DEESPEC_TURN": str(claim.turn),
+        "DEESPEC_CLAIM": claim.text,
+        "DEESPEC_OUTBOX": claim.outbox,
+    }
+
+
+def _round(bench: Bench, claim: Claim) -> int:
+    """Implement turns that ended since the item was started anew."""
+    with bench.app.store.read() as tx:
+        turns = tx.turns(claim.sbi.number)
+    return sum(turn.step is Step.IMPLEMENT and turn.number > claim.sbi.turns_reset for turn in turns)
+
+
+def _is_foreign_secret(name: str, section: AgentSettings | None) -> bool:
+    """A vendor's key that this kind of agent does not need. Programs of kind `command` may need any of them."""
+    if section is None or section.kind == "command":
+        return section is None and name in VENDOR_KEYS
+    return name in VENDOR_KEYS and VENDOR_KEYS[name] != section.kind

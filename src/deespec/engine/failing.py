@@ -1,0 +1,66 @@
+"""What follows when a call failed: by whose error it is, an attempt, a pause of the account, or a pause of the agent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deespec.agents.base import Blame
+from deespec.engine.bench import Outcome
+from deespec.engine.pulse import back_off
+from deespec.model.items import AgentPause
+
+if TYPE_CHECKING:
+    from deespec.agents.base import AgentError
+    from deespec.engine.acting import Failed
+    from deespec.engine.bench import Bench
+    from deespec.model.items import Claim
+    from deespec.store.base import Transaction
+
+PAUSE_MS = 5 * 60_000
+"""For a limit whose vendor names no time."""
+PAUSE_MOST_MS = 24 * 3_600_000
+"""A named time further away is probed after this by one call."""
+PAUSE_JITTER_MS = 5_000
+
+
+def settle_failure(bench: Bench, claim: Claim, failed: Failed) -> Outcome:
+    """Ends the claim after a call's error. Raises LeaseLost, and writes nothing, if it is not ours any more."""
+    error = failed.error
+    shown = f"{error.code}: {error.message}"
+    with bench.app.store.transaction() as tx:
+        if error.blame is Blame.STOPPED:
+            tx.release(claim, actor=bench.actor, why="stopped")
+            tx.call_over(claim.token)
+            return Outcome(claim=claim, what="stopped", after=tx.sbi(claim.sbi.number), error=shown)
+        if error.blame is Blame.CALL:
+            if tx.strike(account=claim.account, sbi=claim.sbi.number, code=error.code):
+                return _pause_agent(bench, tx, claim, error, f"the same error on three items: {shown}")
+            wait_ms = delay(bench, claim.sbi.attempts + 1)
+            limit = bench.app.settings.max_attempts
+            sbi = tx.attempt_failed(claim, actor=bench.actor, error=shown, max_attempts=limit, delay_ms=wait_ms)
+            return Outcome(claim=claim, what="attempt failed", after=sbi, error=shown)
+        if error.blame is Blame.ACCOUNT:
+            return _pause_account(bench, tx, claim, error)
+        return _pause_agent(bench, tx, claim, error, error.message)
+
+
+def delay(bench: Bench, tries: int) -> int:
+    """Ms to wait after the n-th try that failed."""
+    return back_off(tries, base_ms=bench.app.settings.retry_delay_ms, jitter=bench.app.clock.jitter)
+
+
+def _pause_account(bench: Bench, tx: Transaction, claim: Claim, error: AgentError) -> Outcome:
+    until = error.reset_at if error.reset_at and error.reset_at > tx.now else tx.now + PAUSE_MS
+    until = min(until, tx.now + PAUSE_MOST_MS) + bench.app.clock.jitter(PAUSE_JITTER_MS)
+    return _pause(bench, tx, claim, error, message=error.message, until=until)
+
+
+def _pause_agent(bench: Bench, tx: Transaction, claim: Claim, error: AgentError, message: str) -> Outcome:
+    return _pause(bench, tx, claim, error, message=message, until=None)
+
+
+def _pause(bench: Bench, tx: Transaction, claim: Claim, error: AgentError, *, message: str, until: int | None) -> Outcome:
+    sbi = tx.give_back(claim, actor=bench.actor, why=f"{error.code}: {error.message}")
+    pause = AgentPause(account=claim.account, agent=claim.agent, reason=error.code, message=message, until_at=until)
+    tx.pause(pause, actor=bench.actor)
+    return Outcome(claim=claim, what="paused", after=sbi, error=f"{error.code}: {message}")

@@ -1,0 +1,159 @@
+"""The outbox of a turn: the agent's commands put answers there, the worker stores them and writes a receipt.
+
+It lies in the system's temporary folder, so that an agent whose sandbox reaches neither the backlog nor the network can
+still answer. What lies in it is hostile input.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+from deespec.errors import DeespecError, InvalidInput, NoReceipt, StoreUnusable
+from deespec.model.items import Answer
+from deespec.model.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deespec.clock import Clock
+
+ANSWER_BYTES = 2 * 1024 * 1024
+RECEIPT_WAIT_MS = 10_000
+RECEIPT_STEP_MS = 20
+ANSWERS_MOST = 50
+"""Answers read from one outbox; what an agent floods beyond that is left alone."""
+
+
+@record
+class Receipt:
+    stored: bool
+    message: str
+    code: str = ""
+    exit_status: int = 0
+
+
+def folder(temporary: str, backlog_uid: str) -> str:
+    """The private folder below which this backlog's outboxes lie; made if needed, refused if it is not ours."""
+    path = os.path.join(temporary, f"deespec-{os.getuid()}", backlog_uid)
+    for part in (os.path.dirname(path), path):
+        os.makedirs(part, mode=0o700, exist_ok=True)
+        found = os.lstat(part)
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            raise StoreUnusable(f"{part} is not a private folder of this user.", hint=f"Remove it: rm -r {part}")
+    return path
+
+
+# --- the agent's side ---------------------------------------------------------------------------------------------------
+
+
+def hand_in(outbox: str, answer: Answer, *, clock: Clock, pause: Callable[[float], None]) -> Receipt:
+    """Puts the answer into the outbox and waits for the receipt. Raises NoReceipt after RECEIPT_WAIT_MS."""
+    name = f"{clock.boot_ms():015d}-{clock.random_bytes(4).hex()}"
+    content = {"kind": answer.kind, "text": answer.text, "decision": answer.decision}
+    try:
+        _write(os.path.join(outbox, f"answer-{name}.json"), json.dumps(content, ensure_ascii=False))
+    except OSError as error:
+        raise NoReceipt(
+            f"The outbox of this turn cannot be written: {error.strerror}.", hint="The turn may be over."
+        ) from error
+    receipt = os.path.join(outbox, f"receipt-{name}.json")
+    until = clock.waking_ms() + RECEIPT_WAIT_MS
+    while clock.waking_ms() < until:
+        try:
+            with open(receipt, encoding="utf-8") as file:
+                found = json.load(file)
+        except (FileNotFoundError, ValueError):
+            pause(RECEIPT_STEP_MS / 1000)
+            continue
+        return Receipt(
+            stored=found["stored"], message=found["message"], code=found["code"], exit_status=found["exit_status"]
+        )
+    raise NoReceipt("No worker took this answer within 10 s.", hint="The turn may be over; the answer was not stored.")
+
+
+# --- the worker's side --------------------------------------------------------------------------------------------------
+
+
+def collect(outbox: str, store: Callable[[Answer], str | None]) -> int:
+    """Hands every answer without a receipt to `store`, in order, and writes the receipts. The number of new ones.
+
+    `store` returns a complaint, or None when the answer is stored durably; a DeespecError becomes a receipt, too.
+    """
+    count = 0
+    for name in pending(outbox):
+        receipt = _receipt(os.path.join(outbox, f"answer-{name}.json"), store)
+        content = {"stored": receipt.stored, "message": receipt.message, "code": receipt.code}
+        _write(os.path.join(outbox, f"receipt-{name}.json"), json.dumps({**content, "exit_status": receipt.exit_status}))
+        count += 1
+    return count
+
+
+def pending(outbox: str) -> list[str]:
+    """Names of answers that have no receipt yet, in the order in which they were given."""
+    try:
+        names = os.listdir(outbox)
+    except OSError:
+        return []
+    done = {name[8:-5] for name in names if name.startswith("receipt-")}
+    found = sorted(name[7:-5] for name in names if name.startswith("answer-") and name.endswith(".json"))
+    return [name for name in found[:ANSWERS_MOST] if name not in done]
+
+
+def read_answers(outbox: str) -> list[Answer]:
+    """Everything that lies in an outbox and can be read as an answer, oldest first."""
+    try:
+        names = sorted(name for name in os.listdir(outbox) if name.startswith("answer-") and name.endswith(".json"))
+    except OSError:
+        return []
+    found = []
+    for name in names[:ANSWERS_MOST]:
+        try:
+            found.append(_read(os.path.join(outbox, name)))
+        except (OSError, InvalidInput):
+            continue
+    return found
+
+
+def _receipt(path: str, store: Callable[[Answer], str | None]) -> Receipt:
+    try:
+        complaint = store(_read(path))
+    except DeespecError as error:
+        return Receipt(stored=False, message=error.message, code=error.code, exit_status=error.exit_status)
+    except OSError as error:
+        return Receipt(stored=False, message=f"The answer cannot be read: {error}", code="invalid_input", exit_status=2)
+    if complaint is not None:
+        return Receipt(stored=False, message=complaint, code="invalid_input", exit_status=2)
+    return Receipt(stored=True, message="Stored.")
+
+
+def _read(path: str) -> Answer:
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    with open(descriptor, "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode) or found.st_size > ANSWER_BYTES:
+            raise InvalidInput(f"An answer is a file of at most {ANSWER_BYTES} bytes.")
+        content = file.read(ANSWER_BYTES + 1)
+    try:
+        values: Any = json.loads(content)
+    except ValueError as error:
+        raise InvalidInput("The answer is not JSON.") from error
+    if not isinstance(values, dict):
+        raise InvalidInput("The answer is not an object.")
+    kind, text, decision = values.get("kind"), values.get("text", ""), values.get("decision")
+    if not isinstance(kind, str) or not isinstance(text, str) or not isinstance(decision, str | None):
+        raise InvalidInput("The answer's fields are not text.")
+    return Answer(kind=kind, text=text, decision=decision)
+
+
+def _write(path: str, text: str) -> None:
+    """Atomically: a reader sees all of it or nothing."""
+    partial = os.path.join(os.path.dirname(path), ".partial-" + os.path.basename(path))
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(partial, path)

@@ -1,0 +1,212 @@
+"""A worker's pulse: one thread that renews leases, notices what was revoked, buries the dead, and wakes idle slots."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from deespec.errors import DeespecError, StoreUnusable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deespec.app import App
+    from deespec.model.items import Worker
+
+log = logging.getLogger(__name__)
+
+BEAT_MS = 1_000
+RENEWALS_PER_LEASE = 4
+LATE_MS = 20_000
+"""A beat that comes this late was frozen (a suspended laptop): it renews first and takes nothing over for a while."""
+NO_TAKEOVER_MS = 30_000
+GUARD_MARGIN_MS = 10_000
+"""The guard ends the agent this long before the lease ends, so that a new owner never meets it."""
+RETRY_MOST_MS = 10 * 60_000
+
+
+class Pulse:
+    """Shared by the slots of one worker. `tokens` are the claims that run here; `revoked` those taken away."""
+
+    def __init__(self, app: App, worker: Worker, *, on_stop: Callable[[str], None]) -> None:
+        self.app = app
+        self.worker = worker
+        self.changed = threading.Condition()
+        self.generation = 0
+        self.deadline_ms = 0
+        """Until when guards may let their agents run, on Clock.boot_ms()."""
+        self.state = "running"
+        self.failure: DeespecError | None = None
+        self._on_stop = on_stop
+        self._running: set[int] = set()
+        self._revoked: set[int] = set()
+        self._guard = threading.Lock()
+        self._wake = threading.Event()
+        self._over = False
+        self._thread = threading.Thread(target=self._live, name="pulse", daemon=True)
+        self._last_beat = app.clock.boot_ms()
+        self._no_takeover_until = 0
+        self._renewed = 0
+
+    def start(self) -> None:
+        self._renew()
+        self._bury()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def hold(self, token: int) -> None:
+        """This claim runs here from now on."""
+        with self._guard:
+            self._running.add(token)
+
+    def drop(self, token: int) -> None:
+        with self._guard:
+            self._running.discard(token)
+            self._revoked.discard(token)
+
+    def is_revoked(self, token: int) -> bool:
+        with self._guard:
+            return token in self._revoked
+
+    def running(self) -> int:
+        with self._guard:
+            return len(self._running)
+
+    def nudge(self) -> None:
+        """Something may be possible now that was not: wakes the slots."""
+        with self.changed:
+            self.generation += 1
+            self.changed.notify_all()
+
+    # --- below: the thread ---
+
+    def _live(self) -> None:
+        try:
+            while not self._over:
+                changed = self.app.store.wait(BEAT_MS, self._wake)
+                if self._over:
+                    break
+                self._beat(changed)
+        except StoreUnusable as error:
+            self.failure = error
+            self._on_stop("now")
+        finally:
+            self.app.store.close()
+            self.nudge()
+
+    def _beat(self, changed: bool) -> None:
+        now = self.app.clock.boot_ms()
+        if now - self._last_beat > LATE_MS:
+            self._renew()
+            self._no_takeover_until = now + NO_TAKEOVER_MS
+        elif now - self._renewed >= self.app.settings.lease_ms // RENEWALS_PER_LEASE:
+            self._renew()
+        beat = now - self._last_beat >= BEAT_MS - 100
+        self._last_beat = now
+        if changed:
+            self._notice_revoked()
+            self.nudge()
+        if changed or beat:
+            self._bury()
+
+    def _renew(self) -> None:
+        until = self.app.clock.boot_ms() + self.app.settings.lease_ms
+        with self.app.store.light_transaction() as tx:
+            tx.renew(worker=self.worker.uid, until=until, boot=self.worker.boot)
+            word = tx.worker_seen(self.worker.uid, self.state)
+        self._renewed = self.app.clock.boot_ms()
+        self.deadline_ms = until - min(GUARD_MARGIN_MS, self.app.settings.lease_ms // 4)
+        if word:
+            self._on_stop(word)
+
+    def _notice_revoked(self) -> None:
+        with self.app.store.read() as tx:
+            mine = tx.tokens_of(self.worker.uid)
+            word = next((one.stop for one in tx.workers() if one.uid == self.worker.uid), None)
+        with self._guard:
+            self._revoked |= self._running - mine
+        if word:
+            self._on_stop(word)
+
+    def _bury(self) -> None:
+        if self.app.clock.boot_ms() >= self._no_takeover_until:
+            bury_the_dead(self.app, but=self.worker.uid)
+
+
+# --- who is alive ---------------------------------------------------------------------------------------------------
+
+
+class LifeLock:
+    """The lock a worker holds for life: held means alive, whatever the process looks like from outside."""
+
+    def __init__(self, home: str, uid: str) -> None:
+        os.makedirs(os.path.join(home, "workers"), mode=0o700, exist_ok=True)
+        self.path = _life_path(home, uid)
+        self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def release(self) -> None:
+        os.unlink(self.path)
+        os.close(self.file)
+
+
+def is_alive(home: str, uid: str) -> bool:
+    """Whether this worker's process lives, on this machine, in whatever PID namespace, running or stopped."""
+    try:
+        file = os.open(_life_path(home, uid), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
+def bury_the_dead(app: App, *, but: str = "") -> int:
+    """Ends the claims of workers that died and leases that ran out; the number of claims."""
+    clock, settings = app.clock, app.settings
+    home, boot = str(settings.home), clock.boot_id()
+    with app.store.read() as tx:
+        others = [worker for worker in tx.workers() if worker.uid != but]
+        dead = [worker.uid for worker in others if not is_alive(home, worker.uid)]
+        claims = tx.dead_claims(dead_workers=dead, boot=boot, boot_ms=clock.boot_ms())
+    if not dead and not claims:
+        return 0
+    for number, _ in claims:
+        with app.store.transaction() as tx:
+            again = dict(tx.dead_claims(dead_workers=dead, boot=boot, boot_ms=clock.boot_ms()))
+            if number not in again:
+                continue
+            tries = tx.sbi(number).attempts
+            delay = back_off(tries, base_ms=settings.retry_delay_ms, jitter=clock.jitter) if tries else 0
+            tx.bury(number, why=again[number], max_attempts=settings.max_attempts, delay_ms=delay)
+    with app.store.transaction() as tx:
+        for uid in dead:
+            tx.forget_worker(uid)
+    for uid in dead:
+        try:
+            os.unlink(_life_path(home, uid))
+        except FileNotFoundError:
+            pass
+    return len(claims)
+
+
+def back_off(tries: int, *, base_ms: int, jitter: Callable[[int], int]) -> int:
+    """How long to wait after the n-th try (from 1): base, doubling, at most RETRY_MOST_MS, up to a fifth of jitter."""
+    delay = int(min(base_ms * 2 ** max(0, tries - 1), RETRY_MOST_MS))
+    return delay + jitter(delay // 5)
+
+
+def _life_path(home: str, uid: str) -> str:
+    return os.path.join(home, "workers", uid)

@@ -1,0 +1,97 @@
+"""ONE turn: claim, act, settle. `run`, `run --parallel`, `sbi run` and the tests all call `run_turn`, nothing else.
+
+What must never happen twice is in the two transactions: the claim decides, and the settlement compares token, turn and
+status, so whoever lost the item in between changes nothing. Everything between them may be killed at any point.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deespec.engine.acting import Answered, Failed, GivenBack, Needed, act
+from deespec.engine.bench import Outcome, wanted
+from deespec.engine.calling import step_for
+from deespec.engine.failing import delay, settle_failure
+from deespec.errors import LeaseLost
+from deespec.model.items import Turn
+from deespec.model.reports import judge
+from deespec.model.wanted import Idle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deespec.engine.acting import Acted
+    from deespec.engine.bench import Bench
+    from deespec.model.items import Claim
+    from deespec.model.reports import Verdict
+
+
+def run_turn(bench: Bench, *, observe: Callable[[str], None] = lambda point: None) -> Outcome | Idle:
+    """Takes the next item that may start, has its agent do one step, and records the outcome."""
+    claim = take(bench)
+    if isinstance(claim, Idle):
+        return claim
+    with bench.holding(claim):
+        observe("claimed")
+        try:
+            acted = act(bench, claim, observe)
+            observe("acted")
+            outcome = settle(bench, claim, acted)
+        except LeaseLost as lost:
+            outcome = Outcome(claim=claim, what="lost", error=lost.message)
+        observe("settled")
+    return outcome
+
+
+def take(bench: Bench) -> Claim | Idle:
+    """Transaction 1: decides and claims."""
+    asked = wanted(bench)
+    with bench.app.store.transaction() as tx:
+        return tx.claim_next(asked)
+
+
+def settle(bench: Bench, claim: Claim, acted: Acted) -> Outcome:
+    """Transaction 2: the outcome, by whoever still owns the turn. Raises LeaseLost, and writes nothing, otherwise."""
+    if isinstance(acted, Failed):
+        return settle_failure(bench, claim, acted)
+    with bench.app.store.transaction() as tx:
+        if isinstance(acted, GivenBack):
+            if acted.setback:
+                sbi = tx.setback(claim, actor=bench.actor, why=acted.why, delay_ms=delay(bench, claim.sbi.setbacks + 1))
+            else:
+                sbi = tx.give_back(claim, actor=bench.actor, why=acted.why)
+            return Outcome(claim=claim, what="given back", after=sbi, error=acted.why)
+        if isinstance(acted, Needed):
+            sbi = tx.park(claim, actor=bench.actor, reason=acted.reason, question=acted.question)
+            return Outcome(claim=claim, what="parked", after=sbi, error=acted.question)
+        verdict = judge(acted.sbi, step_for(claim), acted.answer, acted.findings, bench.rules)
+        turn = _turn(bench, claim, acted, verdict, now=tx.now)
+        tx.strikes_clear(claim.account)
+        sbi = tx.settle(claim, turn, verdict.events, actor=bench.actor, usd_per_item=bench.rules.usd_per_item)
+        return Outcome(claim=claim, what=turn.outcome, after=sbi, turn=turn)
+
+
+def _turn(bench: Bench, claim: Claim, acted: Answered, verdict: Verdict, *, now: int) -> Turn:
+    usage = acted.result.usage
+    return Turn(
+        sbi=claim.sbi.number,
+        number=claim.turn,
+        step=step_for(claim),
+        agent=claim.agent,
+        account=claim.account,
+        outcome=verdict.outcome,
+        decision=verdict.decision,
+        report=acted.answer.text,
+        findings=acted.findings,
+        worker=bench.worker.name,
+        token=claim.token,
+        attempt=acted.sbi.attempts + 1,
+        session=acted.result.session,
+        model=usage.model,
+        cost_usd=usage.cost_usd,
+        tokens_in=usage.tokens_in,
+        tokens_out=usage.tokens_out,
+        tree=acted.tree,
+        started_at=claim.claimed_at,
+        finished_at=now,
+    )

@@ -1,0 +1,178 @@
+"""A worker: as many slots as asked for, each taking one turn after the other, woken when something may have changed.
+
+It is work-conserving: a slot that becomes free claims again at once; an idle slot is woken by any write of others.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from deespec.agents.leftovers import namespace, start_time
+from deespec.engine.bench import Bench, Outcome
+from deespec.engine.pulse import LifeLock, Pulse
+from deespec.engine.turn import run_turn
+from deespec.errors import DeespecError, StoreUnusable
+from deespec.model.items import Worker
+from deespec.model.records import record
+from deespec.model.wanted import Idle, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deespec.app import App
+
+DRAIN_LOOK_MS = 1_000
+"""How often a draining worker with nothing to do looks whether anything can still go on."""
+
+
+@record
+class Orders:
+    """What this worker is to do."""
+
+    slots: int = 1
+    once: bool = False
+    drain: bool = False
+    for_ms: int | None = None
+    scope: Scope = Scope()
+    implement: tuple[str, ...] = ()
+    usd: float | None = None
+    """Stop taking work when this run has spent this much."""
+
+
+class Crew:
+    """One `deespec run`: the slots, their pulse, and the two ways to stop."""
+
+    def __init__(self, app: App, orders: Orders, *, tell: Callable[[Outcome], None]) -> None:
+        self.app = app
+        self.orders = orders
+        self.worker = _worker(app, orders.slots)
+        self.pulse = Pulse(app, self.worker, on_stop=self.stop)
+        self.bench = Bench(app, self.worker, self.pulse, scope=orders.scope, implement=orders.implement)
+        self.failure: BaseException | None = None
+        self.outcomes: dict[str, int] = {}
+        self.spent_usd = 0.0
+        self._tell = tell
+        self._telling = threading.Lock()
+        self._finishing = threading.Event()
+        self._idle = 0
+        self._last_idle: Idle | None = None
+
+    def run(self) -> None:
+        """Works until it is told to stop, or until its orders are done. Raises what made it impossible to go on."""
+        life = LifeLock(str(self.app.settings.home), self.worker.uid)
+        try:
+            with self.app.store.transaction() as tx:
+                tx.add_worker(self.worker)
+            self.pulse.start()
+            try:
+                self._work()
+            finally:
+                self.pulse.stop()
+                with self.app.store.transaction() as tx:
+                    tx.remove_worker(self.worker)
+        finally:
+            life.release()
+        if self.failure or self.pulse.failure:
+            raise self.failure or self.pulse.failure or AssertionError
+
+    def stop(self, how: str) -> None:
+        """`finish`: take nothing new, let running turns end. `now`: stop the agents, give the items back."""
+        self.pulse.state = "finishing"
+        self._finishing.set()
+        if how == "now":
+            self.bench.stopping = "worker"
+        self.pulse.nudge()
+
+    @property
+    def stopping(self) -> bool:
+        return self._finishing.is_set()
+
+    # --- slots ---
+
+    def _work(self) -> None:
+        threads = [
+            threading.Thread(target=self._slot, name=f"slot-{number + 1}", daemon=True)
+            for number in range(1 if self.orders.once else self.orders.slots)
+        ]
+        for thread in threads:
+            thread.start()
+        timer = threading.Timer((self.orders.for_ms or 0) / 1000, self.stop, args=("finish",))
+        timer.daemon = True
+        if self.orders.for_ms is not None:
+            timer.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(0.2)  # with a limit, so that signals are handled between
+        timer.cancel()
+
+    def _slot(self) -> None:
+        try:
+            while not self.stopping:
+                generation = self.pulse.generation
+                outcome = run_turn(self.bench)
+                if isinstance(outcome, Outcome):
+                    self._note(outcome)
+                    if self.orders.once:
+                        return
+                elif self.orders.once and not outcome.again:
+                    return
+                elif not outcome.again:
+                    self._rest(outcome, generation)
+        except StoreUnusable as error:
+            self._fail(error)
+        except DeespecError as error:
+            self._fail(error)
+        except Exception as error:  # noqa: BLE001 - a slot's failure ends the worker, which raises it again
+            self._fail(error)
+        finally:
+            self.app.store.close()
+            self.pulse.nudge()
+
+    def _rest(self, idle: Idle, generation: int) -> None:
+        """Sleeps until something may have changed: a write, the end of a pause or back-off, a signal."""
+        if self.orders.drain and self._drained(idle):
+            self.stop("finish")
+            return
+        timeout_ms = DRAIN_LOOK_MS if self.orders.drain else 60_000
+        if idle.next_at is not None:
+            timeout_ms = max(1, min(timeout_ms, idle.next_at - self.app.clock.now_ms()))
+        with self.pulse.changed:
+            if self.pulse.generation == generation and not self.stopping:
+                self.pulse.changed.wait(timeout_ms / 1000)
+
+    def _drained(self, idle: Idle) -> bool:
+        """Nothing runs anywhere, nothing could be taken, and no time will change that."""
+        return idle.running == 0 and idle.next_at is None
+
+    def _note(self, outcome: Outcome) -> None:
+        with self._telling:
+            self.outcomes[outcome.what] = self.outcomes.get(outcome.what, 0) + 1
+            if outcome.turn is not None:
+                self.spent_usd += outcome.turn.cost_usd or 0
+            self._tell(outcome)
+        if self.orders.usd is not None and self.spent_usd >= self.orders.usd:
+            self.stop("finish")
+
+    def _fail(self, error: BaseException) -> None:
+        self.failure = self.failure or error
+        self.stop("now")
+
+
+def _worker(app: App, slots: int) -> Worker:
+    clock = app.clock
+    uid = clock.uid()
+    pid = os.getpid()
+    return Worker(
+        uid=uid,
+        name=f"{app.host}-{pid}",
+        host=app.host,
+        pid=pid,
+        pid_start=start_time(pid) or "",
+        namespace=namespace(),
+        boot=clock.boot_id(),
+        slots=slots,
+        started_at=clock.now_ms(),
+        seen_at=clock.now_ms(),
+    )

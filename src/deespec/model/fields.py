@@ -1,0 +1,315 @@
+"""The table of the fields that people give an item: what each is called, whose it is, and what it takes."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Any
+
+from deespec.model.front_matter import Plain
+from deespec.model.items import Kind, Priority
+from deespec.model.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAX_TITLE_CHARACTERS = 200
+MAX_SPEC_BYTES = 1 << 20
+MAX_NEEDS = 100
+MAX_PATHS = 200
+MAX_PATH_CHARACTERS = 1_024
+MAX_LABELS = 100
+MAX_NAME_CHARACTERS = 64
+MAX_AGENTS = 10
+MAX_CHECKS = 50
+MAX_CHECK_CHARACTERS = 4_096
+MAX_ESTIMATE_HOURS = 10_000
+MAX_TURNS = 1_000
+MAX_STORY_POINTS = 1_000
+
+PARENTS = {Kind.SBI: Kind.PBI, Kind.PBI: Kind.EPIC}
+"""The kind above each kind."""
+
+_ID = re.compile(r"(EPIC|PBI|SBI)[-‐–—−ー ]?([0-9]{1,18})")
+_UID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{5,25}")
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DRIVE = re.compile(r"[A-Za-z]:")
+_PRIVATE = (".git", ".deespec")
+
+
+@record
+class NewItem:
+    """What somebody wants registered, by the rules of the table below. Needs and parent may still be uids."""
+
+    kind: Kind
+    title: str
+    spec: str
+    parent: str | None = None
+    priority: Priority = Priority.NORMAL
+    labels: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    agent: tuple[str, ...] = ()
+    reviewer: tuple[str, ...] = ()
+    only_implement: bool = False
+    estimate_hours: float | None = None
+    max_turns: int | None = None
+    checks: tuple[str, ...] = ()
+    story_points: int | None = None
+
+
+@record
+class Field:
+    """One field of an item."""
+
+    name: str
+    """In front matter and in NewItem."""
+    option: str
+    """On the command line."""
+    kinds: tuple[Kind, ...]
+    read: Callable[[Any, Kind], Any]
+    """Raises Wrong."""
+    takes: str
+
+
+class Wrong(Exception):
+    """What is wrong with a value; the caller knows which field it is and where it stands."""
+
+    def __init__(self, what: str, *, hint: str | None = None) -> None:
+        self.what = what
+        self.hint = hint
+        self.index: int | None = None
+        """Which value of a list."""
+        super().__init__(what)
+
+
+# --- one reader for each kind of value ------------------------------------------------------------------------------
+
+
+def read_title(raw: Any, _: Kind) -> str:
+    title = _text(raw).strip()
+    if not title:
+        raise Wrong("is empty")
+    if len(title) > MAX_TITLE_CHARACTERS:
+        raise Wrong(f"has {len(title)} characters; the limit is {MAX_TITLE_CHARACTERS}")
+    if any(is_control(character) for character in title):
+        raise Wrong("must be one line without control characters")
+    return title
+
+
+def read_spec(raw: Any, _: Kind) -> str:
+    """The text as it was written, without blank lines around it."""
+    if not isinstance(raw, str):
+        raise Wrong("must be text")
+    size = len(_encodable(raw).encode())
+    if size > MAX_SPEC_BYTES:
+        raise Wrong(f"has {size:,} bytes; the limit is {MAX_SPEC_BYTES:,}")
+    return trimmed(str(raw))
+
+
+def trimmed(text: str) -> str:
+    return re.sub(r"\A(?:[ \t]*\n)+", "", text.replace("\r\n", "\n")).rstrip()
+
+
+def read_id(raw: Any, kind: Kind | None) -> str:
+    """`SBI-12` from any case and width, the bare number where the kind is clear; or a uid or the beginning of one."""
+    if not isinstance(raw, str) and not (isinstance(raw, int) and not isinstance(raw, bool)):
+        raise Wrong("must be an ID", hint=_ID_HINT)
+    text = unicodedata.normalize("NFKC", str(raw)).strip().upper()
+    if kind and text.isascii() and text.isdigit():
+        text = f"{kind}-{text}"
+    found = _ID.fullmatch(text)
+    if found is None:
+        if _UID.fullmatch(text):
+            return text
+        raise Wrong(f'must be an ID, not "{raw}"', hint=_ID_HINT)
+    if kind and found[1] != kind:
+        raise Wrong(f"must be {'an' if kind[0] in 'ES' else 'a'} {kind}, not {found[1]}-{int(found[2])}")
+    if int(found[2]) == 0:
+        raise Wrong(f'must be an ID, not "{raw}"', hint="Numbers begin at 1.")
+    return f"{found[1]}-{int(found[2])}"
+
+
+_ID_HINT = "IDs look like SBI-12, PBI-7 or EPIC-2."
+
+
+def _parent(raw: Any, kind: Kind) -> str:
+    return read_id(raw, PARENTS[kind])
+
+
+def _priority(raw: Any, _: Kind) -> Priority:
+    text = _text(raw)
+    try:
+        return Priority(text)
+    except ValueError as error:
+        from deespec.suggest import closest
+
+        near = closest(text, Priority)
+        hint = f"Did you mean {near}?" if near else None
+        raise Wrong(f'must be {", ".join(Priority)}, not "{text}"', hint=hint) from error
+
+
+def _labels(raw: Any, _: Kind) -> tuple[str, ...]:
+    return _list(raw, _name, MAX_LABELS)
+
+
+def _needs(raw: Any, _: Kind) -> tuple[str, ...]:
+    return _list(raw, lambda one: read_id(one, Kind.SBI), MAX_NEEDS)
+
+
+def _paths(raw: Any, _: Kind) -> tuple[str, ...]:
+    return _list(raw, _path, MAX_PATHS)
+
+
+def _agents(raw: Any, _: Kind) -> tuple[str, ...]:
+    return (_name(raw),) if isinstance(raw, str) else _list(raw, _name, MAX_AGENTS)
+
+
+def _checks(raw: Any, _: Kind) -> tuple[str, ...]:
+    return _list(raw, _check, MAX_CHECKS)
+
+
+def _truth(raw: Any, _: Kind) -> bool:
+    if isinstance(raw, bool):
+        return raw
+    if isinstance(raw, Plain) and raw.lower() in ("true", "false"):
+        return raw.lower() == "true"
+    raise Wrong(f"must be true or false, not {_shown(raw)}")
+
+
+def _integer(low: int, high: int) -> Callable[[Any, Kind], int]:
+    def read(raw: Any, _: Kind) -> int:
+        value = int(raw) if isinstance(raw, Plain) and _INTEGER.fullmatch(raw) and len(raw) < 10 else raw
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise Wrong(f"must be a whole number from {low:,} to {high:,}, not {_shown(raw)}")
+        return value
+
+    return read
+
+
+def _hours(raw: Any, _: Kind) -> float:
+    value = float(raw) if isinstance(raw, Plain) and _NUMBER.fullmatch(raw) else raw
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= MAX_ESTIMATE_HOURS:
+        raise Wrong(f"must be a number from 0 to {MAX_ESTIMATE_HOURS:,}, not {_shown(raw)}")
+    return float(value)
+
+
+# --- parts of them --------------------------------------------------------------------------------------------------
+
+
+def _list(raw: Any, read: Callable[[Any], str], limit: int) -> tuple[str, ...]:
+    """Each value once, in order."""
+    if not isinstance(raw, tuple | list):
+        raise Wrong("must be a list", hint="Write [one, two], or one line with `- ` for each.")
+    if len(raw) > limit:
+        raise Wrong(f"has {len(raw)} entries; the limit is {limit}")
+    values: dict[str, None] = {}
+    for index, one in enumerate(raw):
+        try:
+            values[read(one)] = None
+        except Wrong as wrong:
+            wrong.index = index
+            raise
+    return tuple(values)
+
+
+def _text(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise Wrong("must be text")
+    return unicodedata.normalize("NFC", str(_encodable(raw)))
+
+
+def _encodable(text: str) -> str:
+    """Bytes of the command line that are not UTF-8 arrive as lone surrogates."""
+    if "\0" in text:
+        raise Wrong("holds a NUL character")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Wrong("is not valid UTF-8") from error
+    return text
+
+
+def _name(raw: Any) -> str:
+    """The name of a label or an agent: letters, digits and marks of any script, and - _ . /"""
+    name = _text(raw)
+    if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
+        raise Wrong(f"has a name of {len(name)} characters; 1 to {MAX_NAME_CHARACTERS} are allowed")
+    if not all(character in "-_./" or unicodedata.category(character)[0] in "LMN" for character in name):
+        raise Wrong(f'has the name "{name}"; letters, digits and - _ . / are allowed')
+    return name
+
+
+def _path(raw: Any) -> str:
+    path = _text(raw)
+    if not path or len(path) > MAX_PATH_CHARACTERS or any(is_control(character) for character in path):
+        raise Wrong(f"takes paths of 1 to {MAX_PATH_CHARACTERS:,} characters without control characters")
+    if "\\" in path:
+        raise Wrong(f'has "{path}"', hint="Put / between folders.")
+    if path.startswith("/") or _DRIVE.match(path):
+        raise Wrong(f'has "{path}", which is absolute', hint="Paths are seen from the project's folder.")
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise Wrong(f'has "{path}", which leaves the project', hint="Paths must not hold `..`.")
+    private = next((part for part in parts if part.casefold() in _PRIVATE), None)
+    if private:
+        raise Wrong(f'has "{path}"', hint=f"No item may change what is in {private}.")
+    if "{" in path and "," in path:
+        raise Wrong(f'has "{path}"', hint="There is no {a,b}: write one glob for each.")
+    return "/".join(parts) or "**"
+
+
+def _check(raw: Any) -> str:
+    command = _text(raw).strip()
+    if not 1 <= len(command) <= MAX_CHECK_CHARACTERS:
+        raise Wrong(f"takes commands of 1 to {MAX_CHECK_CHARACTERS:,} characters")
+    return command
+
+
+def is_control(character: str) -> bool:
+    """Control characters and line or paragraph separators."""
+    return unicodedata.category(character) in ("Cc", "Zl", "Zp")
+
+
+def _shown(raw: Any) -> str:
+    return f'"{raw:.40}"' if isinstance(raw, str) else "a list" if isinstance(raw, tuple | list) else str(raw)
+
+
+# --- the table ------------------------------------------------------------------------------------------------------
+
+_ALL = (Kind.SBI, Kind.PBI, Kind.EPIC)
+_SBI = (Kind.SBI,)
+
+# fmt: off
+FIELDS: dict[str, Field] = {field.name: field for field in (
+    Field(name="title", option="--title", kinds=_ALL, read=read_title,
+          takes=f"one line of 1 to {MAX_TITLE_CHARACTERS} characters"),
+    Field(name="spec", option="--spec", kinds=_ALL, read=read_spec,
+          takes="Markdown, up to 1 MiB; in a file, what follows the front matter"),
+    Field(name="parent", option="--parent", kinds=(Kind.SBI, Kind.PBI), read=_parent,
+          takes="the PBI of an SBI, the EPIC of a PBI"),
+    Field(name="priority", option="--priority", kinds=_ALL, read=_priority,
+          takes="urgent, high, normal or low"),
+    Field(name="labels", option="--label", kinds=_ALL, read=_labels,
+          takes=f"up to {MAX_LABELS} names of letters, digits and - _ . /"),
+    Field(name="depends_on", option="--need", kinds=_SBI, read=_needs,
+          takes=f"up to {MAX_NEEDS} SBIs that must be DONE first"),
+    Field(name="paths", option="--path", kinds=_SBI, read=_paths,
+          takes=f"up to {MAX_PATHS} globs of the files it may touch; a folder stands for all below it"),
+    Field(name="agent", option="--agent", kinds=_SBI, read=_agents,
+          takes="an agent, or a list of which the first that is free takes it"),
+    Field(name="reviewer", option="--reviewer", kinds=_SBI, read=_agents,
+          takes="an agent, or a list of them"),
+    Field(name="only_implement", option="--only-implement", kinds=_SBI, read=_truth,
+          takes="true: no review"),
+    Field(name="estimate_hours", option="--estimate-hours", kinds=_SBI, read=_hours,
+          takes=f"a number from 0 to {MAX_ESTIMATE_HOURS:,}"),
+    Field(name="max_turns", option="--max-turns", kinds=_SBI, read=_integer(1, MAX_TURNS),
+          takes=f"a whole number from 1 to {MAX_TURNS:,}, in place of run.max_turns"),
+    Field(name="checks", option="--check", kinds=_SBI, read=_checks,
+          takes=f"up to {MAX_CHECKS} commands that must succeed, beside the gates"),
+    Field(name="story_points", option="--story-points", kinds=(Kind.PBI,), read=_integer(0, MAX_STORY_POINTS),
+          takes=f"a whole number from 0 to {MAX_STORY_POINTS:,}"),
+)}
+# fmt: on

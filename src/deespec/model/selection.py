@@ -1,0 +1,264 @@
+"""What may run side by side: whether globs can name a common path, and whether a path lies within globs.
+
+Theory. A glob is a row of segments, a segment a row of signs; in both rows one of them stands for any number of others:
+`**` for segments, `*` for characters. Whether two such rows can name the same thing is one question, asked at both
+levels by `_meet`. If both rows have a star, only what stands before the first and after the last star can contradict:
+a common name is the longer head, then the middle parts of both one after the other, then the longer tail. If only one
+has a star, this is ordinary matching, where the earliest fit is always right. So no answer costs more than the product
+of the two lengths, and a concrete path is just a row without a star.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left, bisect_right
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from deespec.model.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+CACHED_GLOBS = 4_096
+CACHED_LISTS = 256
+FEW = 8
+"""So many globs are looked through faster than looked up."""
+
+STAR = None
+"""`**` in a row of segments, `*` in a row of signs."""
+
+
+@record
+class Row:
+    """Segments or signs in order."""
+
+    parts: Sequence[Any]
+    first: int = -1
+    """Where the first star is; -1: there is none."""
+    after: int = 0
+    """How many parts follow the last star."""
+
+
+@record
+class Class:
+    """A sign like `[a-z_]` or `[!a-z]`: the characters that may stand here. `?` is one too."""
+
+    ranges: tuple[tuple[str, str], ...]
+    negated: bool
+
+
+@record
+class Segment:
+    """What stands between two slashes."""
+
+    text: str
+    wild: Row | None = None
+    """None: no wildcards, it means its text."""
+    classes: bool = False
+
+
+@record
+class Glob:
+    row: Row
+    prefix: str
+    """What all its paths begin with."""
+    suffix: str
+    """What all its paths end with."""
+
+
+@record
+class Index:
+    """Globs by prefix: of two that meet, one's prefix begins with the other's, so most pairs are never looked at."""
+
+    globs: tuple[Glob, ...]
+    prefixes: tuple[str, ...]
+    """Theirs, in order."""
+    lengths: tuple[int, ...]
+
+    def near(self, prefix: str) -> Iterator[Glob]:
+        """Those whose prefix goes on from this one or begins it."""
+        for at in range(bisect_left(self.prefixes, prefix), len(self.prefixes)):
+            if not self.prefixes[at].startswith(prefix):
+                break
+            yield self.globs[at]
+        for length in self.lengths:
+            if length < len(prefix):
+                low = bisect_left(self.prefixes, prefix[:length])
+                yield from self.globs[low : bisect_right(self.prefixes, prefix[:length])]
+
+
+ANY = Class(ranges=(), negated=True)
+_SIGN = re.compile(r"\*+|\?|\[(?P<not>[!^]?)(?P<set>\]?[^\]]*)\]|.", re.DOTALL)
+_RANGE = re.compile(r"(.)-(.)|(.)", re.DOTALL)
+_EXTENSION = re.compile(r"\.[^*?\[\]]+\Z")
+
+
+def overlap(a: str, b: str) -> bool:
+    """Can the two globs name a common path? May err towards yes, never towards no."""
+    return _meet(_glob(a).row, _glob(b).row, _segments_meet)
+
+
+def paths_overlap(a: Sequence[str], b: Sequence[str]) -> bool:
+    """Can a glob of `a` name a path that one of `b` names as well?"""
+    sought = _by_prefix(tuple(b))
+    few = len(sought.globs) <= FEW
+    for glob in map(_glob, a):
+        for other in sought.globs if few else sought.near(glob.prefix):
+            if not (glob.prefix.startswith(other.prefix) or other.prefix.startswith(glob.prefix)):
+                continue
+            if not (glob.suffix.endswith(other.suffix) or other.suffix.endswith(glob.suffix)):
+                continue
+            if _meet(glob.row, other.row, _segments_meet):
+                return True
+    return False
+
+
+def inside(path: str, globs: Iterable[str]) -> bool:
+    """Does this file lie within the globs? Compared in NFC; upper and lower case are different."""
+    row = Row(parts=tuple(Segment(text=part) for part in _split(path)))
+    return any(_meet(_glob(glob).row, row, _segments_meet) for glob in globs)
+
+
+def names_everything(glob: str) -> bool:
+    """Does it bar all others, like `**`?"""
+    return _glob(glob).row.parts == (STAR,)
+
+
+# --- meeting --------------------------------------------------------------------------------------------------------
+
+
+def _meet(a: Row, b: Row, meets: Callable[[Any, Any], bool]) -> bool:
+    if a.first < 0 and b.first < 0:
+        return len(a.parts) == len(b.parts) and all(map(meets, a.parts, b.parts))
+    if b.first < 0:
+        return _fits(a.parts, b.parts, meets)
+    if a.first < 0:
+        return _fits(b.parts, a.parts, meets)
+    head, tail = min(a.first, b.first), min(a.after, b.after)
+    if not all(map(meets, a.parts[:head], b.parts[:head])):
+        return False
+    return not tail or all(map(meets, a.parts[-tail:], b.parts[-tail:]))
+
+
+def _fits(pattern: Sequence[Any], row: Sequence[Any], meets: Callable[[Any, Any], bool]) -> bool:
+    """Ordinary matching of a pattern with stars; after a miss the last star takes one part more."""
+    at = here = 0
+    star, taken = -1, 0
+    while here < len(row):
+        if at < len(pattern) and pattern[at] is STAR:
+            star, taken = at, here
+            at += 1
+        elif at < len(pattern) and meets(pattern[at], row[here]):
+            at += 1
+            here += 1
+        elif star >= 0:
+            taken += 1
+            at, here = star + 1, taken
+        else:
+            return False
+    return all(part is STAR for part in pattern[at:])
+
+
+def _segments_meet(a: Segment, b: Segment) -> bool:
+    if a.text == b.text:
+        return True
+    if a.wild is None and b.wild is None:
+        return False
+    mine, yours = a.wild or Row(parts=a.text), b.wild or Row(parts=b.text)
+    if _meet(mine, yours, _signs_meet):
+        return True
+    # Folders may be called `[id]` (web frameworks do that), so such a segment stands for itself, too.
+    return (a.classes and _meet(Row(parts=a.text), yours, _signs_meet)) or (
+        b.classes and _meet(mine, Row(parts=b.text), _signs_meet)
+    )
+
+
+def _signs_meet(a: str | Class, b: str | Class) -> bool:
+    if isinstance(a, str):
+        return a == b if isinstance(b, str) else _holds(b, a)
+    return _holds(a, b) if isinstance(b, str) else True
+
+
+def _holds(sign: Class, character: str) -> bool:
+    return any(low <= character <= high for low, high in sign.ranges) != sign.negated
+
+
+# --- compiling ------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=CACHED_LISTS)
+def _by_prefix(globs: tuple[str, ...]) -> Index:
+    ordered = tuple(sorted(map(_glob, globs), key=lambda glob: glob.prefix))
+    prefixes = tuple(glob.prefix for glob in ordered)
+    return Index(globs=ordered, prefixes=prefixes, lengths=tuple({len(prefix) for prefix in prefixes}))
+
+
+@lru_cache(maxsize=CACHED_GLOBS)
+def _glob(text: str) -> Glob:
+    parts: list[Segment | None] = []
+    for part in _split(text):
+        if part != "**":
+            parts.append(_segment(part))
+        elif not parts or parts[-1] is not STAR:
+            parts.append(STAR)
+    if not parts or _may_be_folder(parts[-1]):
+        parts.append(STAR)
+    return Glob(row=_row(parts), prefix=_prefix(parts), suffix=_suffix(parts[-1]))
+
+
+def _prefix(parts: Sequence[Segment | None]) -> str:
+    """`src/auth` for `src/auth/**`, `src/a` for `src/a*.py`."""
+    known: list[str] = []
+    for part in parts:
+        if part is STAR:
+            break
+        if part.wild:
+            known.append(re.split(r"[*?\[]", part.text, maxsplit=1)[0])
+            break
+        known.append(part.text)
+    return "/".join(known)
+
+
+def _suffix(last: Segment | None) -> str:
+    found = _EXTENSION.search(last.text) if last else None
+    return found[0] if found else ""
+
+
+def _may_be_folder(last: Segment | None) -> bool:
+    """What names a folder stands for everything below it. Only `*.py` and its like are taken to name files alone."""
+    return last is not None and not (last.wild and _EXTENSION.search(last.text))
+
+
+def _segment(text: str) -> Segment:
+    signs: list[str | Class | None] = []
+    for match in _SIGN.finditer(text):
+        sign = match[0]
+        if sign.startswith("*"):
+            signs.append(STAR)
+        elif sign == "?":
+            signs.append(ANY)
+        elif match["set"]:
+            signs.append(Class(ranges=tuple(map(_range, _RANGE.findall(match["set"]))), negated=bool(match["not"])))
+        else:
+            signs.append(sign)
+    if all(isinstance(sign, str) for sign in signs):
+        return Segment(text=text)
+    return Segment(text=text, wild=_row(signs), classes=any(isinstance(sign, Class) and sign.ranges for sign in signs))
+
+
+def _range(found: tuple[str, str, str]) -> tuple[str, str]:
+    low, high, single = found
+    return (single, single) if single else (low, high)
+
+
+def _row(parts: Sequence[Any]) -> Row:
+    stars = [at for at, part in enumerate(parts) if part is STAR]
+    if not stars:
+        return Row(parts=tuple(parts))
+    return Row(parts=tuple(parts), first=stars[0], after=len(parts) - 1 - stars[-1])
+
+
+def _split(path: str) -> list[str]:
+    return [part for part in unicodedata.normalize("NFC", path).split("/") if part not in ("", ".")]

@@ -1,0 +1,237 @@
+"""Markdown with front matter <-> a new item. What each field takes is in the table of fields.py."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from deespec.errors import InvalidInput
+from deespec.model.fields import (
+    FIELDS,
+    MAX_SPEC_BYTES,
+    MAX_TITLE_CHARACTERS,
+    Field,
+    NewItem,
+    Wrong,
+    is_control,
+    read_id,
+    read_title,
+)
+from deespec.model.front_matter import MAX_FRONT_MATTER_CHARACTERS, Plain, split
+from deespec.model.items import Kind
+from deespec.model.records import fields, replace
+from deespec.model.selection import names_everything
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from deespec.model.front_matter import Entry
+    from deespec.model.items import Epic, Pbi, Sbi
+
+MAX_FILE_BYTES = MAX_SPEC_BYTES + 4 * MAX_FRONT_MATTER_CHARACTERS
+SHORT_SPEC_CHARACTERS = 80
+LARGE_ESTIMATE_HOURS = 16
+
+_HEADING = re.compile(r"#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*")
+_CODE_FENCE = re.compile(r" {0,3}(```|~~~)")
+_CRITERIA = re.compile(
+    r"accept|criteri|done when|definition of done|must |- \[[ x]\]|受け?入れ|完了条件", re.IGNORECASE
+)
+_PLAIN_YAML = re.compile(r"[^\W\d_][\w./-]*(?: [\w./-]+)*")
+_NO_PLAIN_YAML = ("null", "true", "false", "yes", "no", "on", "off")
+
+
+# --- in -------------------------------------------------------------------------------------------------------------
+
+
+def parse_spec(text: bytes | str, *, kind: Kind, file: str) -> NewItem:
+    """The item that a Markdown file describes. Raises InvalidInput: `file:LINE: what`, with a suggestion."""
+    entries, body, first_line = split(_decoded(text, file), file)
+    values: dict[str, object] = {}
+    for entry in entries:
+        field = _field_of(entry, kind, file)
+        if entry.value is None:
+            continue
+        try:
+            values[field.name] = field.read(entry.value, kind)
+        except Wrong as wrong:
+            line = entry.line if wrong.index is None else entry.lines[wrong.index]
+            raise InvalidInput(f"{file}:{line}: {field.name} {wrong.what}.", hint=wrong.hint) from wrong
+    try:
+        values["spec"] = FIELDS["spec"].read(body, kind)
+    except Wrong as wrong:
+        raise InvalidInput(f"{file}:{first_line}: the text {wrong.what}.", hint=wrong.hint) from wrong
+    return _item(kind, values, missing=f"{file} has neither title nor text.")
+
+
+def new_item(kind: Kind, **options: object) -> NewItem:
+    """The same from options of the command line, named like the fields; None is not given."""
+    return _item(kind, _read_options(kind, options), missing="There is neither a title nor a text.")
+
+
+def amended(item: NewItem, **options: object) -> NewItem:
+    """The item with some fields as the options say."""
+    changed = replace(item, **_read_options(item.kind, options))
+    return changed if changed.spec else replace(changed, spec=changed.title)
+
+
+def normalise_id(text: str, kind: Kind | None = None) -> str:
+    """`SBI-12` from any case and width, with `kind` from the bare number; a uid, or the beginning of one, in capitals.
+
+    Raises InvalidInput for anything else, and for an ID of another kind.
+    """
+    try:
+        return read_id(text, kind)
+    except Wrong as wrong:
+        raise InvalidInput(f'"{text}" {wrong.what}.', hint=wrong.hint) from wrong
+
+
+def _decoded(text: bytes | str, file: str) -> str:
+    if isinstance(text, bytes):
+        if len(text) > MAX_FILE_BYTES:
+            raise InvalidInput(f"{file} has {len(text):,} bytes; the limit for a spec is {MAX_SPEC_BYTES:,}.")
+        try:
+            text = text.decode()
+        except UnicodeDecodeError as error:
+            line = text.count(b"\n", 0, error.start) + 1
+            raise InvalidInput(f"{file}:{line}: this is not UTF-8 text.", hint="Save the file as UTF-8.") from error
+    nul = text.find("\0")
+    if nul >= 0:
+        line = text.count("\n", 0, nul) + 1
+        raise InvalidInput(f"{file}:{line}: there is a NUL character.", hint="A spec is a text file.")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def _field_of(entry: Entry, kind: Kind, file: str) -> Field:
+    field = FIELDS.get(entry.key)
+    if field and field.name == "spec":
+        raise InvalidInput(f"{file}:{entry.line}: spec is no key.", hint="The spec is the text below the front matter.")
+    if field and kind in field.kinds:
+        return field
+    if field:
+        raise InvalidInput(f"{file}:{entry.line}: {kind}s have no {entry.key}; {', '.join(field.kinds)} have.")
+    from deespec.suggest import closest
+
+    known = [field.name for field in FIELDS.values() if kind in field.kinds and field.name != "spec"]
+    near = closest(entry.key, known)
+    hint = f"Did you mean {near}?" if near else f"Keys: {', '.join(known)}"
+    raise InvalidInput(f"{file}:{entry.line}: there is no key {entry.key}.", hint=hint)
+
+
+def _read_options(kind: Kind, options: dict[str, object]) -> dict[str, object]:
+    values: dict[str, object] = {}
+    for name, raw in options.items():
+        field = FIELDS[name]
+        if raw is None:
+            continue
+        if kind not in field.kinds:
+            raise InvalidInput(f"{field.option}: {kind}s have no {name}; {', '.join(field.kinds)} have.")
+        try:
+            values[name] = field.read(Plain(raw) if isinstance(raw, str) else raw, kind)
+        except Wrong as wrong:
+            raise InvalidInput(f"{field.option} {wrong.what}.", hint=wrong.hint) from wrong
+    return values
+
+
+def _item(kind: Kind, values: dict[str, object], *, missing: str) -> NewItem:
+    """With a title and no text the title is the spec; with a text and no title its heading is the title."""
+    spec = values.get("spec")
+    title = values.get("title") or (title_of(spec) if isinstance(spec, str) else "")
+    if not title:
+        raise InvalidInput(missing, hint="Give it at least a title.")
+    return replace(NewItem(kind=kind, title="", spec=""), **{**values, "title": title, "spec": spec or title})
+
+
+def title_of(spec: str) -> str:
+    """The first heading of a text, else its first line that is not empty, cut to a title's length."""
+    first = heading = ""
+    in_code = False
+    for line in spec.split("\n"):
+        fence = _CODE_FENCE.match(line) is not None
+        in_code ^= fence
+        found = None if in_code or fence else _HEADING.fullmatch(line)
+        if found and found[1]:
+            heading = found[1]
+            break
+        first = first or line
+    line = "".join(" " if is_control(character) else character for character in heading or first)
+    return _cut(unicodedata.normalize("NFC", " ".join(line.split())))
+
+
+def _cut(text: str) -> str:
+    """At most as long as a title, not ending between a character and the marks that belong to it."""
+    end = MAX_TITLE_CHARACTERS
+    while 0 < end < len(text) and (_joins(text[end]) or text[end - 1] == "\u200d"):
+        end -= 1
+    return text[: end or MAX_TITLE_CHARACTERS].rstrip()
+
+
+def _joins(character: str) -> bool:
+    """Combining marks, variation selectors, the zero-width joiner and the skin tones of emoji."""
+    return (
+        unicodedata.category(character)[0] == "M" or character == "\u200d" or "\U0001f3fb" <= character <= "\U0001f3ff"
+    )
+
+
+# --- out ------------------------------------------------------------------------------------------------------------
+
+
+def render(item: NewItem) -> str:
+    """The Markdown file that parse_spec reads as this item."""
+    blank = NewItem(kind=item.kind, title="", spec="")
+    lines = [
+        f"{name}: {_yaml(getattr(item, name))}"
+        for name in FIELDS
+        if name != "spec" and getattr(item, name) != getattr(blank, name)
+    ]
+    return "\n".join(["---", *lines, "---", item.spec]) + "\n"
+
+
+def draft_of(item: Sbi | Pbi | Epic) -> NewItem:
+    """What a person may change of a registered item."""
+    kind = Kind(item.id.partition("-")[0])
+    shared = set(fields(NewItem)) & set(fields(type(item)))
+    return NewItem(kind=kind, **{name: getattr(item, name) for name in shared})
+
+
+def _yaml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        plain = _PLAIN_YAML.fullmatch(value) and value.isprintable() and value.lower() not in _NO_PLAIN_YAML
+        return value if plain else f'"{"".join(map(_yaml_character, value))}"'
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_yaml, value))}]"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _yaml_character(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
+
+
+# --- advice ---------------------------------------------------------------------------------------------------------
+
+
+def advice(item: NewItem) -> list[str]:
+    """What would make this item easier for an agent; nothing of it is refused."""
+    return list(_advice(item)) if item.kind is Kind.SBI else []
+
+
+def _advice(item: NewItem) -> Iterator[str]:
+    if item.spec == item.title:
+        yield "There is no text beyond the title: say what is to be different afterwards."
+    elif len(item.spec) < SHORT_SPEC_CHARACTERS:
+        yield "The text is very short: say what is to be different afterwards."
+    if not _CRITERIA.search(item.spec) and not item.checks:
+        yield "No acceptance criteria: say how a reviewer sees that it is done, or add `checks`."
+    if not item.paths:
+        yield "No `paths`: in a shared folder this item is worked on alone."
+    if any(names_everything(glob) for glob in item.paths):
+        yield "`paths` names everything: no other item is worked on at the same time."
+    if item.only_implement and not item.checks:
+        yield "`only_implement` without `checks`: only the gates look at the result."
+    if item.estimate_hours is not None and item.estimate_hours > LARGE_ESTIMATE_HOURS:
+        yield f"Estimated at more than {LARGE_ESTIMATE_HOURS} hours: smaller items are easier to review."

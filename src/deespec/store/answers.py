@@ -1,0 +1,45 @@
+"""What agents hand in: stored for the running turn and no other, judged once, later by whoever owns the turn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deespec.errors import StaleAnswer
+from deespec.store.items import ItemVerbs
+
+if TYPE_CHECKING:
+    from deespec.model.items import Answer
+
+
+class AnswerVerbs(ItemVerbs):
+    __slots__ = ()
+
+    def store_answer(self, *, sbi: int, turn: int, token: int, answer: Answer, actor: str) -> None:
+        """Stores the answer of the call that owns the turn; a later one replaces it, the same one changes nothing.
+
+        Raises StaleAnswer if the token does not own the item's current turn any more.
+        """
+        row = self._one("answer_owner", number=sbi)
+        if row is None or row[0] != token or row[1] + 1 != turn:
+            raise StaleAnswer(f"SBI-{sbi} turn {turn} is not running under this claim: the answer was not taken.")
+        values = {"kind": answer.kind, "text": answer.text, "decision": answer.decision, "source": answer.source}
+        if self._run("answer_put", sbi=sbi, turn=turn, token=token, at=self.now, **values):
+            self.note(actor, "answered", item=f"SBI-{sbi}", turn=turn, decision=answer.decision, detail=answer.kind)
+
+    def adopt_answer(self, *, sbi: int, turn: int, token: int, answer: Answer) -> None:
+        """Stores an answer that a new owner found in its predecessor's outbox, unless the turn has one already."""
+        row = self._one("answer_owner", number=sbi)
+        if row is None or row[0] != token or row[1] + 1 != turn:
+            raise StaleAnswer(f"SBI-{sbi} turn {turn} has another owner.")
+        values = {"kind": answer.kind, "text": answer.text, "decision": answer.decision, "source": answer.source}
+        self._run("answer_put", sbi=sbi, turn=turn, token=token, at=self.now, **values)
+
+    def running_token(self, sbi: int, turn: int) -> int:
+        """The token under which this very turn runs now; raises StaleAnswer if it does not."""
+        row = self._one("answer_owner", number=sbi)
+        if row is None or row[0] is None or row[1] + 1 != turn:
+            raise StaleAnswer(
+                f"SBI-{sbi} turn {turn} is not running.", hint=f"deespec sbi show SBI-{sbi} tells where it is."
+            )
+        token: int = row[0]
+        return token

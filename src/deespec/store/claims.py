@@ -1,0 +1,279 @@
+"""Choosing the next item and taking it: every condition is tested in the one write transaction that writes the claim.
+
+An item that cannot start because of another one gets `waits_on` and leaves the ready index until that one ends. So the
+cost of a claim depends on what is ready and in work, not on the size of the backlog. Nobody waits for a need or a path
+while holding paths: both are tested only when an item enters work (docs/adr/0004).
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from deespec.model.items import Answer, Call, Claim, Guard
+from deespec.model.lifecycle import Event, Status, Step
+from deespec.model.records import record
+from deespec.model.selection import paths_overlap
+from deespec.model.wanted import AgentSlot, Idle, Scope, Wanted
+from deespec.store.items import ItemVerbs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deespec.store.rows import Value
+
+TESTS_PER_TRANSACTION = 200
+"""Candidates tested before the write lock is given back for others."""
+PAGE = 32
+NEXT_AFTER_STARTS = 10
+NEXT_AFTER_MS = 30 * 60_000
+
+
+class ClaimVerbs(ItemVerbs):
+    __slots__ = ()
+
+    def claim_next(self, wanted: Wanted) -> Claim | Idle:
+        """Takes the best item that may start now, or says why there is none."""
+        self.release_more()
+        agents = _Agents(self, wanted)
+        for candidate in self._candidates("claim_working", wanted):
+            if (slot := agents.free(_names(candidate, wanted))) is not None:
+                return self._take(candidate, slot, wanted)
+        tests = TESTS_PER_TRANSACTION
+        entry = _Entry(self, wanted)
+        for candidate in self._entering(agents, wanted):
+            if (slot := agents.free(_names(candidate, wanted))) is None:
+                continue
+            tests -= 1
+            if entry.admits(candidate):
+                return self._take(candidate, slot, wanted)
+            if tests == 0:
+                return Idle(again=True)
+        return self._idle(agents, wanted)
+
+    # --- candidates, in order ---
+
+    def _entering(self, agents: _Agents, wanted: Wanted) -> Iterator[_Candidate]:
+        yield from self._candidates("claim_resumable", wanted)
+        keys = [row[0] for row in self._all("ready_agents")]
+        open_keys = [key for key in keys if agents.free(tuple(json.loads(key)) or wanted.implement)]
+        yield from heapq.merge(*(self._ready(key, wanted) for key in open_keys), key=lambda c: (c.rank, c.number))
+
+    def _ready(self, key: str, wanted: Wanted) -> Iterator[_Candidate]:
+        """Ready items of one list of agents, page by page: the index is ordered within such a list."""
+        rank, number = -1, 0
+        while True:
+            rows = self._all(
+                "claim_ready", agent=key, rank=rank, number=number, limit=PAGE, **scope_values(wanted.scope)
+            )
+            yield from (_candidate(row) for row in rows)
+            if len(rows) < PAGE:
+                return
+            number, rank = rows[-1][0], rows[-1][1]
+
+    def _candidates(self, name: str, wanted: Wanted) -> Iterator[_Candidate]:
+        return map(_candidate, self._all(name, now=self.now, **scope_values(wanted.scope)))
+
+    # --- taking ---
+
+    def _take(self, candidate: _Candidate, slot: AgentSlot, wanted: Wanted) -> Claim:
+        sbi = self.sbi(candidate.number)
+        enters = not sbi.in_work
+        alone = not self._value("claim_others", number=sbi.number)
+        if enters:
+            event = Event.CLAIMED if sbi.status is Status.PENDING else Event.RESUMED
+            sbi = self.move(sbi, event, actor=wanted.actor, agent=slot.name)
+            self._run("sbi_entered", number=sbi.number)
+            self._run("next_clear", number=str(sbi.number))
+            self._next("starts")
+        token = self._next("token")
+        outbox = os.path.join(wanted.outboxes, str(token))
+        until = wanted.boot_ms + wanted.lease_ms
+        leftovers = self.calls_of(sbi.number)
+        self._run(
+            "claim_write",
+            number=sbi.number,
+            token=token,
+            worker=wanted.worker,
+            until=until,
+            boot=wanted.boot,
+            agent=slot.name,
+            account=slot.account,
+            at=self.now,
+        )
+        self._run("call_add", token=token, sbi=sbi.number, worker=wanted.worker, boot=wanted.boot, outbox=outbox)
+        if not enters:
+            self.note(wanted.actor, "claimed", item=sbi.id, turn=sbi.turn + 1, step=sbi.step, agent=slot.name)
+        return Claim(
+            sbi=sbi,
+            token=token,
+            epoch=self.epoch(),
+            step=sbi.step or Step.IMPLEMENT,
+            turn=sbi.turn + 1,
+            agent=slot.name,
+            account=slot.account,
+            worker=wanted.worker,
+            claimed_at=self.now,
+            lease_until=until,
+            outbox=outbox,
+            answer=self.stored_answer(sbi.number, sbi.turn + 1),
+            leftovers=tuple(leftovers),
+            alone=alone,
+        )
+
+    def epoch(self) -> str:
+        """Random for each life of this database: a restored copy gives no token that was given before."""
+        value: str = self._value("meta_get", name="epoch")
+        return value
+
+    def calls_of(self, number: int) -> list[Call]:
+        """Agent calls on this item that are not known to have ended."""
+        return [call_from(row) for row in self._all("call_of", number=number)]
+
+    def stored_answer(self, number: int, turn: int) -> Answer | None:
+        row = self._one("answer_get", number=number, turn=turn)
+        return None if row is None else Answer(kind=row[0], text=row[1], decision=row[2], source=row[3])
+
+    # --- nothing to take ---
+
+    def _idle(self, agents: _Agents, wanted: Wanted) -> Idle:
+        times = [self._value("claim_next_time", now=self.now, **scope_values(wanted.scope)), agents.next_at]
+        known = [time for time in times if time is not None]
+        more = self._value("releasing_first") is not None
+        return Idle(again=more, running=self._value("claim_count"), next_at=min(known, default=None))
+
+
+@record
+class _Candidate:
+    """As much of an item as choosing needs."""
+
+    number: int
+    rank: int
+    status: Status
+    stopped_in: Status | None
+    agent: tuple[str, ...]
+    reviewer: tuple[str, ...]
+    paths: tuple[str, ...]
+
+
+class _Agents:
+    """Which agents have a free slot, as of this transaction."""
+
+    def __init__(self, tx: ClaimVerbs, wanted: Wanted) -> None:
+        self.slots = {slot.name: slot for slot in wanted.agents}
+        self.used: dict[str, int] = dict(tx._all("claim_accounts"))
+        self.next_at: int | None = None
+        self.paused: dict[str, int | None] = {
+            account: until for account, until in tx._all("pause_active", now=tx.now)
+        }
+        self.spent_out = _day_is_spent(tx, wanted)
+
+    def free(self, names: tuple[str, ...]) -> AgentSlot | None:
+        """The first of the names that is known here, not paused and below its limit."""
+        for name in names:
+            slot = self.slots.get(name)
+            if slot is None:
+                continue
+            if slot.account in self.paused:
+                self._remember(self.paused[slot.account])
+            elif slot.metered and self.spent_out is not None:
+                self._remember(self.spent_out)
+            elif slot.limit == 0 or self.used.get(slot.account, 0) < slot.limit:
+                return slot
+        return None
+
+    def _remember(self, until: int | None) -> None:
+        if until is not None:
+            self.next_at = until if self.next_at is None else min(self.next_at, until)
+
+
+class _Entry:
+    """May an item enter work? Refused ones are put behind what bars them."""
+
+    def __init__(self, tx: ClaimVerbs, wanted: Wanted) -> None:
+        self.tx = tx
+        self.exclusive = wanted.exclusive
+        self.working = [(row[0], tuple(json.loads(row[1]))) for row in tx._all("working_paths")]
+        self.starts: int = tx._value("counter_get", name="starts") or 0
+        self.next = self._next_in_turn()
+
+    def admits(self, sbi: _Candidate) -> bool:
+        tx = self.tx
+        need = tx._value("need_unmet", number=sbi.number)
+        if need is not None:
+            tx._run("sbi_wait", number=sbi.number, on=need, what="need")
+            return False
+        for number, paths in (*self.working, *self.next):
+            if number != sbi.number and self._conflict(sbi.paths, paths):
+                tx._run("sbi_wait", number=sbi.number, on=number, what="paths")
+                tx._run("sbi_refused", number=sbi.number, at=tx.now, starts=self.starts)
+                return False
+        return True
+
+    def _conflict(self, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+        if not one or not other:
+            return self.exclusive
+        return paths_overlap(one, other)
+
+    def _next_in_turn(self) -> list[tuple[int, tuple[str, ...]]]:
+        """The one item that was refused so often or so long that others make room for it."""
+        tx = self.tx
+        row = tx._one("next_get")
+        if row is None:
+            for rank in range(4):
+                row = tx._one("next_find", rank=rank)
+                if row and (rank == 0 or row[2] <= tx.now - NEXT_AFTER_MS or row[3] <= self.starts - NEXT_AFTER_STARTS):
+                    tx._run("next_set", number=str(row[0]))
+                    break
+                row = None
+        return [] if row is None else [(row[0], tuple(json.loads(row[1])))]
+
+
+def _candidate(row: tuple[Any, ...]) -> _Candidate:
+    number, rank, status, stopped_in, agent, reviewer, paths = row
+    return _Candidate(
+        number=number,
+        rank=rank,
+        status=Status(status),
+        stopped_in=Status(stopped_in) if stopped_in else None,
+        agent=tuple(json.loads(agent)),
+        reviewer=tuple(json.loads(reviewer)),
+        paths=tuple(json.loads(paths)),
+    )
+
+
+def _names(sbi: _Candidate, wanted: Wanted) -> tuple[str, ...]:
+    """The agents that may do the item's step, in order."""
+    if Status.REVIEWING in (sbi.status, sbi.stopped_in):
+        return sbi.reviewer or wanted.review
+    return sbi.agent or wanted.implement
+
+
+def _day_is_spent(tx: ClaimVerbs, wanted: Wanted) -> int | None:
+    """When the next day begins, if today's budget does not allow one more of the dearest turns seen so far."""
+    if not wanted.usd_per_day:
+        return None
+    spent, dearest = tx._all("spent_since", since=wanted.day_began_at)[0]
+    running = tx._value("claim_count")
+    if spent + dearest * (running + 1) <= wanted.usd_per_day and spent < wanted.usd_per_day:
+        return None
+    return wanted.day_began_at + 86_400_000
+
+
+def scope_values(scope: Scope) -> dict[str, Value]:
+    """The parameters of `{scope}` in a query."""
+    return {
+        "numbers": None if scope.numbers is None else json.dumps(scope.numbers),
+        "label": scope.label,
+        "parent": scope.parent,
+        "text": scope.text,
+        "owner": scope.owner,
+    }
+
+
+def call_from(row: tuple[Any, ...]) -> Call:
+    token, sbi, worker, boot, outbox, pid, start, namespace, lock = row
+    guard = None if pid is None else Guard(pid=pid, start=start, namespace=namespace, lock=lock)
+    return Call(token=token, sbi=sbi, worker=worker, boot=boot, outbox=outbox, guard=guard)

@@ -1,0 +1,219 @@
+"""Adding, finding and changing EPICs, PBIs and SBIs; ranks and roll-ups follow in the same transaction."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from deespec.errors import NotFound
+from deespec.model.items import Epic, Kind, Pbi, Sbi
+from deespec.model.lifecycle import STOPPED, Event, Status, apply, roll_up
+from deespec.model.records import replace
+from deespec.store import rows
+from deespec.store.journal import JournalVerbs
+
+if TYPE_CHECKING:
+    from deespec.store.rows import Value
+
+Item = Sbi | Pbi | Epic
+CLASSES: dict[Kind, type[Sbi] | type[Pbi] | type[Epic]] = {Kind.SBI: Sbi, Kind.PBI: Pbi, Kind.EPIC: Epic}
+
+RELEASE_STEP = 500
+"""Waiters returned to the ready index in one transaction, so that none is longer than 20 ms."""
+
+
+class ItemVerbs(JournalVerbs):
+    __slots__ = ()
+
+    # --- finding ---
+
+    def sbi(self, number: int) -> Sbi:
+        row = self._one("sbi_get", number=number)
+        if row is None:
+            raise NotFound(f"There is no SBI-{number}.", hint="deespec sbi list --all")
+        return rows.decode(Sbi, row)
+
+    def pbi(self, number: int) -> Pbi:
+        row = self._one("pbi_get", number=number)
+        if row is None:
+            raise NotFound(f"There is no PBI-{number}.", hint="deespec pbi list")
+        return rows.decode(Pbi, row)
+
+    def epic(self, number: int) -> Epic:
+        row = self._one("epic_get", number=number)
+        if row is None:
+            raise NotFound(f"There is no EPIC-{number}.", hint="deespec epic list")
+        return rows.decode(Epic, row)
+
+    def item(self, item_id: str) -> Item:
+        """The item with this id, as normalised (`SBI-12`)."""
+        kind, _, number = item_id.partition("-")
+        if kind == Kind.SBI:
+            return self.sbi(int(number))
+        return self.pbi(int(number)) if kind == Kind.PBI else self.epic(int(number))
+
+    def exists(self, item_id: str) -> bool:
+        kind, _, number = item_id.partition("-")
+        return self._value(f"{kind.lower()}_exists", number=int(number)) is not None
+
+    def by_uid(self, prefix: str) -> list[str]:
+        """The ids of all items whose uid begins with `prefix` (Crockford letters, upper case)."""
+        return [row[0] for row in self._all("uid_prefix", low=prefix, high=prefix + "~")]
+
+    def by_key(self, kind: Kind, key: str) -> Item | None:
+        number = self._value(f"{kind.lower()}_by_key", key=key)
+        return None if number is None else self.item(f"{kind}-{number}")
+
+    def by_source(self, kind: Kind, source: str, source_hash: str) -> str | None:
+        """The id of the item that was registered from this file with this content."""
+        number = self._value(f"{kind.lower()}_by_source", source=source, hash=source_hash)
+        return None if number is None else f"{kind}-{number}"
+
+    def dependents(self, number: int) -> list[str]:
+        return [f"SBI-{row[0]}" for row in self._all("need_dependents", number=number)]
+
+    def children(self, item_id: str) -> list[str]:
+        return [row[0] for row in self._all("children", parent=item_id)]
+
+    # --- adding ---
+
+    def next_number(self, kind: Kind) -> int:
+        return self._next(kind.lower())
+
+    def add(self, item: Item) -> None:
+        """Inserts the item's own row; needs and parents are tied afterwards, so that files of one batch may name each
+        other in any order."""
+        self._insert(item)
+
+    def tie(self, item: Item) -> None:
+        """Ties a new item to its needs and its parent."""
+        if isinstance(item, Sbi):
+            self.set_needs(item.number, item.depends_on)
+        parent = None if isinstance(item, Epic) else item.parent
+        if parent:
+            self.roll_up(parent)
+
+    # --- changing ---
+
+    def save(self, before: Sbi, after: Sbi) -> None:
+        """Writes the changed item, and what follows from its change of status."""
+        self._update(after)
+        if before.status is after.status:
+            return
+        if before.in_work and not after.in_work:
+            self.release_waiters(after)
+        elif after.status is Status.CANCELLED:
+            self.release_waiters(after)
+        if after.status is Status.CANCELLED:
+            self.rank_needs(after.number)
+        if after.parent:
+            self.roll_up(after.parent)
+
+    def save_group(self, item: Pbi | Epic) -> None:
+        self._update(item)
+
+    def move(
+        self, sbi: Sbi, event: Event, *, actor: str, reason: str | None = None, error: str | None = None, **facts: Value
+    ) -> Sbi:
+        """Applies the event, stores the item and writes the journal. Raises IllegalMove."""
+        moved = apply(sbi, event, now=self.now, reason=reason)
+        self.save(sbi, moved)
+        facts.setdefault("turn", sbi.turn)
+        facts.setdefault("step", sbi.step)
+        self.note(
+            actor, event, item=sbi.id, from_status=sbi.status, to_status=moved.status, error=error or reason, **facts
+        )
+        return moved
+
+    def delete(self, item: Item) -> None:
+        if isinstance(item, Sbi):
+            self.release_waiters(item)
+            needs = item.depends_on
+            self._run("need_clear", number=item.number)
+            for need in needs:
+                self._rank_from(int(need.partition("-")[2]))
+        self._run(f"{item.id.partition('-')[0].lower()}_delete", number=item.number)
+        parent = None if isinstance(item, Epic) else item.parent
+        if parent and self.exists(parent):
+            self.roll_up(parent)
+
+    # --- needs and ranks ---
+
+    def set_needs(self, number: int, needs: tuple[str, ...]) -> None:
+        """Replaces the item's needs; puts it behind the first that is not DONE."""
+        old = [row[0] for row in self._all("need_of", number=number)]
+        new = sorted({int(need.partition("-")[2]) for need in needs})
+        self._run("need_clear", number=number)
+        self._each("need_add", ({"number": number, "needs": need} for need in new))
+        self._run("sbi_wait_for_need", number=number)
+        for need in {*old, *new}:
+            self._rank_from(need)
+
+    def needs_cycle(self, number: int) -> list[str] | None:
+        """The way from this item back to itself along needs, if there is one."""
+        path = self._value("need_cycle", number=number)
+        return None if path is None else [f"SBI-{part}" for part in json.loads(path)]
+
+    def rank_needs(self, number: int) -> None:
+        """Ranks anew what this item needs."""
+        for row in self._all("need_of", number=number):
+            self._rank_from(row[0])
+
+    def rank(self, number: int) -> None:
+        """Ranks this item and all it needs anew, after its priority has changed."""
+        self._rank_from(number)
+
+    def _rank_from(self, number: int) -> None:
+        waiting = [number]
+        while waiting:
+            one = waiting.pop()
+            if self._run("sbi_rank", number=one):
+                waiting += [row[0] for row in self._all("need_of", number=one)]
+
+    # --- following changes ---
+
+    def release_waiters(self, sbi: Sbi) -> None:
+        """Returns items that waited for this one to the ready index, at most RELEASE_STEP of them now."""
+        what = None if sbi.status is Status.DONE else "paths"
+        if self._run("waiters_release", number=sbi.number, what=what, step=RELEASE_STEP) == RELEASE_STEP:
+            self._run("releasing_add", number=sbi.number)
+
+    def release_more(self) -> None:
+        """One further step for an item whose waiters did not fit into its own transaction."""
+        number = self._value("releasing_first")
+        if number is None:
+            return
+        self._run("releasing_remove", number=number)
+        status = self._value("sbi_status", number=number)
+        what = None if status == Status.DONE else "paths"
+        if self._run("waiters_release", number=number, what=what, step=RELEASE_STEP) == RELEASE_STEP:
+            self._run("releasing_add", number=number)
+
+    def roll_up(self, item_id: str) -> None:
+        """Sets the status of a PBI or EPIC from its children, and goes on upward."""
+        kind, _, number = item_id.partition("-")
+        group = self.item(item_id)
+        assert not isinstance(group, Sbi), f"{item_id} cannot have children"
+        counts: dict[str, int] = {}
+        for status, count in self._all("child_counts", parent=item_id):
+            counts[status] = counts.get(status, 0) + count
+        status = roll_up(counts)
+        if status is group.status:
+            return
+        self._run(f"{kind.lower()}_status", number=int(number), status=status, now=self.now)
+        self.note("deespec", "rolled_up", item=item_id, from_status=group.status, to_status=status)
+        if isinstance(group, Pbi) and group.parent:
+            self.roll_up(group.parent)
+
+    def set_held(self, item: Item, *, held: bool, actor: str) -> None:
+        if isinstance(item, Sbi):
+            after: Item = replace(item, held=held, updated_at=self.now)
+            self._update(after)
+            if held:
+                self._run("next_clear", number=str(item.number))
+                if item.status is Status.PENDING or item.status in STOPPED:
+                    self.release_waiters(item)
+        else:
+            after = replace(item, held=held, updated_at=self.now)
+            self._update(after)
+        self.note(actor, "held" if held else "unheld", item=item.id)

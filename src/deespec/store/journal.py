@@ -1,0 +1,39 @@
+"""The journal: append-only, written in the transaction of the change it tells of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deespec.model.items import JournalEntry
+from deespec.store.unit import Unit
+
+if TYPE_CHECKING:
+    from deespec.store.rows import Value
+
+
+class JournalVerbs(Unit):
+    __slots__ = ()
+
+    def note(self, actor: str, event: str, *, item: str | None = None, **facts: Value) -> None:
+        """Writes one entry; `facts` are further fields of JournalEntry."""
+        values: dict[str, Value] = dict.fromkeys(_FACTS)
+        for name, value in facts.items():
+            assert name in values, f"the journal has no column {name}"
+            values[name] = value
+        self._run("journal_add", at=self.now, actor=actor, event=event, item=item, **values)
+
+    def journal(
+        self, *, item: str | None = None, after: int = 0, limit: int = -1, newest: bool = False
+    ) -> list[JournalEntry]:
+        """Entries with seq > `after`, oldest first; with `newest` the last `limit` of them."""
+        name = ("journal" if item is None else "journal_item") + ("_newest" if newest else "_after")
+        scope: dict[str, Value] = {} if item is None else {"item": item}
+        found = self._records(JournalEntry, name, after=after, limit=limit, **scope)
+        return found[::-1] if newest else found
+
+    def journal_end(self) -> int:
+        """The newest seq; 0 in an empty journal."""
+        return self._value("journal_end") or 0
+
+
+_FACTS = ("from_status", "to_status", "turn", "step", "agent", "decision", "elapsed_ms", "error", "detail")

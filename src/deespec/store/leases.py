@@ -1,0 +1,132 @@
+"""Workers and their leases: who is alive, whose claim still counts, and what becomes of the claims of the dead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deespec.errors import LeaseLost
+from deespec.model.items import Sbi, Worker
+from deespec.model.lifecycle import Event
+from deespec.model.records import replace
+from deespec.store.items import ItemVerbs
+
+if TYPE_CHECKING:
+    from deespec.model.items import Call, Claim, Guard
+
+
+class LeaseVerbs(ItemVerbs):
+    __slots__ = ()
+
+    # --- workers ---
+
+    def add_worker(self, worker: Worker) -> None:
+        self._insert(worker)
+        self.note(f"worker {worker.name}", "worker_started", detail=f"pid {worker.pid} on {worker.host}")
+
+    def remove_worker(self, worker: Worker) -> None:
+        if self._run("worker_remove", uid=worker.uid):
+            self.note(f"worker {worker.name}", "worker_stopped")
+
+    def workers(self) -> list[Worker]:
+        return self._records(Worker, "worker_list")
+
+    def worker_seen(self, uid: str, state: str) -> str | None:
+        """Notes a sign of life; what `worker stop` asks of this worker, if anything."""
+        self._run("worker_seen", uid=uid, state=state, now=self.now)
+        word: str | None = self._value("worker_stop_get", uid=uid)
+        return word
+
+    def ask_to_stop(self, worker: Worker, how: str, *, actor: str) -> None:
+        self._run("worker_stop", uid=worker.uid, how=how)
+        self.note(actor, "worker_stop_asked", detail=f"{worker.name} {how}")
+
+    # --- leases ---
+
+    def renew(self, *, worker: str, until: int, boot: str) -> None:
+        """Moves on the leases this worker still owns, even past their end: what nobody has taken over is still his."""
+        self._run("lease_renew", worker=worker, until=until, boot=boot)
+
+    def tokens_of(self, worker: str) -> set[int]:
+        """The claims this worker still owns."""
+        return {row[0] for row in self._all("lease_tokens", worker=worker)}
+
+    def claim_is_mine(self, claim: Claim) -> bool:
+        row = self._one("lease_check", number=claim.sbi.number, token=claim.token)
+        return row is not None and row[0] == claim.epoch
+
+    def guard_stands(self, claim: Claim, guard: Guard) -> None:
+        """Names the guard of the call, before the agent starts. Raises LeaseLost if the claim is not ours any more."""
+        self.must_own(claim)
+        self._run(
+            "call_guard",
+            token=claim.token,
+            pid=guard.pid,
+            start=guard.start,
+            namespace=guard.namespace,
+            lock=guard.lock,
+        )
+
+    def call_over(self, token: int) -> None:
+        """Nothing of this call is left."""
+        self._run("call_remove", token=token)
+
+    def all_calls(self) -> list[Call]:
+        return [call for row in self._all("call_items") for call in self.calls_of_item(row[0])]
+
+    def calls_of_item(self, number: int) -> list[Call]:
+        from deespec.store.claims import _call
+
+        return [_call(row) for row in self._all("call_of", number=number)]
+
+    def must_own(self, claim: Claim) -> None:
+        if not self.claim_is_mine(claim):
+            raise LeaseLost(f"{claim.sbi.id} turn {claim.turn} belongs to another owner now.")
+
+    # --- the end of a claim without an outcome ---
+
+    def release(self, claim: Claim, *, actor: str, why: str) -> None:
+        """Gives the item back on a person's word: no attempt is used."""
+        self.must_own(claim)
+        sbi = self.sbi_now(claim)
+        self.free(sbi.number)
+        self.move(sbi, Event.RELEASED, actor=actor, reason=why, turn=claim.turn, agent=claim.agent)
+
+    def revoke(self, sbi: Sbi) -> None:
+        """Takes the claim away from whoever works on it; his writes fail from now on."""
+        self.free(sbi.number)
+
+    def free(self, number: int) -> None:
+        self._run("lease_free", number=number)
+
+    def sbi_now(self, claim: Claim) -> Sbi:
+        """The item as stored now; a person may have changed what is not the engine's."""
+        return self.sbi(claim.sbi.number)
+
+    def dead_claims(self, *, dead_workers: list[str], boot: str, boot_ms: int) -> list[tuple[int, str]]:
+        """(item number, why) of claims whose worker is dead, whose lease is over, or that are of another boot."""
+        rows: list[tuple[Any, ...]] = self._all("lease_dead", boot=boot, now=boot_ms)
+        found = {row[0]: row[1] for row in rows}
+        for worker in dead_workers:
+            for row in self._all("lease_of_worker", worker=worker):
+                found[row[0]] = "worker died"
+        return sorted(found.items())
+
+    def bury(self, number: int, *, why: str, max_attempts: int, delay_ms: int) -> Sbi:
+        """Ends a dead worker's claim. It uses an attempt, so that an item that kills its worker comes to an end."""
+        sbi = self.sbi(number)
+        self.free(number)
+        return self.use_attempt(sbi, actor="deespec", error=why, max_attempts=max_attempts, delay_ms=delay_ms)
+
+    def use_attempt(
+        self, sbi: Sbi, *, actor: str, error: str, max_attempts: int, delay_ms: int, agent: str | None = None
+    ) -> Sbi:
+        """A try at the turn ended without an outcome: back-off, or FAILED when it was the last."""
+        tried = replace(sbi, attempts=sbi.attempts + 1, not_before=self.now + delay_ms if delay_ms else None)
+        facts = {"turn": sbi.turn + 1, "agent": agent}
+        if tried.attempts >= max_attempts:
+            return self.move(tried, Event.LIMIT_REACHED, actor=actor, reason="attempts", error=error, **facts)
+        return self.move(tried, Event.RELEASED, actor=actor, error=error, **facts)
+
+    def forget_worker(self, uid: str) -> None:
+        if self._run("worker_remove", uid=uid):
+            self.note("deespec", "worker_died", detail=uid)

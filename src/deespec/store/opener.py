@@ -1,0 +1,25 @@
+"""`open_store(path)`: the one place that knows which stores there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deespec.clock import Clock
+    from deespec.store.base import Store
+
+FILE = "deespec.db"
+
+
+def open_store(path: str, *, clock: Clock, busy_ms: int) -> Store:
+    """Opens an existing backlog. Nothing is read until the first transaction."""
+    from deespec.store.sqlite import SqliteStore
+
+    return SqliteStore(path, clock=clock, busy_ms=busy_ms)
+
+
+def create_store(path: str, *, clock: Clock, busy_ms: int) -> bool:
+    """Makes the database, or brings it up to date; False if there was nothing to do."""
+    from deespec.store.migrate import create
+
+    return create(path, clock=clock, busy_ms=busy_ms)

@@ -1,0 +1,1 @@
+SELECT lease_token, turn FROM sbi WHERE number = :number

@@ -1,0 +1,1 @@
+INSERT INTO call (token, sbi, worker, boot, outbox) VALUES (:token, :sbi, :worker, :boot, :outbox)

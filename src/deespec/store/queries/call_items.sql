@@ -1,0 +1,1 @@
+SELECT DISTINCT sbi FROM call ORDER BY sbi

@@ -1,0 +1,1 @@
+SELECT lease_account, count(*) FROM sbi WHERE lease_token IS NOT NULL GROUP BY lease_account

@@ -1,0 +1,1 @@
+SELECT count(*) FROM sbi WHERE lease_token IS NOT NULL

@@ -1,0 +1,4 @@
+SELECT number, rank, status, stopped_in, agent, reviewer, paths FROM sbi
+WHERE stage = 'working' AND lease_token IS NULL AND held = 0 AND (not_before IS NULL OR not_before <= :now)
+    AND {scope}
+ORDER BY rank, number

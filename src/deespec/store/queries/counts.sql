@@ -1,0 +1,1 @@
+SELECT status, count(*) FROM sbi GROUP BY status

@@ -1,0 +1,1 @@
+SELECT number FROM epic WHERE key = :key

@@ -1,0 +1,1 @@
+DELETE FROM epic WHERE number = :number

@@ -1,0 +1,1 @@
+SELECT {Epic} FROM epic WHERE number = :number

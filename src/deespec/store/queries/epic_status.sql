@@ -1,0 +1,1 @@
+UPDATE epic SET status = :status, updated_at = :now WHERE number = :number

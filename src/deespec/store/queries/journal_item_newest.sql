@@ -1,0 +1,1 @@
+SELECT {JournalEntry} FROM journal WHERE item = :item AND seq > :after ORDER BY seq DESC LIMIT :limit

@@ -1,0 +1,1 @@
+SELECT {JournalEntry} FROM journal WHERE seq > :after ORDER BY seq DESC LIMIT :limit

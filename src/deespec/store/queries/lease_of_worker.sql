@@ -1,0 +1,1 @@
+SELECT number FROM sbi WHERE lease_token IS NOT NULL AND lease_worker = :worker

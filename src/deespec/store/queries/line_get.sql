@@ -1,0 +1,1 @@
+SELECT {Line} FROM sbi WHERE number = :number

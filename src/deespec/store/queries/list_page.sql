@@ -1,0 +1,9 @@
+SELECT {Line}
+FROM sbi
+WHERE {scope}
+    AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
+    AND (:ready IS NULL OR (
+        :ready = 1 AND held = 0 AND waits_on IS NULL AND lease_token IS NULL AND stage IN ('pending', 'working', 'resumable')
+        OR :ready = 0 AND waits_on IS NOT NULL
+    ))
+ORDER BY number LIMIT :limit OFFSET :offset

@@ -1,0 +1,1 @@
+SELECT {Lock} FROM lock WHERE name = :name AND owner IS NOT NULL

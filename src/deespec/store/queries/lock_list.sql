@@ -1,0 +1,1 @@
+SELECT {Lock} FROM lock WHERE owner IS NOT NULL ORDER BY name

@@ -1,0 +1,1 @@
+INSERT INTO need (sbi, needs) VALUES (:number, :needs)

@@ -1,0 +1,1 @@
+SELECT sbi FROM need WHERE needs = :number ORDER BY sbi

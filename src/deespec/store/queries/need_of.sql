@@ -1,0 +1,1 @@
+SELECT needs FROM need WHERE sbi = :number ORDER BY needs

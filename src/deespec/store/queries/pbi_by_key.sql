@@ -1,0 +1,1 @@
+SELECT number FROM pbi WHERE key = :key

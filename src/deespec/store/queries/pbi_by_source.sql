@@ -1,0 +1,1 @@
+SELECT number FROM pbi WHERE source = :source AND source_hash = :hash ORDER BY number DESC LIMIT 1

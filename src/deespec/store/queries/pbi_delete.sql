@@ -1,0 +1,1 @@
+DELETE FROM pbi WHERE number = :number

@@ -1,0 +1,1 @@
+SELECT {Pbi} FROM pbi WHERE number = :number

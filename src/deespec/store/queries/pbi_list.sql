@@ -1,0 +1,1 @@
+SELECT {Pbi} FROM pbi ORDER BY number

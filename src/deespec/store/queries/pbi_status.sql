@@ -1,0 +1,1 @@
+UPDATE pbi SET status = :status, updated_at = :now WHERE number = :number

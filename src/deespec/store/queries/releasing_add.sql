@@ -1,0 +1,1 @@
+INSERT INTO releasing (number) VALUES (:number) ON CONFLICT DO NOTHING

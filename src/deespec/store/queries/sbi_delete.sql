@@ -1,0 +1,1 @@
+DELETE FROM sbi WHERE number = :number

@@ -1,0 +1,1 @@
+SELECT {Sbi} FROM sbi_full WHERE number = :number

@@ -1,0 +1,1 @@
+SELECT status FROM sbi WHERE number = :number

@@ -1,0 +1,1 @@
+SELECT count(*) FROM agent_strike WHERE account = :account AND code = :code

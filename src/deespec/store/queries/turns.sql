@@ -1,0 +1,1 @@
+SELECT {Turn} FROM turn WHERE sbi = :number ORDER BY number

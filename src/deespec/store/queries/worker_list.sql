@@ -1,0 +1,1 @@
+SELECT {Worker} FROM worker ORDER BY started_at, uid

@@ -1,0 +1,1 @@
+UPDATE worker SET stop = :how WHERE uid = :uid

@@ -1,0 +1,1 @@
+SELECT stop FROM worker WHERE uid = :uid

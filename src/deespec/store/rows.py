@@ -1,0 +1,136 @@
+"""Records to rows and back, derived from the records themselves, and the named .sql files: a field is declared once."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from deespec.model.items import (
+    AgentPause,
+    Epic,
+    JournalEntry,
+    Line,
+    Lock,
+    Pbi,
+    Priority,
+    Sbi,
+    Turn,
+    Worker,
+)
+from deespec.model.lifecycle import ENDED, IN_WORK, GroupStatus, Status, Step
+from deespec.model.records import fields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
+Value = str | int | float | None
+
+TABLES: dict[type[Any], str] = {
+    Sbi: "sbi",
+    Line: "sbi",
+    Pbi: "pbi",
+    Epic: "epic",
+    Turn: "turn",
+    Worker: "worker",
+    Lock: "lock",
+    AgentPause: "agent_pause",
+    JournalEntry: "journal",
+}
+ELSEWHERE = {"depends_on"}
+"""Fields that have a table of their own."""
+
+_DECODERS: dict[str, Callable[[Any], Any]] = {
+    "tuple[str, ...]": lambda value: tuple(json.loads(value)) if value != "[]" else (),
+    "bool": bool,
+    "Status": Status,
+    "Status | None": lambda value: None if value is None else Status(value),
+    "GroupStatus": GroupStatus,
+    "Priority": Priority,
+    "Step": Step,
+}
+_FOLDER = os.path.join(os.path.dirname(__file__), "queries")
+
+
+def columns(cls: type[Any]) -> str:
+    """The column list of a record, as a select names it."""
+    return ", ".join(fields(cls))
+
+
+def decode(cls: type[T], row: Sequence[Any]) -> T:
+    """The record of a row whose columns are `columns(cls)`."""
+    values: dict[str, Any] = dict(zip(fields(cls), row, strict=True))
+    for name, convert in _converters(cls):
+        values[name] = convert(values[name])
+    return cls(**values)
+
+
+def encode(record: object) -> dict[str, Value]:
+    """The column values of a record, derived columns included."""
+    values = {name: _plain(getattr(record, name)) for name in fields(type(record)) if name not in ELSEWHERE}
+    if isinstance(record, Sbi):
+        values["stage"] = stage(record.status, resume=record.resume)
+    return values
+
+
+def stage(status: Status, *, resume: bool) -> str:
+    """What the store's indexes go by; the same rule stands as a CHECK in the schema, and a test compares them."""
+    if status is Status.PENDING:
+        return "pending"
+    if status in IN_WORK:
+        return "working"
+    if status in ENDED:
+        return "ended"
+    return "resumable" if resume else "stopped"
+
+
+def insert_sql(cls: type[Any]) -> str:
+    names = _stored(cls)
+    return f"INSERT INTO {TABLES[cls]} ({', '.join(names)}) VALUES ({', '.join(':' + name for name in names)})"
+
+
+def update_sql(cls: type[Any]) -> str:
+    names = [name for name in _stored(cls) if name not in ("number", "uid")]
+    return f"UPDATE {TABLES[cls]} SET {', '.join(f'{name} = :{name}' for name in names)} WHERE number = :number"
+
+
+def query(name: str) -> str:
+    """The text of queries/NAME.sql. `{Record}` stands for that record's columns, `{scope}` for queries/_scope.sql."""
+    text = _LOADED.get(name)
+    if text is None:
+        with open(os.path.join(_FOLDER, name + ".sql"), encoding="utf-8") as file:
+            text = file.read()
+        for cls in TABLES:
+            text = text.replace("{" + cls.__name__ + "}", columns(cls))
+        if "{scope}" in text:
+            text = text.replace("{scope}", query("_scope"))
+        _LOADED[name] = text
+    return text
+
+
+_LOADED: dict[str, str] = {}
+_CONVERTERS: dict[type[Any], tuple[tuple[str, Callable[[Any], Any]], ...]] = {}
+
+
+def _converters(cls: type[Any]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    found = _CONVERTERS.get(cls)
+    if found is None:
+        kinds = cls.__annotations__
+        found = tuple((name, _DECODERS[kinds[name]]) for name in fields(cls) if kinds[name] in _DECODERS)
+        _CONVERTERS[cls] = found
+    return found
+
+
+def _stored(cls: type[Any]) -> list[str]:
+    return [name for name in fields(cls) if name not in ELSEWHERE] + (["stage"] if cls is Sbi else [])
+
+
+def _plain(value: Any) -> Value:
+    if isinstance(value, tuple):
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, str):
+        return str(value)
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,275 @@
+"""The store as an embedded SQLite file in WAL mode. Only this file and migrate.py know the driver.
+
+Three facts shape it. SQLite's own busy handler is unfair, so writers first queue on `write.lock` (flock), which also
+names who holds the backlog. POSIX locks of a process vanish when any descriptor of the file is closed, so nothing but
+SQLite opens the database files. And a database that was replaced or whose `-shm` was removed loses rows silently, so
+each write compares the files with those it opened (docs/adr/0003).
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import apsw
+
+from deespec.errors import (
+    DeespecError,
+    ForeignDatabase,
+    SchemaTooNew,
+    StoreBusy,
+    StoreCorrupt,
+    StoreFull,
+    StoreReadOnly,
+    StoreReplaced,
+    StoreUnusable,
+)
+from deespec.store.base import Store, Transaction
+from deespec.store.queue import WriteQueue, holder_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deespec.clock import Clock
+    from deespec.store.rows import Value
+
+APPLICATION_ID = 0x64656570
+"""`deep` in ASCII: a deespec.db without it is another program's."""
+SCHEMA = 1
+"""The newest migration this program knows."""
+OLDEST_SQLITE = (3, 51, 3)
+REPAIRED_SQLITE = ((3, 44, 6), (3, 50, 7))
+WAIT_STEP_MS = 50
+
+
+class SqliteStore(Store):
+    """One backlog in one file. Each thread gets connections of its own; none crosses a fork."""
+
+    def __init__(self, path: str, *, clock: Clock, busy_ms: int) -> None:
+        self.path = path
+        self.clock = clock
+        self.busy_ms = busy_ms
+        self._local = threading.local()
+        self._queue = WriteQueue(os.path.join(os.path.dirname(path), "write.lock"), busy_ms=busy_ms)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        yield from self._write("durable")
+
+    @contextmanager
+    def light_transaction(self) -> Iterator[Transaction]:
+        yield from self._write("light")
+
+    @contextmanager
+    def read(self) -> Iterator[Transaction]:
+        one = self._connection("durable")
+        with _translated(self):
+            one.raw.execute("BEGIN")
+            try:
+                yield Transaction(one, now=self.clock.now_ms(), clock=self.clock)
+            finally:
+                if one.raw.in_transaction:
+                    one.raw.execute("ROLLBACK")
+
+    def wait(self, timeout_ms: int, wake: threading.Event | None = None) -> bool:
+        one = self._connection("durable")
+        pause = wake or threading.Event()
+        left = timeout_ms
+        while True:
+            if one.changed_by_others():
+                return True
+            if pause.is_set() or left <= 0:
+                return False
+            step = min(left, WAIT_STEP_MS)
+            pause.wait(step / 1000)
+            left -= step
+
+    def close(self) -> None:
+        for one in vars(self._local).values():
+            one.raw.close()
+        vars(self._local).clear()
+
+    # --- below ---
+
+    def _write(self, kind: str) -> Iterator[Transaction]:
+        one = self._connection(kind)
+        with _translated(self), self._queue:
+            one.check_files()
+            raw = one.raw
+            raw.execute("BEGIN IMMEDIATE")
+            try:
+                check_version(one.version(), self.path)
+                yield Transaction(one, now=self.clock.now_ms(), clock=self.clock)
+                raw.execute("COMMIT")
+            except BaseException:
+                if raw.in_transaction:
+                    raw.execute("ROLLBACK")
+                raise
+
+    def _connection(self, kind: str) -> SqliteConnection:
+        found: SqliteConnection | None = getattr(self._local, kind, None)
+        if found is None:
+            with _translated(self):
+                found = open_connection(self.path, busy_ms=self.busy_ms, durable=kind == "durable")
+            setattr(self._local, kind, found)
+        assert found.pid == os.getpid(), "a connection does not cross a fork"
+        return found
+
+
+class SqliteConnection:
+    """One apsw connection of one thread, with the identities of the files it stands on."""
+
+    def __init__(self, raw: apsw.Connection, path: str) -> None:
+        self.raw = raw
+        self.pid = os.getpid()
+        self.path = path
+        self.files = _identities(path)
+        self._seen = self._data_version()
+
+    def fetch(self, sql: str, values: dict[str, Value]) -> list[tuple[Any, ...]]:
+        return self.raw.execute(sql, values).fetchall()
+
+    def changes(self) -> int:
+        return self.raw.changes()
+
+    def version(self) -> int:
+        return int(self.raw.execute("PRAGMA user_version").fetchall()[0][0])
+
+    def changed_by_others(self) -> bool:
+        """Whether another connection has written since this was asked last."""
+        seen = self._data_version()
+        changed = seen != self._seen
+        self._seen = seen
+        return changed
+
+    def check_files(self) -> None:
+        if _identities(self.path) != self.files:
+            raise StoreReplaced(
+                f"{self.path} or a file beside it was replaced or removed while it was in use; nothing was written.",
+                hint="Run the command again. Never move or delete deespec.db, -wal or -shm while deespec runs.",
+            )
+
+    def _data_version(self) -> int:
+        return int(self.raw.execute("PRAGMA data_version").fetchall()[0][0])
+
+
+def open_connection(path: str, *, busy_ms: int, durable: bool) -> SqliteConnection:
+    """Opens an existing backlog, verified; never creates and never writes a database that is not ours."""
+    check_library(apsw.sqlite_lib_version())
+    raw = _open_existing(path)
+    try:
+        raw.set_busy_timeout(busy_ms)
+        # Until it is known to be ours, closing must not checkpoint another program's log into its database.
+        raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+        check_ours(raw, path)
+        check_version(int(raw.execute("PRAGMA user_version").fetchall()[0][0]), path)
+        mode = raw.execute("PRAGMA journal_mode").fetchall()[0][0]
+        if mode != "wal":
+            raise StoreUnusable(f"WAL mode not enabled, got: {mode}", hint=f"deespec doctor looks into {path}.")
+        raw.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        raw.execute("PRAGMA foreign_keys = ON")
+        raw.execute("PRAGMA fullfsync = ON")
+        if raw.execute("PRAGMA foreign_keys").fetchall()[0][0] != 1:
+            raise StoreUnusable("Foreign keys cannot be switched on in this SQLite library.")
+        raw.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+        raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+        return SqliteConnection(raw, path)
+    except BaseException:
+        raw.close()
+        raise
+
+
+def check_library(version: str) -> None:
+    """Refuses SQLite libraries whose WAL-reset race can lose committed data (sqlite.org/wal.html, walresetbug)."""
+    number = tuple(int(part) for part in version.split(".")[:3])
+    good = number >= OLDEST_SQLITE or any(number[:2] == fixed[:2] and number >= fixed for fixed in REPAIRED_SQLITE)
+    if not good:
+        raise StoreUnusable(
+            f"SQLite {version} has the WAL-reset race, which can lose committed data; 3.51.3 or newer is needed.",
+            hint="pip install --upgrade apsw",
+        )
+
+
+def check_ours(raw: apsw.Connection, path: str) -> None:
+    try:
+        found = raw.execute("PRAGMA application_id").fetchall()[0][0]
+    except apsw.NotADBError as error:
+        raise ForeignDatabase(
+            f"{path} is not a database.", hint="Move it away, then: deespec init (or restore a backup over it)."
+        ) from error
+    if found == APPLICATION_ID:
+        return
+    tables = {row[0] for row in raw.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()}
+    if {"sbis", "pbis"} <= tables or {"sbis", "schema_migrations"} <= tables:
+        schema = raw.execute("SELECT max(version) FROM schema_migrations").fetchall() if "schema_migrations" in tables else []
+        number = schema[0][0] if schema else "unknown"
+        raise ForeignDatabase(
+            f"This is a project of the Go deespec (schema {number}). Bring it over: deespec import legacy ."
+        )
+    raise ForeignDatabase(
+        f"{path} belongs to another program (application id {found:#x}); it was not touched.",
+        hint="Use another home: deespec --home DIR init",
+    )
+
+
+def check_version(found: int, path: str) -> None:
+    if found > SCHEMA:
+        raise SchemaTooNew(
+            f"{path} has schema {found}; this deespec knows up to {SCHEMA}. Nothing was touched.",
+            hint="Upgrade deespec: pip install --upgrade deespec",
+        )
+
+
+def _open_existing(path: str) -> apsw.Connection:
+    if not os.path.exists(path):
+        raise StoreUnusable(f"There is no database {path}.", hint="deespec init creates it; a backup can be put there.")
+    try:
+        return apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW)
+    except apsw.CantOpenError as error:
+        raise StoreUnusable(f"{path} cannot be opened: {error}", hint="Look at the permissions of the folder.") from error
+
+
+def _identities(path: str) -> tuple[tuple[int, int] | None, ...]:
+    return tuple(_identity(path + suffix) for suffix in ("", "-wal", "-shm"))
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def _translated(store: SqliteStore) -> Iterator[None]:
+    """Driver errors become ours, by type; what is ours already passes."""
+    try:
+        yield
+    except DeespecError:
+        raise
+    except (apsw.BusyError, apsw.LockedError) as error:
+        who = holder_of(store.path) or "another program"
+        seconds = store.busy_ms // 1000
+        raise StoreBusy(
+            f"{who} has held {store.path} for more than {seconds} s; nothing was written.",
+            hint="Let it finish, or end it; then run this command again.",
+        ) from error
+    except apsw.FullError as error:
+        raise StoreFull(
+            f"The disk that holds {store.path} is full; nothing was written.", hint="Free some space and run it again."
+        ) from error
+    except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.AuthError, apsw.CantOpenError) as error:
+        raise StoreReadOnly(
+            f"{store.path} cannot be written: {error}", hint="Look at the permissions of the folder and its files."
+        ) from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise StoreCorrupt(
+            f"{store.path} is damaged: {error}", hint="deespec doctor tells what is left; restore a backup."
+        ) from error
+    except apsw.IOError as error:
+        raise StoreUnusable(
+            f"Reading or writing {store.path} failed: {error}", hint="Look at the disk; nothing was acknowledged."
+        ) from error

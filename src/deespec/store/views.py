@@ -1,0 +1,114 @@
+"""Reading for those who look: lists with true totals, counts, what runs, turns. Nothing here writes."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from deespec.model.items import Epic, Line, Pbi, Turn
+from deespec.model.records import record
+from deespec.store import rows
+from deespec.store.claims import ClaimVerbs, scope_values
+
+if TYPE_CHECKING:
+    from deespec.model.wanted import Scope
+
+
+@record
+class Page:
+    """One page of a list, and how many there are in all."""
+
+    lines: tuple[Line, ...]
+    total: int
+    hidden: int = 0
+    """Finished ones that the list left out."""
+
+
+class ViewVerbs(ClaimVerbs):
+    __slots__ = ()
+
+    def counts(self) -> dict[str, int]:
+        """The number of SBIs by status."""
+        return dict(self._all("counts"))
+
+    def list_sbis(
+        self,
+        scope: Scope,
+        *,
+        statuses: tuple[str, ...] | None = None,
+        ready: bool | None = None,
+        limit: int = -1,
+        offset: int = 0,
+    ) -> Page:
+        """SBIs in order of registration. `ready`: True only what waits for nothing, False only what is barred."""
+        values = {
+            **scope_values(scope),
+            "statuses": None if statuses is None else json.dumps(statuses),
+            "ready": None if ready is None else int(ready),
+        }
+        lines = self._records(Line, "list_page", **values, limit=limit, offset=offset)
+        total = len(lines)
+        if offset or (limit >= 0 and total == limit):
+            total = self._value("list_total", **values)
+        return Page(lines=tuple(lines), total=total)
+
+    def line(self, number: int) -> Line:
+        return rows.decode(Line, self._one("line_get", number=self.sbi(number).number) or ())
+
+    def running(self) -> list[Line]:
+        """Items with a claim, longest first."""
+        return self._records(Line, "running")
+
+    def pbis(self) -> list[Pbi]:
+        return self._records(Pbi, "pbi_list")
+
+    def epics(self) -> list[Epic]:
+        return self._records(Epic, "epic_list")
+
+    def turns(self, number: int) -> list[Turn]:
+        """An item's turns, oldest first."""
+        return self._records(Turn, "turns", number=number)
+
+    def spent_on(self, number: int) -> tuple[float, float]:
+        """What an item's turns have cost so far, and the dearest of them, in US dollars."""
+        total, dearest = self._all("spent_on", number=number)[0]
+        return total, dearest
+
+    def unmet_needs(self) -> dict[int, list[tuple[int, str]]]:
+        """(number, status) of the needs that are not DONE, by waiting item."""
+        found: dict[int, list[tuple[int, str]]] = {}
+        for number, need, status in self._all("needs_unmet"):
+            found.setdefault(number, []).append((need, status))
+        return found
+
+    def working_paths(self) -> list[tuple[int, tuple[str, ...]]]:
+        """The declared paths of the items in work."""
+        return [(row[0], tuple(json.loads(row[1]))) for row in self._all("working_paths")]
+
+    def accounts_in_use(self) -> dict[str, int]:
+        return dict(self._all("claim_accounts"))
+
+    def next_in_turn(self) -> int | None:
+        """The item that others make room for."""
+        row = self._one("next_get")
+        return None if row is None else row[0]
+
+    def others_claimed_since(self, item: str) -> bool:
+        """Whether another item was claimed after the last claim of this one."""
+        return self._value("others_claimed", item=item) is not None
+
+    def last_tree(self) -> str | None:
+        """The state of the workspace that the newest turn left."""
+        tree: str | None = self._value("last_tree")
+        return tree
+
+    def backlog_uid(self) -> str:
+        uid: str = self._value("meta_get", name="uid")
+        return uid
+
+    def child_counts(self, item_id: str) -> dict[str, int]:
+        return dict(self._all("child_counts", parent=item_id))
+
+    def orphans(self) -> list[str]:
+        """Violations of what must always hold, in words; empty in a sound backlog."""
+        return [row[0] for row in self._all("violations")]

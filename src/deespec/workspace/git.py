@@ -1,0 +1,136 @@
+"""Git, called as a program: a private index, our own identity, no hooks, no settings of the environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from typing import TYPE_CHECKING
+
+from deespec.errors import WorkspaceError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+TIMEOUT_S = 120
+ADD_TRIES = 5
+IDENTITY = {
+    "GIT_AUTHOR_NAME": "deespec",
+    "GIT_AUTHOR_EMAIL": "deespec@localhost",
+    "GIT_COMMITTER_NAME": "deespec",
+    "GIT_COMMITTER_EMAIL": "deespec@localhost",
+}
+SETTINGS = (
+    "core.fsync=all",
+    "core.hooksPath=/dev/null",
+    "core.quotePath=false",
+    "commit.gpgSign=false",
+    "gc.auto=0",
+    "core.fsmonitor=false",
+    "core.autocrlf=false",
+    "core.safecrlf=false",
+)
+
+
+class Git:
+    """The repository that holds a folder, seen from that folder."""
+
+    def __init__(self, root: Path, env: Mapping[str, str]) -> None:
+        self.root = root
+        self.env = {key: value for key, value in env.items() if not key.startswith("GIT_")}
+        self.env |= {**IDENTITY, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+
+    def run(self, *args: str, index: Path | None = None, stdin: str | None = None) -> str:
+        """The output of one Git command; WorkspaceError with Git's own words if it fails."""
+        code, out, err = self._call(args, index=index, stdin=stdin)
+        if code != 0:
+            raise WorkspaceError(f"git {args[0]} failed in {self.root}: {_last_line(err or out)}")
+        return out
+
+    def there(self) -> bool:
+        """Is this folder in a work tree that Git can read, and is Git installed?"""
+        try:
+            code, out, _ = self._call(("rev-parse", "--is-inside-work-tree"))
+        except FileNotFoundError:
+            return False
+        return code == 0 and out.strip() == "true"
+
+    def head(self) -> str | None:
+        """The commit that is checked out; None before the first commit."""
+        code, out, _ = self._call(("rev-parse", "--verify", "--quiet", "HEAD^{commit}"))
+        return out.strip() if code == 0 else None
+
+    def tree_of_folder(self, index: Path) -> str:
+        """Writes all files of the folder that are not ignored into a tree, through a private index; the tree's id."""
+        if not index.exists():
+            self._seed(index)
+        for left in range(ADD_TRIES, -1, -1):
+            try:
+                self.run("add", "--all", "--", ".", index=index)
+                break
+            except WorkspaceError:
+                # A neighbour wrote a file while Git was reading it.
+                if left == 0:
+                    raise
+        return self.run("write-tree", index=index).strip()
+
+    def differing(self, one: str, other: str) -> list[str]:
+        """Files below the folder that differ between two trees, relative to it."""
+        out = self.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", "--relative", one, other)
+        return [name for name in out.split("\0") if name]
+
+    def tracked_changes(self, commit: str, tree: str) -> list[str]:
+        """Files of the commit that are changed or missing in the tree."""
+        out = self.run(
+            "diff-tree", "-r", "-z", "--no-renames", "--name-only", "--relative", "--diff-filter=a", commit, tree
+        )
+        return [name for name in out.split("\0") if name]
+
+    def diff(self, one: str, other: str, files: list[str]) -> str:
+        return self.run("diff", "--no-color", "--no-ext-diff", "--relative", "--stat", "-p", one, other, "--", *files)
+
+    def keep(self, ref: str, tree: str, message: str) -> str:
+        """Commits the tree under a new ref and returns the commit. An existing ref is never moved."""
+        head = self.head()
+        parents = ("-p", head) if head else ()
+        commit = self.run("commit-tree", tree, *parents, stdin=message).strip()
+        zero = "0" * len(commit)
+        self.run("update-ref", "--stdin", stdin=f"update {ref} {commit} {zero}\n")
+        return commit
+
+    def _seed(self, index: Path) -> None:
+        """Starts from the user's index, so that only changed files are read."""
+        index.parent.mkdir(parents=True, exist_ok=True)
+        own = self.run("rev-parse", "--git-path", "index").strip()
+        source = os.path.join(self.root, own)
+        if os.path.exists(source):
+            shutil.copyfile(source, index)
+
+    def _call(
+        self, args: tuple[str, ...], *, index: Path | None = None, stdin: str | None = None
+    ) -> tuple[int, str, str]:
+        settings = [word for setting in SETTINGS for word in ("-c", setting)]
+        env = dict(self.env)
+        if index is not None:
+            env["GIT_INDEX_FILE"] = str(index.absolute())
+        try:
+            done = subprocess.run(
+                ["git", *settings, *args],
+                cwd=self.root,
+                env=env,
+                input=None if stdin is None else stdin.encode(),
+                stdin=subprocess.DEVNULL if stdin is None else None,
+                capture_output=True,
+                timeout=TIMEOUT_S,
+                check=False,
+                start_new_session=True,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise WorkspaceError(f"git {args[0]} took more than {TIMEOUT_S} s in {self.root}.") from error
+        return done.returncode, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="replace")
+
+
+def _last_line(text: str) -> str:
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing"
