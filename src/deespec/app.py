@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deespec import config
@@ -13,7 +14,6 @@ from deespec.store.opener import FILE, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from deespec.agents.base import Agent
     from deespec.config import Settings
@@ -79,5 +79,5 @@ def open_app(
     if os.name != "posix":
         raise StoreUnusable("Native Windows is not supported.", hint="Run deespec in WSL 2.")
     env = config.environment()
-    found = config.find_home(home, env, cwd or config.current_folder())
+    found = config.find_home(home, env, cwd or Path.cwd())
     return App(config.load_settings(found, env, overrides or {}), clock=clock or Clock(), env=env)

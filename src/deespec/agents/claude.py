@@ -95,7 +95,7 @@ class ClaudeAgent:
             log.warning("session not resumed", extra={"item": request.item, "session": request.session})
             request = replace(request, session=None)
             ended, heard = self._call(request, watch)
-        return _result(request, ended, heard)
+        return result_of(request, ended, heard)
 
     def _call(self, request: AgentRequest, watch: Watch) -> tuple[Ended, Heard]:
         stream = Stream(request.step)
@@ -128,18 +128,6 @@ def argv(settings: AgentSettings, request: AgentRequest) -> tuple[str, ...]:
     )
 
 
-def _permissions(permissions: str, report_command: tuple[str, ...]) -> tuple[str, ...]:
-    """Under acceptEdits it may write in the workspace and the added folders, but not what it would be configured by.
-
-    A rule for one command covers its arguments, `-f FILE`, `< FILE` in these folders, and `echo … |` before it;
-    a here-document that holds braces and quotes is refused. `:*` takes a quoted path as it is, ` *` does not.
-    """
-    if permissions == "everything":
-        return ("--dangerously-skip-permissions",)
-    shell = "Bash" if permissions == "edit+shell" else f"Bash({shlex.join(report_command)}:*)"
-    return ("--permission-mode", "acceptEdits", "--allowedTools", shell)
-
-
 def environment(settings: AgentSettings, env: Mapping[str, str], *, is_root: bool) -> dict[str, str]:
     """What the child gets: our wishes where nothing else is said."""
     wishes = dict(ENVIRONMENT)
@@ -148,7 +136,8 @@ def environment(settings: AgentSettings, env: Mapping[str, str], *, is_root: boo
     return {**wishes, **env}
 
 
-def _result(request: AgentRequest, ended: Ended, heard: Heard) -> AgentResult:
+def result_of(request: AgentRequest, ended: Ended, heard: Heard) -> AgentResult:
+    """Exit code 0 alone is no success, and a client that hangs after its last event has succeeded."""
     ending = f"signal {ended.signal}" if ended.signal is not None else f"exit code {ended.exit_code}"
     ended_well = ended.exit_code == 0 or ended.hung
     error = error_of(ended) or error_in(heard, ending=ending, ended_well=ended_well, stderr=ended.stderr_tail)
@@ -161,6 +150,18 @@ def _result(request: AgentRequest, ended: Ended, heard: Heard) -> AgentResult:
         usage=heard.usage,
         denied=heard.denied,
     )
+
+
+def _permissions(permissions: str, report_command: tuple[str, ...]) -> tuple[str, ...]:
+    """Under acceptEdits it may write in the workspace and the added folders, but not what it would be configured by.
+
+    A rule for one command covers its arguments, `-f FILE`, `< FILE` in these folders, and `echo … |` before it;
+    a here-document that holds braces and quotes is refused. `:*` takes a quoted path as it is, ` *` does not.
+    """
+    if permissions == "everything":
+        return ("--dangerously-skip-permissions",)
+    shell = "Bash" if permissions == "edit+shell" else f"Bash({shlex.join(report_command)}:*)"
+    return ("--permission-mode", "acceptEdits", "--allowedTools", shell)
 
 
 def _says_no_login(text: str) -> bool:

@@ -42,6 +42,7 @@ SUBTYPES: dict[str, Verdict] = {
 """By `subtype` of the result. (2.1.197 has no terminal_reason for a budget.)"""
 
 STATUS: dict[int, Verdict] = {
+    400: (Blame.CALL, "invalid_request"),
     401: (Blame.AGENT, "login"),
     402: (Blame.AGENT, "billing"),
     403: (Blame.AGENT, "login"),

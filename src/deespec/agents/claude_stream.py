@@ -9,7 +9,6 @@ counts cost and tokens on over resumed sessions, so that only `model_usage_since
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import TYPE_CHECKING
 
@@ -26,6 +25,8 @@ Json = dict[str, object]
 
 RESET_MS = (1_000_000_000_000, 10_000_000_000_000)
 """Reset times from 2001 to 2286: anything else is no time in seconds."""
+NUMBER_MOST = 10**15
+"""More than any count, cost or time in seconds can be."""
 SESSION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 SYNTHETIC = "<synthetic>"
 """The model of messages that the client makes up itself, for instance about an error."""
@@ -255,11 +256,11 @@ def _word(event: Json, key: str) -> str | None:
 
 
 def _number(event: Json, key: str) -> float | None:
-    """Only what can be counted with: JSON allows NaN and 1e999, and Python takes true for 1."""
+    """Only what can be counted with: JSON allows NaN and 1e308, and Python takes true for 1."""
     found = event.get(key)
     if isinstance(found, bool) or not isinstance(found, int | float):
         return None
-    return found if 0 <= found < math.inf else None
+    return found if 0 <= found < NUMBER_MOST else None
 
 
 def _list(event: Json, key: str) -> list[object]:

@@ -3,12 +3,12 @@
 The worker cannot promise that: it may be killed, or frozen, or its machine put to sleep. So a second process stands
 between it and the agent. It is a *child subreaper*: whatever the agent starts, detached or not, stays below the guard
 in the process tree, and `waitpid` says "no children" only when all of it is gone. Until then the guard holds a lock
-file. It kills the whole tree when the worker says so, when the control socket ends (the worker is gone, however), and
+file, and then it writes so into it: that is the proof for whoever comes later. It kills the whole tree when the worker says so, when the control socket ends (the worker is gone, however), and
 when a deadline passes that a living worker keeps moving on (this is what stops the agents of a frozen one).
 
 It speaks lines over the socket. From the worker: `deadline MS`, `go`, `stop SIGNAL` (to the agent's process group)
-and `kill`. To the worker: `started PID`, `exited STATUS`, `expired` and `empty`, or `failed ERRNO TEXT` (the program
-cannot be started) and `broken TEXT` (the guard cannot do its duty).
+and `kill`. To the worker: `started PID`, `exited STATUS`, `expired`, `failed ERRNO TEXT` (the program cannot be started),
+`broken TEXT` (the guard cannot do its duty) and at last `empty`.
 
 Systems without subreapers get less: the agent's process group is killed, and the worker looks for the rest by the
 environment (agents.leftovers). This file imports next to nothing, as each call waits for its start.
@@ -33,6 +33,8 @@ IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 """A terminal's signals, or a person's `kill`, must not take the guard away from what it guards."""
 DEFAULTED = (*IGNORED, signal.SIGPIPE, signal.SIGCHLD, signal.SIGXFSZ)
 """What Python or the guard has changed and the agent must not inherit."""
+EMPTY = b"empty\n"
+"""The last line of a lock file: nothing is left."""
 PR_SET_CHILD_SUBREAPER = 36
 
 STATE, PARENT, GROUP, START = 0, 1, 2, 19
@@ -47,7 +49,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     call = Call(control)
     try:
-        hold(lock)
+        file = hold(lock)
         if LINUX:
             become_subreaper()
     except OSError as error:
@@ -60,6 +62,9 @@ def main() -> None:
         call.say(f"failed {error.errno} {error.strerror}: {program[0]}")
     else:
         call.stand_by()
+    if LINUX:
+        os.write(file, EMPTY)
+    call.say("empty")
 
 
 class Call:
@@ -106,7 +111,6 @@ class Call:
                 self.kill_all()
                 break
             self.wait(IDLE_MS)
-        self.say("empty")
 
     def kill_all(self) -> None:
         pauses = iter(KILL_PAUSES_MS)
@@ -179,14 +183,25 @@ class Call:
             self.ended = True  # nobody listens
 
 
-def hold(path: str) -> None:
-    """Locks the file for the rest of this process's life; the agent does not inherit the descriptor."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+def hold(path: str) -> int:
+    """Locks the file for the rest of this process's life, and says whose it is; the agent does not inherit it."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         error.filename = path
         raise
+    os.ftruncate(file, 0)
+    os.write(file, inscription(os.getpid()))
+    return file
+
+
+def inscription(pid: int) -> bytes:
+    """The first line of a guard's lock file."""
+    if not LINUX:
+        return b"%d\n" % pid
+    with open("/proc/sys/kernel/random/boot_id", "rb") as boot:
+        return b"%d %s\n" % (pid, boot.read().strip())
 
 
 def become_subreaper() -> None:

@@ -1,14 +1,13 @@
 """Ends what a predecessor left running, before a new owner starts anything on the same work.
 
-Processes are recognised by the guard's identity (its descendants) and by the claim in their environment. What has
-neither, because its guard was killed and its environment emptied, cannot be found.
+The best proof is the guard's own word in its lock file. Without it (the guard was killed too) processes are found by
+the claim in their environment; some clients hide theirs, and then there is no proof.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,32 +28,38 @@ def clear_leftovers(guard: Guard | None, claim_text: str, *, timeout_ms: int, cl
     """Kills a dead claim's processes; True: proven that none is left, False: that cannot be proven from here.
 
     Without a guard no agent was started, as its identity is recorded first; but one may still be about to stand up.
+    Knows nothing of other hosts: a claim of theirs is not for this function.
     """
     clock = clock or Clock()
     until = clock.waking_ms() + timeout_ms
     if guard is None:
         return kill_tagged(claim_text, until=until, clock=clock)
-    provable = guard.namespace == namespace()
-    if provable:
-        provable = _by(until, clock, lambda: _guard_ended(guard)) and _by(until, clock, lambda: _free(guard.lock))
-    return kill_tagged(claim_text, until=until, clock=clock, since=guard.start) and provable
+    visible = guard.namespace == namespace()
+    ended = visible and _by(until, clock, lambda: _guard_ended(guard))
+    freed = _by(until, clock, lambda: _free(guard.lock))
+    if freed and _says_empty(guard):
+        return True
+    swept = kill_tagged(claim_text, until=until, clock=clock)
+    return ended and freed and swept and not hidden_since(guard.start)
 
 
-def kill_tagged(claim_text: str, *, until: int, clock: Clock, since: str | None = None) -> bool:
-    """Kills every process with this claim in its environment; True: none is left, as far as one can look.
-
-    `since` is the start time of the claim's guard: what is older than that needs no look.
-    """
+def kill_tagged(claim_text: str, *, until: int, clock: Clock) -> bool:
+    """Kills every process that shows this claim in its environment; True: none is left that does."""
     tag = b"DEESPEC_CLAIM=" + claim_text.encode()
-    kill = _kill_tagged_once if guards.LINUX else _kill_tagged_elsewhere
-    clean = 0
+    kill_once = _kill_tagged_once if guards.LINUX else _kill_tagged_elsewhere
+    clean_looks = 0
 
-    def all_clean() -> bool:
-        nonlocal clean
-        clean = clean + 1 if kill(tag, since) == 0 else 0
-        return clean >= CLEAN_LOOKS
+    def clean() -> bool:
+        nonlocal clean_looks
+        clean_looks = clean_looks + 1 if kill_once(tag) == 0 else 0
+        return clean_looks >= CLEAN_LOOKS
 
-    return _by(until, clock, all_clean)
+    return _by(until, clock, clean)
+
+
+def hidden_since(start: str) -> bool:
+    """Is there a process of this user, not older than that, which hides its environment (as ssh-agent does)?"""
+    return any(_hides(pid) and _started_since(pid, start) for pid in guards.pids())
 
 
 def identity(pid: int, lock: Path) -> Guard:
@@ -109,39 +114,34 @@ def _free(lock: str) -> bool:
         os.close(file)
 
 
-def _kill_tagged_once(tag: bytes, since: str | None) -> int:
-    """One look at all processes; returns how many have the tag, or may have it but cannot be looked into."""
+def _says_empty(guard: Guard) -> bool:
+    """Has it seen all of its processes end, or did this machine stop since?"""
+    if not guards.LINUX:
+        return False
+    try:
+        words = Path(guard.lock).read_bytes()
+    except OSError:
+        return False
+    own = guards.inscription(guard.pid)
+    is_its = words.split(b" ")[0] == own.split(b" ")[0]
+    return is_its and (words == own + guards.EMPTY or not words.startswith(own))
+
+
+def _kill_tagged_once(tag: bytes) -> int:
+    """One look at all processes; returns how many were found."""
     found = 0
     for pid in guards.pids():
-        if pid == os.getpid():
-            continue
         try:
             tagged = tag in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except PermissionError:
-            found += _may_be_ours(pid, since)
-            continue
         except OSError:
-            continue  # gone
-        if tagged:
+            continue  # gone, or hidden
+        if tagged and pid != os.getpid():
             found += 1
             guards.kill_one(pid)
     return found
 
 
-def _may_be_ours(pid: int, since: str | None) -> bool:
-    """A process of this user that hides its environment (ssh-agent does) and is not older than the claim's guard."""
-    fields = guards.stat_fields(pid)
-    if fields is None or fields[guards.STATE] in (b"Z", b"X"):
-        return False
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(errors="replace")
-    except OSError:
-        return False
-    user = next((line.split()[1] for line in status.splitlines() if line.startswith("Uid:")), "")
-    return user == str(os.getuid()) and (not since or int(fields[guards.START]) >= int(since))
-
-
-def _kill_tagged_elsewhere(tag: bytes, _since: str | None) -> int:
+def _kill_tagged_elsewhere(tag: bytes) -> int:
     import psutil
 
     name, _, claim = tag.decode().partition("=")
@@ -150,10 +150,34 @@ def _kill_tagged_elsewhere(tag: bytes, _since: str | None) -> int:
         try:
             if process.pid != os.getpid() and process.environ().get(name) == claim:
                 found += 1
-                process.send_signal(signal.SIGKILL)
+                process.kill()
         except (psutil.Error, OSError):
             continue  # gone, or another user's
     return found
+
+
+def _hides(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/environ", "rb"):
+            return False
+    except PermissionError:
+        return _user(pid) == str(os.getuid())
+    except OSError:
+        return False  # gone
+
+
+def _user(pid: int) -> str:
+    """The real user; the owner of its files in /proc is root when it hides."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(errors="replace")
+    except OSError:
+        return ""
+    return next((line.split()[1] for line in status.splitlines() if line.startswith("Uid:")), "")
+
+
+def _started_since(pid: int, start: str) -> bool:
+    started = start_time(pid)
+    return started is not None and int(started) >= int(start or 0)
 
 
 def _start_time_elsewhere(pid: int) -> str | None:

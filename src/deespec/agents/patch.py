@@ -25,6 +25,7 @@ from deespec.model.lifecycle import Step
 from deespec.model.records import record
 
 GIT_TIMEOUT_MS = 30_000
+LOOK_TIMEOUT_MS = 5_000
 LANGUAGES = frozenset({"diff", "patch"})
 _FENCE = re.compile(r"(?P<indent> {0,3})(?P<fence>`{3,}|~{3,})(?P<info>.*)")
 _NAMED = re.compile(r"(---|\+\+\+|rename from|rename to|copy from|copy to) (.*)")
@@ -53,8 +54,10 @@ class PatchAgent:
         if program is None:
             return Looked(ready=False, problem=f"{self._git[0]} is not on PATH.", remedy="Install Git.")
         argv = [program, *self._git[1:], "--version"]
-        _, text = capture(argv, env={}, timeout_ms=GIT_TIMEOUT_MS, cwd=Path(program).parent, stdin=b"")
-        return Looked(ready=True, program=program, version=text.strip().rpartition(" ")[2])
+        code, text = capture(argv, env={}, timeout_ms=LOOK_TIMEOUT_MS)
+        if code != 0:
+            return Looked(ready=False, program=program, problem=text.strip(), remedy="Repair Git.")
+        return Looked(ready=True, program=program, version=text.strip().removeprefix("git version "))
 
     def run(self, request: AgentRequest, watch: Watch) -> AgentResult:
         if reason := watch.tick():
@@ -166,7 +169,10 @@ def _apply_to_copies(patch: FilePatch, scratch: Path, *, git: Sequence[str], env
         # --recount: the line counts of patches written by hand are often wrong.
         argv = [*git, "apply", "--recount", "--whitespace=nowarn", *options]
         stdin = text.encode("utf-8", "surrogateescape")
-        return capture(argv, env=_alone(env, scratch), timeout_ms=GIT_TIMEOUT_MS, cwd=scratch, stdin=stdin)
+        code, output = capture(argv, env=_alone(env, scratch), timeout_ms=GIT_TIMEOUT_MS, cwd=scratch, stdin=stdin)
+        if code < 0:
+            raise OSError(output)
+        return code, output
 
     # Blank lines at its end are context of the last hunk, or only space before the next header.
     trimmed = patch.text.rstrip("\n") + "\n"

@@ -183,7 +183,8 @@ class _Call:
         self.end = Ended()
         self.phase = _Phase.RUNNING
         self.force_at = 0
-        self.started = False
+        self.agent: int | None = None
+        """Its pid and its process group, once it was started."""
         self.empty = False
         """The guard has said so: nothing is left."""
         self.unread = b""
@@ -232,10 +233,9 @@ class _Call:
 
     def ended(self) -> Ended:
         end = replace(self.end, stdout_tail=self.stdout.tail(), stderr_tail=self.stderr.tail())
-        known = self.empty or end.error or end.stopped or end.exit_code is not None or end.signal is not None
-        if known:
+        if self.empty or end.error or end.stopped or self._exited():
             return end
-        if not self.started:
+        if self.agent is None:
             return replace(end, error=f"The guard did not stand up: {end.stderr_tail.strip()}")
         return replace(end, stopped="guard_died")
 
@@ -279,7 +279,7 @@ class _Call:
     def _take_message(self, verb: str, value: str) -> None:
         match verb:
             case "started":
-                self.started = True
+                self.agent = int(value)
             case "exited":
                 self._take_exit(os.waitstatus_to_exitcode(int(value)))
             case "expired":
@@ -287,12 +287,15 @@ class _Call:
             case "failed":
                 number, _, text = value.partition(" ")
                 self.end = replace(self.end, error=text, unusable=int(number) in UNUSABLE)
-                self._take_empty()
             case "broken":
                 self.end = replace(self.end, error=f"The guard cannot do its duty: {value}")
-                self._take_empty()
+                self.empty = True
             case "empty":
-                self._take_empty()
+                self.empty = True
+                self.phase = _Phase.GONE
+
+    def _exited(self) -> bool:
+        return self.end.exit_code is not None or self.end.signal is not None
 
     def _take_exit(self, code: int) -> None:
         self.end = replace(self.end, exit_code=code) if code >= 0 else replace(self.end, signal=-code)
@@ -300,10 +303,6 @@ class _Call:
             self._enter(_Phase.LEAVING, self.clock.waking_ms() + LEFT_GRACE_MS)
         elif self.phase is _Phase.STOPPING:
             self._force(self.clock.waking_ms())
-
-    def _take_empty(self) -> None:
-        self.empty = True
-        self.phase = _Phase.GONE
 
     # --- what is done about it ---------------------------------------------------------------------------------------
 
@@ -341,7 +340,9 @@ class _Call:
             pass  # the guard is gone (its end is heard next), or stands still (the wait for the kill finds out)
 
     def _sweep(self) -> None:
-        """Without the guard's word: by the environment."""
+        """Without the guard's word: by group and by environment (some clients hide theirs)."""
+        if self.agent is not None and not self._exited():
+            guards.kill_group(self.agent)
         claim = self.request.env.get("DEESPEC_CLAIM")
         until = self.clock.waking_ms() + KILL_WAIT_MS
         if claim and not kill_tagged(claim, until=until, clock=self.clock):

@@ -1,13 +1,10 @@
 """The agent of tests and demos: plays the answers of a TOML or JSON file. The first rule that fits counts.
 
 [[rules]]
-item = "SBI-1"          # or title = "Rate-limit *": globs, and what follows narrows them further
-step = "implement"      # implement, review or resolve
-round = 0               # only after that many implement turns
-times = 1               # only so often in this process; then the next rule that fits counts
+item = "SBI-*"          # or title; step, round and times (how often in this process) narrow it further
 sleep_ms = 200
 files = { "notes.txt" = "text" }
-answer = { type = "implement", text = "Done." }     # decision = "SUCCEEDED" goes with type = "review"
+answer = { type = "implement", text = "Done." }
 # or: error = { blame = "account", code = "rate_limit", message = "...", reset_after_ms = 500 }
 # or: silent = true
 """
@@ -20,6 +17,7 @@ import time
 import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +29,18 @@ from deespec.errors import BadConfig, WorkspaceError
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
 from deespec.model.records import record, replace
+from deespec.model.reports import DECISIONS, KINDS
 
 TICK_MS = 50
 
 Shape = Mapping[str, type | tuple[str, ...]]
 """What a table of the script may hold: keys, and their type or their choices."""
 
-ANSWER: Shape = {
-    "type": ("implement", "resolve", "nothing", "question", "review"),
-    "decision": ("SUCCEEDED", "NEEDS_CHANGES", "FAILED"),
-    "text": str,
-}
+ANSWER: Shape = {"type": tuple(chain(*KINDS.values())), "decision": DECISIONS, "text": str}
 ERROR: Shape = {"blame": tuple(Blame), "code": str, "message": str, "reset_after_ms": int}
 RULE: Shape = {
-    **{"item": str, "title": str, "step": ("implement", "review", "resolve"), "round": int, "times": int},
-    **{"sleep_ms": int, "files": dict, "answer": dict, "error": dict, "silent": bool},
+    **{"item": str, "title": str, "step": tuple(KINDS), "round": int, "times": int, "sleep_ms": int},
+    **{"files": dict, "answer": dict, "error": dict, "silent": bool},
 }
 
 
@@ -155,13 +150,17 @@ def read_rules(file: Path) -> tuple[Rule, ...]:
     rules = data.pop("rules", None) if isinstance(data, dict) else None
     if not isinstance(rules, list) or data:
         raise BadConfig(f"{file}: expected a list 'rules' and nothing else.")
-    return tuple(_read_rule(table, f"{file} rule {number}") for number, table in enumerate(rules, start=1))
+    try:
+        return tuple(_read_rule(table, f"{file} rule {number}") for number, table in enumerate(rules, start=1))
+    except WorkspaceError as error:
+        raise BadConfig(f"{file} files: {error.message}") from error
 
 
 def _read_rule(table: object, where: str) -> Rule:
     rule = _checked(table, RULE, where)
     if sum(rule[key] not in (None, False) for key in ("answer", "error", "silent")) != 1:
         raise BadConfig(f"{where}: expected one of answer, error, or silent = true.")
+    files = {str(inside(name)): text for name, text in (rule["files"] or {}).items()}
     error = _checked(rule["error"] or {}, ERROR, f"{where} error")
     return Rule(
         item=rule["item"] or "*",
@@ -170,20 +169,11 @@ def _read_rule(table: object, where: str) -> Rule:
         round=rule["round"],
         times=rule["times"],
         sleep_ms=rule["sleep_ms"] or 0,
-        files=_read_files(rule["files"] or {}, f"{where} files"),
+        files=tuple(_checked(files, dict.fromkeys(files, str), f"{where} files").items()),
         answer=None if rule["answer"] is None else _read_answer(rule["answer"], f"{where} answer"),
         error=None if rule["error"] is None else _read_error(error, f"{where} error"),
         reset_after_ms=error["reset_after_ms"],
     )
-
-
-def _read_files(files: dict[str, str], where: str) -> tuple[tuple[str, str], ...]:
-    for name in files:
-        try:
-            inside(name)
-        except WorkspaceError as error:
-            raise BadConfig(f"{where}: {error.message}") from error
-    return tuple(_checked(files, dict.fromkeys(files, str), where).items())
 
 
 def _read_answer(table: object, where: str) -> Answer:
@@ -197,8 +187,7 @@ def _read_answer(table: object, where: str) -> Answer:
 def _read_error(error: dict[str, Any], where: str) -> AgentError:
     if error["blame"] is None or error["code"] is None:
         raise BadConfig(f"{where}: expected blame and code.")
-    message = error["message"] or error["code"]
-    return AgentError(blame=Blame(error["blame"]), code=error["code"], message=message)
+    return AgentError(blame=Blame(error["blame"]), code=error["code"], message=error["message"] or error["code"])
 
 
 def _checked(table: object, shape: Shape, where: str) -> dict[str, Any]:
@@ -213,5 +202,5 @@ def _checked(table: object, shape: Shape, where: str) -> dict[str, Any]:
             raise BadConfig(f"{where}: {key} = {value!r}, expected one of {', '.join(expected)}.")
         negative = isinstance(value, int) and value < 0
         if isinstance(expected, type) and (type(value) is not expected or negative):
-            raise BadConfig(f"{where}: {key} = {value!r}, expected {expected.__name__}.")
+            raise BadConfig(f"{where}: {key} = {value!r}, expected {expected.__name__}{', 0 or more' * negative}.")
     return {key: table.get(key) for key in shape}

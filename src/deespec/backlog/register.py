@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deespec.errors import InvalidInput, NotFound, NotPossible
 from deespec.model.items import Epic, Kind, Pbi, Priority, Sbi
-from deespec.model.records import record
+from deespec.model.records import record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,6 +75,7 @@ def _register(
             continue
         if order.source and not again:
             _refuse_twice(tx, order)
+        order = replace(order, new=_resolved(tx, order.new))
         item = _item(order, number=tx.next_number(order.kind), uid=uid, owner=owner, now=tx.now)
         tx.add(item)
         done.append(Registered(item=item))
@@ -82,6 +83,21 @@ def _register(
         if one.fresh:
             _tie(tx, one.item, owner)
     return [Registered(item=tx.item(one.item.id), fresh=one.fresh) for one in done]
+
+
+def _resolved(tx: Transaction, new: NewItem) -> NewItem:
+    """Needs and parent given by uid become ids."""
+    parent = _by_uid(tx, new.parent) if new.parent else None
+    return replace(new, parent=parent, depends_on=tuple(_by_uid(tx, need) for need in new.depends_on))
+
+
+def _by_uid(tx: Transaction, text: str) -> str:
+    if "-" in text:
+        return text
+    found = tx.by_uid(text)
+    if len(found) != 1:
+        raise NotFound(f"{len(found) or 'No'} items have a uid that begins with {text}.", hint="deespec sbi list --all")
+    return found[0]
 
 
 def _refuse_twice(tx: Transaction, order: Order) -> None:

@@ -51,6 +51,8 @@ class Crew:
         self.pulse = Pulse(app, self.worker, on_stop=self.stop)
         self.bench = Bench(app, self.worker, self.pulse, scope=orders.scope, implement=orders.implement)
         self.failure: BaseException | None = None
+        self.signal = 0
+        """The first signal that ended it, if one did."""
         self.outcomes: dict[str, int] = {}
         self.spent_usd = 0.0
         self._tell = tell

@@ -115,7 +115,7 @@ def trimmed(text: str) -> str:
 def read_id(raw: Any, kind: Kind | None) -> str:
     """`SBI-12` from any case and width, the bare number where the kind is clear; or a uid or the beginning of one."""
     if not isinstance(raw, str) and not (isinstance(raw, int) and not isinstance(raw, bool)):
-        raise Wrong("must be an ID", hint=_ID_HINT)
+        raise Wrong("takes IDs", hint=_ID_HINT)
     text = unicodedata.normalize("NFKC", str(raw)).strip().upper()
     if kind and text.isascii() and text.isdigit():
         text = f"{kind}-{text}"
@@ -123,11 +123,11 @@ def read_id(raw: Any, kind: Kind | None) -> str:
     if found is None:
         if _UID.fullmatch(text):
             return text
-        raise Wrong(f'must be an ID, not "{raw}"', hint=_ID_HINT)
+        raise Wrong(f'takes IDs, not "{raw}"', hint=_ID_HINT)
     if kind and found[1] != kind:
-        raise Wrong(f"must be {'an' if kind[0] in 'ES' else 'a'} {kind}, not {found[1]}-{int(found[2])}")
+        raise Wrong(f"takes {kind}s, not {found[1]}-{int(found[2])}", hint=f"{kind} IDs look like {kind}-12.")
     if int(found[2]) == 0:
-        raise Wrong(f'must be an ID, not "{raw}"', hint="Numbers begin at 1.")
+        raise Wrong(f'takes IDs, not "{raw}"', hint="Numbers begin at 1.")
     return f"{found[1]}-{int(found[2])}"
 
 

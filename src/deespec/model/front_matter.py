@@ -62,12 +62,13 @@ def _entries(front: str, file: str) -> Iterator[Entry]:
                 raise InvalidInput(f"{file}:{entry.line}: {entry.key} is there already, in line {seen[entry.key]}.")
             seen[entry.key] = entry.line
             yield entry
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 2 if mark else 1
-        problem = getattr(error, "problem", None) or "it holds a character that YAML does not allow"
+    except yaml.reader.ReaderError as error:
+        line = front.encode().count(b"\n", 0, error.position) + 2
+        raise InvalidInput(f"{file}:{line}: there is a character that YAML does not allow.") from error
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 2 if error.problem_mark else 1
         raise InvalidInput(
-            f"{file}:{line}: the front matter is not valid YAML: {problem}.",
+            f"{file}:{line}: the front matter is not valid YAML: {error.problem}.",
             hint='Quote a value that holds ": " or " #" or begins with one of [ { * & ! | > % @ `.',
         ) from error
 
@@ -78,7 +79,8 @@ def _events(front: str, file: str) -> Iterator[Any]:
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     documents = 0
-    for event in yaml.parse(front, Loader=loader):
+    events: Iterator[Any] = yaml.parse(front, Loader=loader)
+    for event in events:
         line = event.start_mark.line + 2
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1

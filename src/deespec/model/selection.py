@@ -90,7 +90,7 @@ class Index:
 
 
 ANY = Class(ranges=(), negated=True)
-_SIGN = re.compile(r"\*+|\?|\[(?P<not>[!^]?)(?P<set>\]?[^\]]*)\]|.", re.DOTALL)
+_SIGN = re.compile(r"\*+|\?|\[(?P<not>[!^]?+)(?P<set>\][^\]]*|[^\]]+)\]|.", re.DOTALL)
 _RANGE = re.compile(r"(.)-(.)|(.)", re.DOTALL)
 _EXTENSION = re.compile(r"\.[^*?\[\]]+\Z")
 

@@ -16,7 +16,6 @@ from deespec.model.fields import (
     Wrong,
     is_control,
     read_id,
-    read_title,
 )
 from deespec.model.front_matter import MAX_FRONT_MATTER_CHARACTERS, Plain, split
 from deespec.model.items import Kind
@@ -24,7 +23,7 @@ from deespec.model.records import fields, replace
 from deespec.model.selection import names_everything
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from deespec.model.front_matter import Entry
     from deespec.model.items import Epic, Pbi, Sbi
@@ -84,18 +83,19 @@ def normalise_id(text: str, kind: Kind | None = None) -> str:
     try:
         return read_id(text, kind)
     except Wrong as wrong:
-        raise InvalidInput(f'"{text}" {wrong.what}.', hint=wrong.hint) from wrong
+        name = f"{kind} ID" if kind else "ID"
+        raise InvalidInput(f'"{text}" is not a valid {name}.', hint=wrong.hint) from wrong
 
 
 def _decoded(text: bytes | str, file: str) -> str:
-    if isinstance(text, bytes):
-        if len(text) > MAX_FILE_BYTES:
-            raise InvalidInput(f"{file} has {len(text):,} bytes; the limit for a spec is {MAX_SPEC_BYTES:,}.")
-        try:
-            text = text.decode()
-        except UnicodeDecodeError as error:
-            line = text.count(b"\n", 0, error.start) + 1
-            raise InvalidInput(f"{file}:{line}: this is not UTF-8 text.", hint="Save the file as UTF-8.") from error
+    data = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    if len(data) > MAX_FILE_BYTES:
+        raise InvalidInput(f"{file} has {len(data):,} bytes; the limit for a spec is {MAX_SPEC_BYTES:,}.")
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InvalidInput(f"{file}:{line}: this is not UTF-8 text.", hint="Save the file as UTF-8.") from error
     nul = text.find("\0")
     if nul >= 0:
         line = text.count("\n", 0, nul) + 1
@@ -110,13 +110,17 @@ def _field_of(entry: Entry, kind: Kind, file: str) -> Field:
     if field and kind in field.kinds:
         return field
     if field:
-        raise InvalidInput(f"{file}:{entry.line}: {kind}s have no {entry.key}; {', '.join(field.kinds)} have.")
+        raise InvalidInput(f"{file}:{entry.line}: {_not_for(kind, field)}")
     from deespec.suggest import closest
 
     known = [field.name for field in FIELDS.values() if kind in field.kinds and field.name != "spec"]
     near = closest(entry.key, known)
     hint = f"Did you mean {near}?" if near else f"Keys: {', '.join(known)}"
     raise InvalidInput(f"{file}:{entry.line}: there is no key {entry.key}.", hint=hint)
+
+
+def _not_for(kind: Kind, field: Field) -> str:
+    return f"{kind}s have no {field.name}, only {' and '.join(f'{other}s' for other in field.kinds)} have."
 
 
 def _read_options(kind: Kind, options: dict[str, object]) -> dict[str, object]:
@@ -126,7 +130,7 @@ def _read_options(kind: Kind, options: dict[str, object]) -> dict[str, object]:
         if raw is None:
             continue
         if kind not in field.kinds:
-            raise InvalidInput(f"{field.option}: {kind}s have no {name}; {', '.join(field.kinds)} have.")
+            raise InvalidInput(f"{field.option}: {_not_for(kind, field)}")
         try:
             values[name] = field.read(Plain(raw) if isinstance(raw, str) else raw, kind)
         except Wrong as wrong:
@@ -154,7 +158,7 @@ def title_of(spec: str) -> str:
         if found and found[1]:
             heading = found[1]
             break
-        first = first or line
+        first = first or line.strip()
     line = "".join(" " if is_control(character) else character for character in heading or first)
     return _cut(unicodedata.normalize("NFC", " ".join(line.split())))
 
@@ -203,7 +207,7 @@ def _yaml(value: object) -> str:
         return value if plain else f'"{"".join(map(_yaml_character, value))}"'
     if isinstance(value, tuple):
         return f"[{', '.join(map(_yaml, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _yaml_character(character: str) -> str:

@@ -1,0 +1,5 @@
+"""`python -m deespec`."""
+
+from deespec.cli.main import main
+
+main()

@@ -1,0 +1,189 @@
+"""What people decide about items: change, hold, cancel, retry, answer, reset, delete. Each is one transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deespec.backlog.register import check_references, refuse_cycle
+from deespec.errors import NotPossible
+from deespec.model.items import Epic, Sbi
+from deespec.model.lifecycle import Event, Status
+from deespec.model.records import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deespec.model.items import Pbi
+    from deespec.store.base import Store, Transaction
+    from deespec.store.items import Item
+
+
+# --- one or several SBIs at once: all or none -----------------------------------------------------------------------
+
+
+def hold(store: Store, numbers: Sequence[int], *, actor: str, now: bool = False) -> list[Sbi]:
+    """Keeps items from being taken; with `now` a running agent is stopped. The same items, as they are then."""
+    with store.transaction() as tx:
+        for number in numbers:
+            sbi = tx.sbi(number)
+            _must_not_have_ended(sbi)
+            if now:
+                tx.revoke(sbi)
+            tx.set_held(sbi, held=True, actor=actor)
+        return [tx.sbi(number) for number in numbers]
+
+
+def unhold(store: Store, numbers: Sequence[int], *, actor: str) -> list[Sbi]:
+    with store.transaction() as tx:
+        for number in numbers:
+            tx.set_held(tx.sbi(number), held=False, actor=actor)
+        return [tx.sbi(number) for number in numbers]
+
+
+def cancel(store: Store, numbers: Sequence[int], *, actor: str, reason: str | None = None) -> list[Sbi]:
+    """Cancels items; the claim of one in work is revoked, and its worker stops the agent."""
+    with store.transaction() as tx:
+        moved = []
+        for number in numbers:
+            sbi = tx.sbi(number)
+            tx.revoke(sbi)
+            moved.append(tx.move(sbi, Event.CANCELLED, actor=actor, reason=reason or "by a person"))
+        return moved
+
+
+def reset(store: Store, numbers: Sequence[int], *, actor: str) -> list[Sbi]:
+    """FAILED, PARKED or CANCELLED items start again from the beginning; their turns stay in the history."""
+    with store.transaction() as tx:
+        moved = []
+        for number in numbers:
+            sbi = tx.sbi(number)
+            moved.append(tx.move(sbi, Event.RESET, actor=actor))
+            tx.set_needs(number, sbi.depends_on)
+        return [tx.sbi(number) for number in numbers]
+
+
+def retry(
+    store: Store,
+    numbers: Sequence[int],
+    *,
+    actor: str,
+    hint: str | None = None,
+    max_turns: int | None = None,
+    agent: tuple[str, ...] = (),
+) -> list[Sbi]:
+    """FAILED or PARKED items go on where they stopped, with turns and attempts granted anew, when next claimed."""
+    with store.transaction() as tx:
+        return [_resume(tx, tx.sbi(number), actor, "retried", hint, max_turns, agent) for number in numbers]
+
+
+def answer(store: Store, number: int, text: str, *, actor: str) -> Sbi:
+    """Answers what a PARKED item asks; it goes on in the same session and workspace when next claimed."""
+    with store.transaction() as tx:
+        sbi = tx.sbi(number)
+        if sbi.status is not Status.PARKED:
+            raise NotPossible(f"{sbi.id} is {sbi.status}: it asks nothing.", hint=f"deespec sbi show {sbi.id}")
+        return _resume(tx, sbi, actor, "answer", text, None, ())
+
+
+def delete(store: Store, item_id: str, *, actor: str) -> None:
+    """Removes an item that nothing builds on: PENDING or CANCELLED, without dependents, children or turns."""
+    with store.transaction() as tx:
+        item = tx.item(item_id)
+        refuse_delete(tx, item)
+        tx.delete(item)
+        tx.note(actor, "deleted", item=item.id, from_status=item.status, detail=item.title)
+
+
+def refuse_delete(tx: Transaction, item: Item) -> None:
+    """Raises NotPossible, naming what stands in the way."""
+    if isinstance(item, Sbi):
+        if item.status not in (Status.PENDING, Status.CANCELLED):
+            raise NotPossible(f"{item.id} is {item.status}.", hint=f"deespec sbi cancel {item.id} keeps its history.")
+        dependents = tx.dependents(item.number)
+        if dependents:
+            raise NotPossible(
+                f"{item.id} is needed by {', '.join(dependents)}.",
+                hint=f"deespec sbi update {dependents[0]} --remove-need {item.id}",
+            )
+        if item.turn:
+            raise NotPossible(f"{item.id} has {item.turn} turns of history.", hint="A cancelled item does no harm.")
+    else:
+        children = tx.children(item.id)
+        if children:
+            raise NotPossible(f"{item.id} has children: {', '.join(children[:10])}.")
+
+
+# --- changing fields ------------------------------------------------------------------------------------------------
+
+
+def update(store: Store, item_id: str, changes: dict[str, object], *, actor: str) -> Item:
+    """Sets fields of an item by name. What is changed counts from the next claim, the spec from the next turn.
+
+    Needs of an item that has begun cannot be added. Raises NotPossible, NotFound, InvalidInput; nothing is changed then.
+    """
+    with store.transaction() as tx:
+        item = tx.item(item_id)
+        changed = replace(item, **changes, updated_at=tx.now)
+        check_references(tx, changed)
+        if isinstance(item, Sbi) and isinstance(changed, Sbi):
+            _update_sbi(tx, item, changed)
+        else:
+            assert not isinstance(changed, Sbi)
+            tx.save_group(changed)
+        _move_parents(tx, item, changed)
+        tx.note(actor, "updated", item=item.id, detail=", ".join(sorted(changes)))
+        return tx.item(item_id)
+
+
+def _update_sbi(tx: Transaction, item: Sbi, changed: Sbi) -> None:
+    if item.status in (Status.DONE, Status.CANCELLED):
+        raise NotPossible(f"{item.id} is {item.status}: it cannot be changed.")
+    added = set(changed.depends_on) - set(item.depends_on)
+    if added and item.in_work:
+        raise NotPossible(f"{item.id} has begun: it cannot wait for {', '.join(sorted(added))} any more.")
+    # Another path or agent may free it: it is tested anew at the next claim.
+    tx.save(item, replace(changed, rank=changed.priority.rank, waits_on=None, waits_for=None))
+    tx.set_needs(item.number, changed.depends_on)
+    refuse_cycle(tx, item.number)
+    tx.rank(item.number)
+    tx.rank_needs(item.number)
+
+
+def _move_parents(tx: Transaction, item: Item, changed: Item) -> None:
+    if isinstance(item, Epic) or isinstance(changed, Epic) or item.parent == changed.parent:
+        return
+    for parent in (item.parent, changed.parent):
+        if parent:
+            tx.roll_up(parent)
+
+
+# --- below ----------------------------------------------------------------------------------------------------------
+
+
+def _resume(
+    tx: Transaction,
+    sbi: Sbi,
+    actor: str,
+    event: str,
+    hint: str | None,
+    max_turns: int | None,
+    agent: tuple[str, ...],
+) -> Sbi:
+    if not sbi.stopped:
+        raise NotPossible(
+            f"{sbi.id} is {sbi.status}: only FAILED and PARKED items can go on.", hint=f"deespec why {sbi.id}"
+        )
+    changed = replace(sbi, resume=True, not_before=None, hint=hint or sbi.hint, updated_at=tx.now, finished_at=None)
+    if max_turns is not None:
+        changed = replace(changed, max_turns=max_turns)
+    if agent:
+        role = "reviewer" if sbi.stopped_in is Status.REVIEWING else "agent"
+        changed = replace(changed, **{role: agent})
+    tx.save(sbi, changed)
+    tx.note(actor, event, item=sbi.id, from_status=sbi.status, to_status=sbi.status, detail=hint)
+    return changed
+
+
+def _must_not_have_ended(item: Sbi | Pbi) -> None:
+    if item.status in (Status.DONE, Status.CANCELLED):
+        raise NotPossible(f"{item.id} is {item.status}.")

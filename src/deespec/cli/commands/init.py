@@ -1,0 +1,109 @@
+"""`init`: a backlog in this folder."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deespec.agents.registry import LOOKED_FOR
+from deespec.backlog.start import Started, find_agents, find_gates, start
+from deespec.cli import options, output
+from deespec.clock import Clock
+from deespec.config import HOME_NAME, AgentSettings, Gate
+from deespec.errors import InsideTurn
+
+if TYPE_CHECKING:
+    from deespec.cli.session import Session
+
+PERMISSIONS = ("edit", "edit+shell", "everything")
+
+
+@click.command()
+@click.argument("folder", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
+@click.option("--agent", multiple=True, metavar="NAME", help="Who implements and reviews (default: what is installed).")
+@click.option("--permissions", type=click.Choice(PERMISSIONS), help="What agents may do (default: edit+shell).")
+@click.option("--gate", multiple=True, metavar="CMD", help="A command that must succeed before an item is DONE.")
+@click.option("--no-gate", is_flag=True, help="Set up no gate, even if one is found.")
+@options.as_json
+@options.session
+def init(
+    session: Session,
+    *,
+    folder: Path | None,
+    agent: tuple[str, ...],
+    permissions: str | None,
+    gate: tuple[str, ...],
+    no_gate: bool,
+    as_json: bool,
+) -> int:
+    """Make a backlog in this folder (or DIR): .deespec/ with its database and a commented config.toml.
+
+    Does nothing to a backlog that is there already.
+    """
+    if session.turn is not None:
+        own = Path(session.env.get("DEESPEC_HOME", "")).resolve()
+        if own == _home(session, folder):
+            raise InsideTurn(f"Not from inside a turn ({session.turn}). Say it in your report.")
+    home = _home(session, folder)
+    root = home.parent
+    asks = sys.stdin.isatty() and sys.stdout.isatty() and not as_json and not (home / "config.toml").exists()
+    agents = list(agent) or _choose_agents(find_agents(session.env, LOOKED_FOR), asks=asks)
+    gates = [Gate(name=f"gate-{number}", run=run) for number, run in enumerate(gate, 1)]
+    if not gates and not no_gate:
+        gates = _choose_gate(find_gates(root), asks=asks)
+    allowed = permissions or _choose_permissions(agents, asks=asks)
+    sections = [AgentSettings(name=name, kind="claude", permissions=allowed) for name in agents if name == "claude"]
+    done = start(home, clock=Clock(), agents=agents, gates=gates, sections=sections)
+    if as_json:
+        output.emit(home=str(done.home), fresh=done.fresh, agents=agents, gates=[one.run for one in gates])
+        return 0
+    _show(done, agents, allowed, gates)
+    return 0
+
+
+def _home(session: Session, folder: Path | None) -> Path:
+    if folder is None and session.home:
+        return Path(session.home).expanduser().resolve()
+    return (folder or Path.cwd()).expanduser().resolve() / HOME_NAME
+
+
+def _show(done: Started, agents: list[str], allowed: str, gates: list[Gate]) -> None:
+    if not done.fresh and not done.config_written:
+        output.say(f"✓ {done.home} is a backlog already; nothing was changed")
+        return
+    output.say(f"✓ backlog in {done.home}")
+    if not done.config_written:
+        output.say("  settings  config.toml was there and is kept")
+        return
+    if agents:
+        output.say(f"  agents    {', '.join(agents)} (may {allowed})")
+    else:
+        output.say(f"  agents    none found ({', '.join(LOOKED_FOR)}): set [agents.NAME] in config.toml")
+    output.say(f"  gates     {', '.join(gate.run for gate in gates) or 'none: DONE will mean reviewed, not tested'}")
+    output.say("  budget    $5 an item, $50 a day")
+    output.say('Next: deespec register sbi --title "…", then deespec run')
+
+
+def _choose_agents(found: list[str], *, asks: bool) -> list[str]:
+    if len(found) < 2 or not asks:
+        return found[:1]
+    chosen: str = click.prompt("Which agent works on items?", type=click.Choice(found), default=found[0])
+    return [chosen]
+
+
+def _choose_permissions(agents: list[str], *, asks: bool) -> str:
+    if not agents or not asks:
+        return "edit+shell"
+    chosen: str = click.prompt("What may it do?", type=click.Choice(PERMISSIONS), default="edit+shell")
+    return chosen
+
+
+def _choose_gate(found: list[Gate], *, asks: bool) -> list[Gate]:
+    if not found:
+        return []
+    if asks and not click.confirm(f"Must `{found[0].run}` succeed before an item is DONE?", default=True):
+        return []
+    return found[:1]

@@ -1,0 +1,182 @@
+"""`register sbi|pbi|epic`: from options, Markdown files, standard input, or an editor."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deespec.backlog.register import Order, Registered, register, rehearse
+from deespec.cli import options, output, shapes
+from deespec.cli.stdin import read_stdin
+from deespec.errors import InvalidInput, UsageError
+from deespec.model.items import Kind
+from deespec.model.spec import MAX_FILE_BYTES, amended, new_item, parse_spec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deespec.cli.session import Session
+    from deespec.model.spec import NewItem
+
+
+def _command(kind: Kind) -> Callable[[Callable[..., Any]], click.Command]:
+    """The options that all kinds take."""
+
+    def make(body: Callable[..., Any]) -> click.Command:
+        for option in reversed(
+            (
+                click.argument("files", nargs=-1, metavar="[FILE]..."),
+                click.option("-f", "--file", "--from-file", "more", multiple=True, metavar="FILE", help="A spec file."),
+                click.option("--stdin", is_flag=True, help="Read the spec from standard input."),
+                click.option("--label", "-l", "label", multiple=True, metavar="L", help="May be given several times."),
+                click.option("--labels", "label_list", metavar="A,B", hidden=True),
+                click.option("--hold", is_flag=True, help="Register it held."),
+                click.option("--key", metavar="K", help="A second call with K returns the first item."),
+                click.option("--again", is_flag=True, help="Even if this file is registered already, unchanged."),
+                click.option("--quiet", "-q", is_flag=True, help="Print only the ids."),
+                options.dry_run,
+                options.as_json,
+                options.session,
+            )
+        ):
+            body = option(body)
+        return click.command(name=kind.lower())(body)
+
+    return make
+
+
+@_command(Kind.SBI)
+@options.fields
+@click.option("--depends-on", multiple=True, metavar="ID", help="An SBI that must be DONE first.")
+@click.option("--paths", "--path", multiple=True, metavar="GLOB", help="Files it may touch.")
+@click.option("--check", "checks", multiple=True, metavar="CMD", help="A command that must succeed.")
+def register_sbi(session: Session, **given: Any) -> int:
+    """Register SBIs: from options, Markdown files with front matter, or standard input."""
+    return _register(session, Kind.SBI, **given)
+
+
+@_command(Kind.PBI)
+@click.option("--title", "-t", help="Its title, 200 characters at most.")
+@click.option("--body", "-b", help="The text as Markdown.")
+@click.option("--priority", type=options.PRIORITIES)
+@click.option("--parent", metavar="EPIC-N", help="The EPIC it belongs to.")
+@click.option("--story-points", type=int, help="0 to 13.")
+def register_pbi(session: Session, **given: Any) -> int:
+    """Register PBIs. Their status follows from their SBIs."""
+    return _register(session, Kind.PBI, **given)
+
+
+@_command(Kind.EPIC)
+@click.option("--title", "-t", help="Its title, 200 characters at most.")
+@click.option("--body", "-b", help="The text as Markdown.")
+@click.option("--priority", type=options.PRIORITIES)
+def register_epic(session: Session, **given: Any) -> int:
+    """Register EPICs. Their status follows from what is below them."""
+    return _register(session, Kind.EPIC, **given)
+
+
+def _register(
+    session: Session,
+    kind: Kind,
+    *,
+    files: tuple[str, ...],
+    more: tuple[str, ...],
+    stdin: bool,
+    label: tuple[str, ...],
+    label_list: str | None,
+    hold: bool,
+    key: str | None,
+    again: bool,
+    quiet: bool,
+    dry_run: bool,
+    as_json: bool,
+    body: str | None,
+    **fields: Any,
+) -> int:
+    app = session.app_for_writing()
+    labels = (*label, *(one.strip() for one in (label_list or "").split(",") if one.strip()))
+    fields |= {"labels": labels or None, "spec": body}
+    given = {name: value for name, value in fields.items() if value not in (None, (), "")}
+    every = (*files, *more)
+    if key and len(every) > 1:
+        raise UsageError("--key names one item, and there are several files.")
+    if "title" in given and len(every) > 1:
+        raise UsageError("--title names one item, and there are several files.")
+    if every:
+        orders = [_from_file(kind, file, given, hold=hold, key=key) for file in every]
+    else:
+        orders = [Order(kind=kind, new=_from_words(session, kind, given, stdin=stdin), hold=hold, key=key)]
+    uids = [app.clock.uid() for _ in orders]
+    if dry_run:
+        rehearse(app.store, orders, uids=uids, owner=app.person, again=again)
+        return _rehearsed(orders, as_json=as_json)
+    done = register(app.store, orders, uids=uids, owner=app.person, again=again)
+    _show(done, several=len(every) > 1, quiet=quiet or session.quiet, as_json=as_json)
+    return 0
+
+
+def _from_file(kind: Kind, file: str, given: dict[str, Any], *, hold: bool, key: str | None) -> Order:
+    content = read_file(file)
+    new = parse_spec(content, kind=kind, file=file)
+    if given:
+        new = amended(new, **given)
+    return Order(kind=kind, new=new, source=os.path.realpath(file), content=content, hold=hold, key=key)
+
+
+def read_file(path: str) -> bytes:
+    """A spec file's content. Raises InvalidInput for what is no regular file or too large."""
+    try:
+        if not os.path.isfile(path):
+            raise InvalidInput(f"{path} is not a file.", hint="Look at the path; globs are for the shell.")
+        with open(path, "rb") as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read: {error.strerror}.") from error
+    if len(content) > MAX_FILE_BYTES:
+        raise InvalidInput(f"{path} is larger than a spec may be (1 MiB).")
+    return content
+
+
+def _from_words(session: Session, kind: Kind, given: dict[str, Any], *, stdin: bool) -> NewItem:
+    """From options; without a text in them from standard input, or an editor on a terminal."""
+    if not stdin and ("title" in given or "spec" in given):
+        return new_item(kind, **given)
+    if not stdin and sys.stdin.isatty():
+        from deespec.cli.editor import edit, template
+
+        text = edit(session, template(kind))
+        if text is None:
+            raise InvalidInput("The editor was left without a change; nothing was registered.")
+    else:
+        text = read_stdin()
+    new = parse_spec(text, kind=kind, file="standard input")
+    return amended(new, **given) if given else new
+
+
+def _rehearsed(orders: list[Order], *, as_json: bool) -> int:
+    if as_json:
+        output.emit(dry_run=True, items=[{"kind": one.kind, "title": one.new.title} for one in orders])
+    else:
+        for one in orders:
+            output.say(f"would register {one.kind} {output.clean(one.new.title)}")
+    return 0
+
+
+def _show(done: list[Registered], *, several: bool, quiet: bool, as_json: bool) -> None:
+    if as_json:
+        items = [{**shapes.item(one.item, {}), "fresh": one.fresh} for one in done]
+        if several:
+            output.emit(items=items)
+        else:
+            output.emit(**items[0])
+        return
+    for one in done:
+        if quiet:
+            output.say(one.item.id)
+        elif one.fresh:
+            output.say(f"✓ {one.item.id} registered successfully")
+        else:
+            output.say(f"✓ {one.item.id} was registered before with this key")

@@ -1,0 +1,264 @@
+"""`run` and `sbi run`: work the backlog off in this terminal."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deespec.cli import options, output, shapes
+from deespec.engine.ready import look_at_agents, look_at_workspace
+from deespec.engine.worker import Crew, Orders
+from deespec.errors import DeespecError, InvalidInput, NotPossible
+from deespec.model.lifecycle import ENDED, Status
+from deespec.model.wanted import Scope
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from deespec.app import App
+    from deespec.board.waiting import Waiting
+    from deespec.cli.session import Session
+    from deespec.engine.bench import Outcome
+    from deespec.model.items import Line
+
+NOTHING_TO_DO = 6
+SOMETHING_WAITS = 7
+ERRORS = ("attempt failed", "paused", "given back", "lost", "stopped")
+
+
+class Duration(click.ParamType):
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from deespec.config_keys import HOUR_MS, Key, Type, from_text
+
+        key = Key(name="--for", field="", type=Type.DURATION, help="", low=1, high=31 * 24 * HOUR_MS)
+        try:
+            return int(str(from_text(key, str(value))))
+        except ValueError:
+            self.fail(f"{value!r} is not a duration; say 90 s, 10 min or 2 h", param, ctx)
+
+
+@click.command()
+@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.option("--parallel", "-p", type=click.IntRange(1, 64), help="Items at the same time (default: run.parallel).")
+@click.option("--agent", multiple=True, metavar="NAME", help="Who implements items that name nobody.")
+@click.option("--once", is_flag=True, help="One turn, then stop: 0 an outcome, 1 an agent's error, 6 nothing to do.")
+@click.option("--drain", is_flag=True, help="Stop when nothing can go on without a person: 0 all DONE, 1, or 7.")
+@click.option("--for", "for_ms", type=Duration(), metavar="DURATION", help="Take nothing new after this time.")
+@click.option("--budget-usd", type=float, metavar="X", help="Take nothing new after this much was spent.")
+@click.option("--workflows", default="sbi", help="sbi.", type=click.Choice(["sbi"]))
+@click.option("--dirty", is_flag=True, help="Work in a checkout with changes that are not this backlog's.")
+@options.scope
+@options.as_json
+@options.session
+def run(
+    session: Session,
+    *,
+    ids: tuple[str, ...],
+    parallel: int | None,
+    agent: tuple[str, ...],
+    once: bool,
+    drain: bool,
+    for_ms: int | None,
+    budget_usd: float | None,
+    workflows: str,
+    dirty: bool,
+    as_json: bool,
+    **scope: Any,
+) -> int:
+    """Take items and have agents work on them until a signal, or as --once and --drain say.
+
+    The first Ctrl-C lets running turns end and takes nothing new; the second stops the agents and gives the items back.
+    """
+    app = session.app_for_writing()
+    orders = Orders(
+        slots=1 if once else parallel or app.settings.parallel,
+        once=once,
+        drain=drain,
+        for_ms=for_ms,
+        scope=options.scope_of(session, ids=ids, **scope),
+        implement=agent,
+        usd=budget_usd,
+    )
+    crew = _work(session, orders, dirty=dirty, as_json=as_json)
+    if once:
+        return _once_status(crew)
+    if crew.signal or not drain:
+        return 128 + crew.signal if crew.signal else 0
+    return _drain_status(app, orders.scope, as_json=as_json)
+
+
+@click.command(name="run")
+@options.one_id
+@click.option("--agent", multiple=True, metavar="NAME", help="Who implements it, if it names nobody.")
+@click.option("--dirty", is_flag=True, help="Work in a checkout with changes that are not this backlog's.")
+@options.as_json
+@options.session
+def sbi_run(session: Session, *, item_id: str, agent: tuple[str, ...], dirty: bool, as_json: bool) -> int:
+    """Work on one item now, in this terminal, until it cannot go on without a person."""
+    app = session.app_for_writing()
+    number = session.number(item_id)
+    with app.store.read() as tx:
+        sbi = tx.sbi(number)
+    if sbi.status in ENDED or (sbi.stopped and not sbi.resume):
+        again = "retry" if sbi.stopped else "reset"
+        raise NotPossible(f"{sbi.id} is {sbi.status}.", hint=f"deespec sbi {again} {sbi.id}")
+    orders = Orders(drain=True, scope=Scope(numbers=(number,)), implement=agent)
+    crew = _work(session, orders, dirty=dirty, as_json=as_json)
+    if crew.signal:
+        return 128 + crew.signal
+    return _drain_status(app, orders.scope, as_json=as_json)
+
+
+# --- working --------------------------------------------------------------------------------------------------------
+
+
+def _work(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Crew:
+    app = session.app
+    for name in orders.implement:
+        if app.settings.agent(name) is None:
+            raise InvalidInput(f"There is no agent {name}.", hint="deespec agent list")
+    looked = look_at_agents(app, orders.implement)
+    look_at_workspace(app, dirty=dirty)
+    if not session.quiet and not as_json:
+        for text in (*looked, *_terms(app, orders)):
+            output.tell(text)
+    crew = Crew(app, orders, tell=lambda outcome: _tell(session, outcome, as_json=as_json))
+    _listen(crew)
+    journal_from = _journal_end(app) if as_json else 0
+    follower = _Follower(app, journal_from) if as_json else None
+    if follower:
+        follower.start()
+    try:
+        crew.run()
+    finally:
+        if follower:
+            follower.stop()
+        app.workspace.forget_index()
+    if as_json:
+        output.emit_line({"event": "summary", "outcomes": crew.outcomes, "spent_usd": round(crew.spent_usd, 6)})
+    elif not session.quiet:
+        _summary(app, crew)
+    return crew
+
+
+def _terms(app: App, orders: Orders) -> list[str]:
+    """What a person should know before agents begin."""
+    settings = app.settings
+    gates = ", ".join(gate.name for gate in settings.gates) or "no gates: DONE will mean reviewed, not tested"
+    names = orders.implement or settings.implement
+    permissions = {name: section.permissions for name in names if (section := settings.agent(name))}
+    allowed = ", ".join(f"{name} may {what}" for name, what in permissions.items())
+    return [
+        f"{orders.slots} slot{'s' if orders.slots > 1 else ''} in {settings.root} ({settings.workspace_mode}); {allowed}",
+        f"limits: {settings.max_turns} turns, {settings.max_attempts} attempts; gates: {gates}",
+    ]
+
+
+def _tell(session: Session, outcome: Outcome, *, as_json: bool) -> None:
+    if as_json or session.quiet:
+        return
+    claim, after = outcome.claim, outcome.after
+    status = f" → {after.status}" if after is not None else ""
+    if after is not None and after.reason and after.status in (Status.FAILED, Status.PARKED):
+        status += f" ({after.reason})"
+    error = f": {output.clean(outcome.error)}" if outcome.error else ""
+    step = "implement" if claim.step == "prepare" else claim.step
+    clock = output.clean(claim.sbi.title)
+    output.tell(f"{claim.sbi.id} {step} {claim.turn} {outcome.what}{status}{error}  {clock}")
+
+
+def _summary(app: App, crew: Crew) -> None:
+    told = ", ".join(f"{count} {what}" for what, count in sorted(crew.outcomes.items())) or "nothing was done"
+    with app.store.read() as tx:
+        counts = tx.counts()
+    state = ", ".join(f"{count} {status}" for status, count in counts.items())
+    spent = f"; ${crew.spent_usd:.2f}" if crew.spent_usd else ""
+    output.tell(f"This run: {told}{spent}. The backlog: {state or 'empty'}.")
+
+
+def _listen(crew: Crew) -> None:
+    """First signal: finish. Second: stop now. Both leave everything resumable."""
+    seen: list[int] = []
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        seen.append(number)
+        crew.signal = crew.signal or number
+        crew.stop("finish" if len(seen) == 1 else "now")
+        words = "Finishing the running turns; once more stops them." if len(seen) == 1 else "Stopping the agents."
+        output.tell(words)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, on_signal)
+
+
+class _Follower:
+    """Prints what the journal gains, one event a line, as it comes."""
+
+    def __init__(self, app: App, after: int) -> None:
+        self.app = app
+        self.after = after
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._follow, daemon=True)
+
+    def start(self) -> None:
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.over.set()
+        self.thread.join()
+
+    def _follow(self) -> None:
+        try:
+            while not self.over.is_set():
+                self._print_new()
+                self.app.store.wait(1_000, self.over)
+            self._print_new()
+        except DeespecError as error:
+            output.tell(error.message)
+        finally:
+            self.app.store.close()
+
+    def _print_new(self) -> None:
+        with self.app.store.read() as tx:
+            entries = tx.journal(after=self.after)
+        for entry in entries:
+            output.emit_line(shapes.entry(entry))
+            self.after = entry.seq
+
+
+def _journal_end(app: App) -> int:
+    with app.store.read() as tx:
+        return tx.journal_end()
+
+
+# --- exit codes -----------------------------------------------------------------------------------------------------
+
+
+def _once_status(crew: Crew) -> int:
+    if crew.signal:
+        return 128 + crew.signal
+    if not crew.outcomes:
+        return NOTHING_TO_DO
+    return 1 if any(what in ERRORS for what in crew.outcomes) else 0
+
+
+def _drain_status(app: App, scope: Scope, *, as_json: bool) -> int:
+    """0: everything in scope DONE (or cancelled); 1: something FAILED; 7: something waits, listed as by `why`."""
+    from deespec.board.waiting import Situation
+
+    with app.store.read() as tx:
+        situation = Situation(app, tx)
+        lines = tx.list_sbis(scope, statuses=tuple(status for status in Status if status not in ENDED)).lines
+        waiting: list[tuple[Line, list[Waiting]]] = [(line, situation.waiting(line)) for line in lines]
+    if not as_json:
+        for line, reasons in waiting:
+            for why in reasons:
+                output.tell(f"{line.id} {output.clean(why.text)}" + (f" → {why.remedy}" if why.remedy else ""))
+    if any(line.status is Status.FAILED for line, _ in waiting):
+        return 1
+    return SOMETHING_WAITS if waiting else 0

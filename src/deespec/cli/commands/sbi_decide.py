@@ -1,0 +1,186 @@
+"""`sbi retry|reset|cancel|hold|unhold|delete` and `answer`: what people decide about items."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from deespec.backlog import edit
+from deespec.cli import options, output, shapes
+from deespec.errors import NotPossible, UsageError
+from deespec.model.lifecycle import Event, Status, can
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deespec.cli.session import Session
+    from deespec.model.items import Sbi
+
+
+@click.command(name="retry")
+@options.ids
+@click.option("--turns", "max_turns", type=click.IntRange(1, 1000), help="Its limit of turns from now on.")
+@click.option("--agent", multiple=True, metavar="NAME", help="Who goes on with it.")
+@click.option("-m", "--hint", help="What its next prompt says from you.")
+@options.as_json
+@options.session
+def sbi_retry(
+    session: Session, ids: Sequence[str], max_turns: int | None, agent: tuple[str, ...], hint: str | None, as_json: bool
+) -> int:
+    """Let FAILED or PARKED items go on where they stopped, in the same workspace, findings kept."""
+    app = session.app_for_writing()
+    numbers = [session.number(one) for one in ids]
+    done = edit.retry(app.store, numbers, actor=app.person, hint=hint, max_turns=max_turns, agent=agent)
+    return _show(done, "goes on", as_json=as_json)
+
+
+@click.command(name="reset")
+@options.ids
+@options.yes
+@options.dry_run
+@options.as_json
+@options.session
+def sbi_reset(session: Session, ids: Sequence[str], yes: bool, dry_run: bool, as_json: bool) -> int:
+    """Start FAILED, PARKED or CANCELLED items again from the beginning. Turns and reports stay in the history."""
+    app = session.app_for_writing()
+    items = _items(session, ids)
+    _refuse(items, Event.RESET)
+    if dry_run:
+        return _would(items, "be PENDING again, from the start", as_json=as_json)
+    session.confirm(f"{_names(items)}: start again from the beginning?", yes=yes)
+    return _show(edit.reset(app.store, [one.number for one in items], actor=app.person), "reset", as_json=as_json)
+
+
+@click.command(name="cancel")
+@options.ids
+@click.option("--reason", "-m", help="Why, for the history.")
+@options.yes
+@options.dry_run
+@options.as_json
+@options.session
+def sbi_cancel(
+    session: Session, ids: Sequence[str], reason: str | None, yes: bool, dry_run: bool, as_json: bool
+) -> int:
+    """Cancel items. A running agent is stopped; what it did stays in the folder and in the history."""
+    app = session.app_for_writing()
+    items = _items(session, ids)
+    _refuse(items, Event.CANCELLED)
+    if dry_run:
+        return _would(items, "be CANCELLED", as_json=as_json)
+    working = [one for one in items if one.in_work]
+    if working:
+        session.confirm(f"{_names(working)}: in work. Stop and cancel?", yes=yes)
+    numbers = [one.number for one in items]
+    return _show(edit.cancel(app.store, numbers, actor=app.person, reason=reason), "cancelled", as_json=as_json)
+
+
+@click.command(name="hold")
+@options.ids
+@click.option("--now", is_flag=True, help="Stop a running agent, too; no attempt is used.")
+@options.as_json
+@options.session
+def sbi_hold(session: Session, ids: Sequence[str], now: bool, as_json: bool) -> int:
+    """Keep items from being taken. One in work ends its turn first, unless --now."""
+    app = session.app_for_writing()
+    done = edit.hold(app.store, [session.number(one) for one in ids], actor=app.person, now=now)
+    return _show(done, "held", as_json=as_json)
+
+
+@click.command(name="unhold")
+@options.ids
+@options.as_json
+@options.session
+def sbi_unhold(session: Session, ids: Sequence[str], as_json: bool) -> int:
+    """Let held items be taken."""
+    app = session.app_for_writing()
+    done = edit.unhold(app.store, [session.number(one) for one in ids], actor=app.person)
+    return _show(done, "free", as_json=as_json)
+
+
+@click.command(name="delete")
+@options.ids
+@options.yes
+@options.dry_run
+@options.as_json
+@options.session
+def sbi_delete(session: Session, ids: Sequence[str], yes: bool, dry_run: bool, as_json: bool) -> int:
+    """Delete PENDING or CANCELLED items that nothing needs and no agent has worked on."""
+    app = session.app_for_writing()
+    items = _items(session, ids)
+    with app.store.read() as tx:
+        for one in items:
+            edit.refuse_delete(tx, one)
+    if dry_run:
+        return _would(items, "be deleted", as_json=as_json)
+    session.confirm(f"{_names(items)}: delete for good?", yes=yes)
+    for one in items:
+        edit.delete(app.store, one.id, actor=app.person)
+    return _show(items, "deleted", as_json=as_json)
+
+
+@click.command(name="answer")
+@options.one_id
+@click.argument("text", nargs=-1)
+@click.option("-f", "--file", metavar="FILE", help="The answer, from a file.")
+@options.as_json
+@options.session
+def answer(session: Session, item_id: str, text: tuple[str, ...], file: str | None, as_json: bool) -> int:
+    """Answer what a PARKED item asks; it goes on in the same session and workspace."""
+    from deespec.cli.stdin import read_stdin
+    from deespec.cli.views import decoded, read_text
+
+    app = session.app_for_writing()
+    if text and file:
+        raise UsageError("Give the answer once: as text or with -f FILE.")
+    if text:
+        words = " ".join(text)
+    elif file and file != "-":
+        words = read_text(file)
+    elif sys.stdin.isatty() and not file:
+        raise UsageError("There is no answer.", hint=f'deespec answer {item_id} "…"')
+    else:
+        words = decoded(read_stdin(), "standard input")
+    if not words.strip():
+        raise UsageError("The answer is empty.")
+    done = edit.answer(app.store, session.number(item_id), words.strip(), actor=app.person)
+    return _show([done], "goes on", as_json=as_json)
+
+
+# --- below ----------------------------------------------------------------------------------------------------------
+
+
+def _items(session: Session, ids: Sequence[str]) -> list[Sbi]:
+    numbers = dict.fromkeys(session.number(one) for one in ids)
+    with session.app.store.read() as tx:
+        return [tx.sbi(number) for number in numbers]
+
+
+def _refuse(items: Sequence[Sbi], event: Event) -> None:
+    for one in items:
+        if not can(one.status, event):
+            allowed = ", ".join(status for status in Status if can(status, event))
+            raise NotPossible(f"{one.id} is {one.status}; only {allowed} can be {event}.")
+
+
+def _names(items: Sequence[Sbi]) -> str:
+    return ", ".join(one.id for one in items)
+
+
+def _would(items: Sequence[Sbi], what: str, *, as_json: bool) -> int:
+    if as_json:
+        output.emit(dry_run=True, items=[{"id": one.id, "status": one.status} for one in items])
+    else:
+        for one in items:
+            output.say(f"{one.id} ({one.status}) would {what}: {output.clean(one.title)}")
+    return 0
+
+
+def _show(items: Sequence[Sbi], what: str, *, as_json: bool) -> int:
+    if as_json:
+        output.emit(items=[shapes.sbi(one) for one in items])
+    else:
+        for one in items:
+            output.say(f"✓ {one.id} {what}")
+    return 0

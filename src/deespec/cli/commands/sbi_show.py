@@ -1,0 +1,89 @@
+"""`sbi show`: one item with its turns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from deespec.board.waiting import Situation, Waiting
+from deespec.cli import options, output, shapes
+from deespec.clock import local
+
+if TYPE_CHECKING:
+    from deespec.cli.session import Session
+    from deespec.model.items import Line, Sbi, Turn
+
+
+@click.command(name="show")
+@options.one_id
+@options.as_json
+@options.session
+def sbi_show(session: Session, item_id: str, as_json: bool) -> int:
+    """Show one SBI: its fields, spec, turns, and what it waits for."""
+    app = session.app
+    number = session.number(item_id)
+    with app.store.read() as tx:
+        sbi = tx.sbi(number)
+        line = tx.line(number)
+        turns = tx.turns(number)
+        waiting = Situation(app, tx).waiting(line)
+        dependents = tx.dependents(number)
+    if as_json:
+        output.emit(
+            **shapes.sbi(sbi),
+            needed_by=dependents,
+            waiting=[shapes.why(one) for one in waiting],
+            running=shapes.running(line, []) if line.lease_token is not None else None,
+            turns=[shapes.turn(one) for one in turns],
+        )
+        return 0
+    for text in _lines(session, sbi, line, turns, waiting, dependents):
+        output.say(text)
+    return 0
+
+
+def _lines(
+    session: Session, sbi: Sbi, line: Line, turns: list[Turn], waiting: list[Waiting], dependents: list[str]
+) -> list[str]:
+    how = session.style
+    status = output.paint(sbi.status, output.STATUS_COLOURS.get(sbi.status), how)
+    lines = [f"{output.paint(sbi.id, 'bold', how)}  {output.clean(sbi.title)}", ""]
+    facts = {
+        "status": f"{status}{' held' if sbi.held else ''}{f' ({sbi.reason})' if sbi.reason else ''}",
+        "agent": f"{line.lease_agent} since {local(line.lease_at)}" if line.lease_at and line.lease_agent else "",
+        "priority": sbi.priority,
+        "parent": sbi.parent or "",
+        "needs": ", ".join(sbi.depends_on),
+        "needed by": ", ".join(dependents),
+        "paths": ", ".join(sbi.paths),
+        "labels": ", ".join(sbi.labels),
+        "checks": ", ".join(sbi.checks),
+        "turns": f"{sbi.turn}" + (f", attempt {sbi.attempts + 1}" if sbi.attempts else ""),
+        "registered": f"{local(sbi.registered_at)} by {sbi.owner}",
+        "finished": local(sbi.finished_at) if sbi.finished_at else "",
+        "uid": sbi.uid,
+    }
+    lines += [f"{name:11} {output.clean(value) if name != 'status' else value}" for name, value in facts.items() if value]
+    if sbi.question and sbi.stopped:
+        lines += ["", "It asks:", _indented(sbi.question)]
+    lines += ["", output.clean(sbi.spec, lines=True).rstrip()]
+    for turn in turns:
+        lines += ["", *_turn_lines(turn)]
+    for one in waiting:
+        lines += ["", f"{sbi.id} waits: {output.clean(one.text)}" + (f" → {one.remedy}" if one.remedy else "")]
+    return lines
+
+
+def _turn_lines(turn: Turn) -> list[str]:
+    took = output.ago(turn.finished_at - turn.started_at)
+    cost = f", ${turn.cost_usd:.2f}" if turn.cost_usd else ""
+    lines = [f"Turn {turn.number}: {turn.step} by {turn.agent}, {turn.outcome} ({took}{cost})"]
+    if turn.report:
+        lines.append(_indented(turn.report))
+    lines += [_indented(f"finding: {finding}") for finding in turn.findings]
+    return lines
+
+
+def _indented(text: str) -> str:
+    return "  " + output.clean(text.strip(), lines=True).replace("\n", "\n  ")

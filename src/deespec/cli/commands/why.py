@@ -1,0 +1,78 @@
+"""`why`: which condition bars an item, and what to do about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from deespec.board.waiting import Situation, Waiting
+from deespec.cli import options, output, shapes
+from deespec.cli.views import OPEN
+from deespec.model.wanted import Scope
+
+if TYPE_CHECKING:
+    from deespec.cli.session import Session
+    from deespec.model.items import Line
+
+
+@click.command()
+@click.argument("item_id", required=False, metavar="[ID]")
+@options.as_json
+@options.session
+def why(session: Session, item_id: str | None, as_json: bool) -> int:
+    """Test every condition for starting an item, and name the remedy; without ID one line per reason."""
+    if item_id is None:
+        return _all(session, as_json=as_json)
+    app = session.app
+    number = session.number(item_id)
+    with app.store.read() as tx:
+        line = tx.line(number)
+        waiting = Situation(app, tx).waiting(line)
+        turns = tx.turns(number)
+    if as_json:
+        output.emit(id=line.id, status=line.status, waiting=[shapes.why(one) for one in waiting])
+        return 0
+    if not waiting:
+        state = "is being worked on" if line.lease_token is not None else f"is {line.status}"
+        output.say(f"{line.id} {state}: it waits for nothing.")
+    for one in waiting:
+        output.say(_text(line, one))
+    if waiting and waiting[0].reason in ("failed", "parked") and turns and turns[-1].findings:
+        output.say(f"In its last turn ({turns[-1].number}, {turns[-1].step}):")
+        for finding in turns[-1].findings:
+            output.say(f"  {output.clean(finding, lines=True).strip()}".replace("\n", "\n  "))
+    return 0
+
+
+def _all(session: Session, *, as_json: bool) -> int:
+    app = session.app
+    with app.store.read() as tx:
+        situation = Situation(app, tx)
+        lines = tx.list_sbis(Scope(), statuses=OPEN).lines
+        found = [(line, one) for line in lines for one in situation.waiting(line)[:1]]
+    groups: dict[str, list[tuple[Line, Waiting]]] = {}
+    for line, one in found:
+        groups.setdefault(one.reason, []).append((line, one))
+    if as_json:
+        reasons = [
+            {"reason": reason, "items": [line.id for line, _ in members], **shapes.why(members[0][1])}
+            for reason, members in groups.items()
+        ]
+        output.emit(waiting=reasons)
+        return 0
+    if not groups:
+        output.say("Nothing waits.")
+    for reason, members in groups.items():
+        line, one = members[0]
+        count = f"{len(members)} item{'s' if len(members) > 1 else ''}"
+        output.say(f"{reason}: {count}. {_text(line, one)}")
+    if lines and not situation.workers and "slot" not in groups:
+        output.say("No worker is running → deespec run")
+    return 0
+
+
+def _text(line: Line, one: Waiting) -> str:
+    words = output.clean(one.text)
+    remedy = f" → {one.remedy}" if one.remedy else ""
+    return f"{line.id} waits: {words}{remedy}"

@@ -1,0 +1,66 @@
+"""A person's editor on a temporary file. The store is never open meanwhile."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import tempfile
+from typing import TYPE_CHECKING
+
+from deespec.errors import UsageError
+from deespec.model.items import Kind
+
+if TYPE_CHECKING:
+    from deespec.cli.session import Session
+
+_SBI = """---
+title:
+priority: normal        # urgent, high, normal or low
+# parent: PBI-1
+# labels: [backend]
+# depends_on: [SBI-1]
+# paths: ["src/**", "tests/**"]
+# agent: claude
+# reviewer: claude
+# only_implement: false
+# estimate_hours: 2
+# max_turns: 6
+# checks: ["pytest -q"]
+---
+What is to be done, and why.
+
+## Acceptance criteria
+
+- Given … when … then …
+"""
+_GROUP = """---
+title:
+priority: normal        # urgent, high, normal or low
+# labels: [backend]
+---
+What is to be reached, and why.
+"""
+
+
+def template(kind: Kind) -> str:
+    """What a new item of this kind begins with."""
+    return _SBI if kind is Kind.SBI else _GROUP
+
+
+def edit(session: Session, text: str) -> str | None:
+    """The text after the editor was left; None if it is the same. Raises UsageError if there is no editor."""
+    command = session.env.get("VISUAL") or session.env.get("EDITOR") or "vi"
+    with tempfile.NamedTemporaryFile("w+", suffix=".md", prefix="deespec-", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        try:
+            done = subprocess.run([*shlex.split(command), file.name], check=False)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"The editor {command} cannot be started.", hint="Set EDITOR, or use -f FILE.") from error
+        if done.returncode != 0:
+            raise UsageError(f"The editor {command} ended with {done.returncode}; nothing was changed.")
+        with open(file.name, encoding="utf-8", errors="replace", newline="") as again:
+            changed = again.read()
+    return None if changed == text else changed
+
+

@@ -1,0 +1,106 @@
+"""The full way: click, with commands that are loaded only when they are called or their own help is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deespec.cli.manifest import GROUPS, TOP, Entry, find
+from deespec.cli.session import Session
+from deespec.errors import DeespecError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Lazy(click.Group):
+    """A group whose commands stand in the manifest."""
+
+    def __init__(self, *args: Any, path: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.path = path
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [entry.name for entry in GROUPS[self.path] if not entry.hidden]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = find(self.path, cmd_name)
+        return None if entry is None else load(self.path, entry)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        headings = TOP if not self.path else ("Commands",)
+        for heading in headings:
+            rows = [
+                (entry.name, entry.help)
+                for entry in GROUPS[self.path]
+                if not entry.hidden and (self.path or entry.heading == heading)
+            ]
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None:
+            self._refuse(args[0])
+        return super().resolve_command(ctx, args)
+
+    def _refuse(self, name: str) -> None:
+        names = [entry.name for entry in GROUPS[self.path]]
+        near = difflib.get_close_matches(name, names, n=1)
+        full = f"deespec {self.path} {name}".replace("  ", " ")
+        meant = f"Did you mean {near[0]}? " if near else ""
+        raise UsageError(f"There is no command {full}.", hint=f"{meant}deespec {self.path} --help".replace("  ", " "))
+
+
+def load(path: str, entry: Entry) -> click.Command:
+    """The click command of a manifest entry; a group is made from the manifest itself."""
+    if entry.module is None:
+        return Lazy(name=entry.name, help=entry.help, path=f"{path} {entry.name}".strip(), no_args_is_help=True)
+    module = importlib.import_module(f"deespec.cli.commands.{entry.module}")
+    command: click.Command = getattr(module, entry.function)
+    return command
+
+
+@click.group(cls=Lazy, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--home", metavar="DIR", help="The backlog to use (default: the nearest .deespec upward).")
+@click.option("--no-color", is_flag=True, help="No colours, as with NO_COLOR in the environment.")
+@click.option("-v", "--verbose", count=True, help="Say more on standard error.")
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but the answer.")
+@click.version_option(package_name="deespec", prog_name="deespec")
+@click.pass_context
+def cli(ctx: click.Context, home: str | None, no_color: bool, verbose: int, quiet: bool) -> None:
+    """Keeps a backlog of specs and has coding agents work it off."""
+    session = Session(home=home, no_color=no_color, verbose=verbose, quiet=quiet)
+    ctx.obj = session
+    if ctx.invoked_subcommand is None:
+        from deespec.cli import views
+
+        views.status(session, as_json=False)
+
+
+def run_full(args: Sequence[str]) -> int:
+    """Parses and runs; click's own complaints become ours."""
+    try:
+        result = cli.main(args=list(args), prog_name="deespec", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        return 2
+    except click.UsageError as error:
+        raise _usage(error) from error
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
+    except click.ClickException as error:
+        raise DeespecError(error.format_message()) from error
+    return result if isinstance(result, int) else 0
+
+
+def _usage(error: click.UsageError) -> UsageError:
+    where = error.ctx.command_path if error.ctx else "deespec"
+    return UsageError(error.format_message(), hint=f"{where} --help")

@@ -1,0 +1,38 @@
+"""Where every call begins: the shortest commands go their short way, all others through click; errors end here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from deespec.cli import output, short
+from deespec.errors import DeespecError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main() -> None:
+    """The console script."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(args: Sequence[str]) -> int:
+    """Runs one command line and returns its exit status."""
+    try:
+        status = short.run(args)
+        if status is None:
+            from deespec.cli.full import run_full
+
+            status = run_full(args)
+        sys.stdout.flush()
+        return status
+    except DeespecError as error:
+        return output.fail(error, as_json="--json" in args)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader has gone (`| head`); what Python would flush at exit goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

@@ -1,0 +1,71 @@
+"""Options that several commands share, each declared once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deespec.model.items import Priority
+from deespec.model.wanted import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from deespec.cli.session import Session
+
+Decorator = "Callable[[Callable[..., Any]], Callable[..., Any]]"
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
+yes = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
+dry_run = click.option("--dry-run", is_flag=True, help="Say what it would do, and do nothing.")
+ids = click.argument("ids", nargs=-1, required=True, metavar="ID...")
+one_id = click.argument("item_id", metavar="ID")
+session = click.pass_obj
+
+PRIORITIES = click.Choice([priority.value for priority in Priority], case_sensitive=False)
+
+
+def fields(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The fields of an item, as `register` and `update` take them."""
+    for option in reversed(
+        (
+            click.option("--title", "-t", help="Its title, 200 characters at most."),
+            click.option("--body", "-b", help="The spec as Markdown."),
+            click.option("--priority", type=PRIORITIES, help="Default: normal."),
+            click.option("--parent", metavar="ID", help="The PBI or EPIC it belongs to."),
+            click.option("--agent", multiple=True, metavar="NAME", help="Who implements it; several: in that order."),
+            click.option("--reviewer", multiple=True, metavar="NAME", help="Who reviews it."),
+            click.option("--only-implement/--with-review", default=None, help="DONE without a review."),
+            click.option("--estimate-hours", type=float, help="For people only."),
+            click.option("--max-turns", type=int, help="Its limit of turns."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def scope(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The filters of `list` and `run`; `scope_of` reads them."""
+    for option in reversed(
+        (
+            click.option("--label", "-l", metavar="L", help="Only items with this label."),
+            click.option("--parent", metavar="ID", help="Only items below this PBI or EPIC."),
+            click.option("--text", metavar="T", help="Only items with this in their title."),
+            click.option("--owner", metavar="WHO", help="Only items that WHO registered (user@host)."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def scope_of(
+    session: Session, *, label: str | None, parent: str | None, text: str | None, owner: str | None, ids: tuple[str, ...] = ()
+) -> Scope:
+    return Scope(
+        numbers=tuple(session.number(one) for one in ids) or None,
+        label=label,
+        parent=session.item_id(parent, None) if parent else None,
+        text=text,
+        owner=owner,
+    )

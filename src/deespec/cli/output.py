@@ -1,0 +1,196 @@
+"""How answers look: text for people, JSON for programs; the only place that prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from deespec.model.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from deespec.errors import DeespecError
+
+SCHEMA = 1
+FALLBACKS = {"✓": "OK", "→": "->", "…": "...", "—": "-", "·": "-", "▸": ">", "✗": "x"}
+COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "dim": 2, "bold": 1}
+GAP = "  "
+NARROWEST = 10
+
+
+@record
+class Style:
+    """How this terminal wants to be written to."""
+
+    colour: bool = False
+    width: int | None = None
+    """Columns; None in a pipe, where nothing is cut."""
+    ambiguous_width: int = 1
+    quiet: bool = False
+
+
+def style(*, no_color: bool, env_no_color: bool, ambiguous_width: int = 1, quiet: bool = False) -> Style:
+    terminal = sys.stdout.isatty()
+    width = os.get_terminal_size(sys.stdout.fileno()).columns if terminal else None
+    return Style(
+        colour=terminal and not no_color and not env_no_color,
+        width=width or None,
+        ambiguous_width=ambiguous_width,
+        quiet=quiet,
+    )
+
+
+# --- writing ----------------------------------------------------------------------------------------------------------
+
+
+def say(text: str = "") -> None:
+    """A line on standard output."""
+    _write(sys.stdout, text)
+
+
+def tell(text: str) -> None:
+    """A line for people beside the answer: progress, notes. On standard error."""
+    _write(sys.stderr, text)
+
+
+def emit(**values: Any) -> None:
+    """One JSON object on standard output."""
+    print(json.dumps({"schema": SCHEMA, **values}, ensure_ascii=False, separators=(", ", ": ")))
+
+
+def emit_line(values: dict[str, Any]) -> None:
+    """One object of a stream of them."""
+    print(json.dumps(values, ensure_ascii=False), flush=True)
+
+
+def fail(error: DeespecError, *, as_json: bool) -> int:
+    """Shows an error in one or two lines and returns its exit status."""
+    if as_json:
+        values = {"code": error.code, "message": error.message, "hint": error.hint, "exit": error.exit_status}
+        print(json.dumps({"error": values}, ensure_ascii=False), file=sys.stderr)
+        return error.exit_status
+    tell(clean(error.message, lines=True))
+    if error.hint:
+        tell(f"→ {clean(error.hint, lines=True)}")
+    return error.exit_status
+
+
+def _write(stream: Any, text: str) -> None:
+    try:
+        stream.write(text + "\n")
+    except UnicodeEncodeError:
+        for character, plain in FALLBACKS.items():
+            text = text.replace(character, plain)
+        encoding = stream.encoding or "ascii"
+        stream.write(text.encode(encoding, errors="replace").decode(encoding) + "\n")
+    stream.flush()
+
+
+# --- text -------------------------------------------------------------------------------------------------------------
+
+
+def clean(text: str, *, lines: bool = False) -> str:
+    """Text from specs and agents without control characters, which could drive the reader's terminal."""
+    if text.isascii() and text.isprintable():
+        return text
+    keep = "\n\t" if lines else ""
+    return "".join(
+        character if character in keep or not (ord(character) < 32 or 127 <= ord(character) < 160) else "�"
+        for character in (text if lines else text.replace("\n", " "))
+        if character not in _BIDI
+    )
+
+
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def paint(text: str, colour: str | None, how: Style) -> str:
+    return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if colour and how.colour else text
+
+
+def width_of(text: str, how: Style) -> int:
+    """Columns that the text takes in a terminal."""
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth
+
+    return max(0, wcswidth(text, ambiguous_width=how.ambiguous_width))
+
+
+def cut(text: str, most: int, how: Style) -> str:
+    """The text in at most `most` columns, with an ellipsis where it was cut, never inside a character."""
+    if width_of(text, how) <= most:
+        return text
+    from wcwidth import iter_graphemes
+
+    kept, used = [], 0
+    for grapheme in iter_graphemes(text):
+        wide = width_of(grapheme, how)
+        if used + wide > most - 1:
+            break
+        kept.append(grapheme)
+        used += wide
+    return "".join(kept) + "…"
+
+
+def table(
+    head: Sequence[str],
+    body: Iterable[Sequence[str]],
+    how: Style,
+    *,
+    colour: Callable[[int, str], str | None] = lambda column, text: None,
+) -> list[str]:
+    """Lines of a table with spaces between its columns; the last column gives way to the width of the terminal."""
+    cells = [[clean(cell) for cell in row] for row in body]
+    if not cells:
+        return []
+    widths = [max(width_of(row[column], how) for row in (head, *cells)) for column in range(len(head))]
+    if how.width is not None:
+        rest = how.width - sum(widths[:-1]) - len(GAP) * (len(widths) - 1)
+        widths[-1] = min(widths[-1], max(rest, NARROWEST))
+    lines = [_row(head, widths, how, lambda column, text: "dim")]
+    lines += [_row(row, widths, how, colour) for row in cells]
+    return lines
+
+
+def _row(
+    row: Sequence[str], widths: Sequence[int], how: Style, colour: Callable[[int, str], str | None]
+) -> str:
+    parts = []
+    for column, (text, width) in enumerate(zip(row, widths, strict=True)):
+        shown = cut(text, width, how)
+        padding = "" if column == len(widths) - 1 else " " * (width - width_of(shown, how))
+        parts.append(paint(shown, colour(column, text), how) + padding)
+    return GAP.join(parts).rstrip()
+
+
+def ago(ms: int) -> str:
+    """A duration as people say it."""
+    seconds = max(0, ms) // 1000
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60} min"
+    if seconds < 86_400:
+        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    return f"{seconds // 86_400} d"
+
+
+STATUS_COLOURS = {
+    "DONE": "green",
+    "FAILED": "red",
+    "PARKED": "yellow",
+    "CANCELLED": "dim",
+    "IMPLEMENTING": "cyan",
+    "REVIEWING": "cyan",
+    "PICKED": "cyan",
+    "RESOLVING": "cyan",
+    "INTEGRATING": "cyan",
+}
+
+
+def status_colour(_: int, text: str) -> str | None:
+    return STATUS_COLOURS.get(text)

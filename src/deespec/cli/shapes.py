@@ -1,0 +1,224 @@
+"""The shapes of JSON answers: fields are added, never renamed within a schema. Times are RFC 3339 UTC."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deespec.clock import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deespec.board.snapshot import AgentNow
+    from deespec.board.waiting import Waiting
+    from deespec.model.items import Call, Epic, JournalEntry, Line, Lock, Pbi, Sbi, Turn, Worker
+
+
+def line(one: Line, waiting: Iterable[Waiting]) -> dict[str, Any]:
+    """An SBI as lists give it. `turn` counts the turns that have ended."""
+    return {
+        "id": one.id,
+        "uid": one.uid,
+        "title": one.title,
+        "status": one.status,
+        "step": one.step,
+        "priority": one.priority,
+        "turn": one.turn,
+        "attempts": one.attempts,
+        "held": one.held,
+        "waiting": [waiting_json(each) for each in waiting],
+        "parent": one.parent,
+        "labels": list(one.labels),
+        "paths": list(one.paths),
+        "agent": list(one.agent),
+        "reviewer": list(one.reviewer),
+        "owner": one.owner,
+        "reason": one.reason,
+        "stopped_in": one.stopped_in,
+        "running": one.lease_agent,
+        "updated_at": iso(one.updated_at),
+        "finished_at": iso(one.finished_at),
+    }
+
+
+def waiting_json(one: Waiting) -> dict[str, Any]:
+    return {"reason": one.reason, "by": list(one.by), "until_at": iso(one.until_at)}
+
+
+def why(one: Waiting) -> dict[str, Any]:
+    return {**waiting_json(one), "text": one.text, "remedy": one.remedy}
+
+
+def running(one: Line, workers: Iterable[Worker]) -> dict[str, Any]:
+    """An item with a claim. `turn` is the one that is under way."""
+    names = {worker.uid: worker.name for worker in workers}
+    return {
+        "id": one.id,
+        "title": one.title,
+        "status": one.status,
+        "step": one.step,
+        "turn": one.turn + 1,
+        "agent": one.lease_agent,
+        "worker": names.get(one.lease_worker or "", one.lease_worker),
+        "started_at": iso(one.lease_at),
+    }
+
+
+def sbi(one: Sbi) -> dict[str, Any]:
+    """An SBI in full, without its turns."""
+    return {
+        "id": one.id,
+        "uid": one.uid,
+        "kind": "SBI",
+        "title": one.title,
+        "status": one.status,
+        "step": one.step,
+        "priority": one.priority,
+        "spec": one.spec,
+        "parent": one.parent,
+        "labels": list(one.labels),
+        "depends_on": list(one.depends_on),
+        "paths": list(one.paths),
+        "agent": list(one.agent),
+        "reviewer": list(one.reviewer),
+        "only_implement": one.only_implement,
+        "estimate_hours": one.estimate_hours,
+        "max_turns": one.max_turns,
+        "checks": list(one.checks),
+        "owner": one.owner,
+        "key": one.key,
+        "source": one.source,
+        "held": one.held,
+        "turn": one.turn,
+        "attempts": one.attempts,
+        "reason": one.reason,
+        "question": one.question,
+        "stopped_in": one.stopped_in,
+        "hint": one.hint,
+        "registered_at": iso(one.registered_at),
+        "updated_at": iso(one.updated_at),
+        "started_at": iso(one.started_at),
+        "finished_at": iso(one.finished_at),
+    }
+
+
+def group(one: Pbi | Epic, counts: dict[str, int]) -> dict[str, Any]:
+    """A PBI or EPIC; `counts` are its children by status."""
+    values: dict[str, Any] = {
+        "id": one.id,
+        "uid": one.uid,
+        "kind": one.id.partition("-")[0],
+        "title": one.title,
+        "status": one.status,
+        "priority": one.priority,
+        "labels": list(one.labels),
+        "owner": one.owner,
+        "held": one.held,
+        "counts": counts,
+        "registered_at": iso(one.registered_at),
+        "updated_at": iso(one.updated_at),
+    }
+    for name in ("parent", "story_points"):
+        if hasattr(one, name):
+            values[name] = getattr(one, name)
+    return values
+
+
+def item(one: Sbi | Pbi | Epic, counts: dict[str, int]) -> dict[str, Any]:
+    from deespec.model.items import Sbi
+
+    return sbi(one) if isinstance(one, Sbi) else group(one, counts)
+
+
+def turn(one: Turn) -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "step": one.step,
+        "agent": one.agent,
+        "outcome": one.outcome,
+        "decision": one.decision,
+        "report": one.report,
+        "findings": list(one.findings),
+        "error": one.error,
+        "attempt": one.attempt,
+        "worker": one.worker,
+        "session": one.session,
+        "model": one.model,
+        "cost_usd": one.cost_usd,
+        "tokens_in": one.tokens_in,
+        "tokens_out": one.tokens_out,
+        "tree": one.tree,
+        "started_at": iso(one.started_at),
+        "finished_at": iso(one.finished_at),
+        "elapsed_ms": one.finished_at - one.started_at,
+    }
+
+
+def entry(one: JournalEntry) -> dict[str, Any]:
+    return {
+        "seq": one.seq,
+        "at": iso(one.at),
+        "actor": one.actor,
+        "item": one.item,
+        "event": one.event,
+        "from": one.from_status,
+        "to": one.to_status,
+        "turn": one.turn,
+        "step": one.step,
+        "agent": one.agent,
+        "decision": one.decision,
+        "elapsed_ms": one.elapsed_ms,
+        "error": one.error,
+        "detail": one.detail,
+    }
+
+
+def worker(one: Worker) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "uid": one.uid,
+        "host": one.host,
+        "pid": one.pid,
+        "slots": one.slots,
+        "state": one.state,
+        "stop": one.stop,
+        "started_at": iso(one.started_at),
+        "seen_at": iso(one.seen_at),
+    }
+
+
+def agent(one: AgentNow) -> dict[str, Any]:
+    pause = None
+    if one.pause is not None:
+        pause = {
+            "reason": one.pause.reason,
+            "message": one.pause.message,
+            "until_at": iso(one.pause.until_at),
+            "since_at": iso(one.pause.since_at),
+        }
+    return {
+        "name": one.name,
+        "kind": one.kind,
+        "account": one.account,
+        "running": one.running,
+        "limit": one.limit,
+        "paused": pause,
+    }
+
+
+def lock(one: Lock) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "owner": one.owner,
+        "token": one.token,
+        "host": one.host,
+        "pid": one.pid,
+        "acquired_at": iso(one.acquired_at),
+        "expires_at": iso(one.expires_at),
+    }
+
+
+def claim(one: Line, calls: Iterable[Call], workers: Iterable[Worker]) -> dict[str, Any]:
+    """A claim, with the guard that stands over its agent."""
+    guard = next((call.guard for call in calls if call.token == one.lease_token), None)
+    return {**running(one, workers), "token": one.lease_token, "guard_pid": guard.pid if guard else None}

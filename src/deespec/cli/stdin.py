@@ -1,0 +1,31 @@
+"""Reading standard input when a text is needed: bounded, and never for ever."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+
+from deespec.errors import InvalidInput
+
+SILENCE_S = 2.0
+STDIN_BYTES = 1024 * 1024 + 512 * 1024
+
+
+def read_stdin() -> bytes:
+    """All of standard input. Raises InvalidInput if it is closed, too large, or stays silent for 2 s before its first byte."""
+    if sys.stdin is None or sys.stdin.closed:
+        raise InvalidInput("Standard input is closed, and there is no other text.", hint="Give --title or a file.")
+    descriptor = sys.stdin.fileno()
+    if not sys.stdin.isatty() and not select.select([descriptor], [], [], SILENCE_S)[0]:
+        raise InvalidInput(
+            "Nothing came on standard input for 2 s, and there is no other text.",
+            hint='Give --title "…", --body or a file.',
+        )
+    parts, size = [], 0
+    while chunk := os.read(descriptor, 65_536):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > STDIN_BYTES:
+            raise InvalidInput("Standard input is larger than a spec may be (1 MiB).")
+    return b"".join(parts)
