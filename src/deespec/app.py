@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,9 +32,10 @@ class App:
             os.path.join(settings.home, FILE), clock=clock, busy_ms=settings.busy_timeout_ms
         )
         self.host = os.uname().nodename
-        self.user = env.get("USER") or env.get("LOGNAME") or str(os.getuid())
+        self.user = _user_name()
         self.temporary = env.get("TMPDIR") or "/tmp"  # noqa: S108 - the outbox makes a private folder below it
         self._agents: dict[str, Agent] = {}
+        self._making = threading.Lock()
 
     @property
     def person(self) -> str:
@@ -48,12 +50,13 @@ class App:
 
     def agent(self, name: str) -> Agent:
         """The agent with this name; raises NoAgent if the settings have none."""
-        found = self._agents.get(name)
-        if found is None:
-            from deespec.agents.registry import make
+        with self._making:
+            found = self._agents.get(name)
+            if found is None:
+                from deespec.agents.registry import make
 
-            found = self._agents[name] = make(name, self.settings)
-        return found
+                found = self._agents[name] = make(name, self.settings)
+            return found
 
     def account(self, name: str) -> str:
         """Whose quota this agent uses here."""
@@ -62,6 +65,15 @@ class App:
 
     def close(self) -> None:
         self.store.close()
+
+
+def _user_name() -> str:
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 def open_app(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deespec.config_file import Given, from_environment, from_options, parse_document, read_config
 from deespec.config_keys import AGENT_KEYS, IMPLIED, KEYS, KINDS
 from deespec.errors import BadConfig, NoHome
-from deespec.model.records import record
+from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

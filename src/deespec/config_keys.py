@@ -6,7 +6,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from deespec.model.records import record
+from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ from deespec.config import CONFIG_NAME, settle
 from deespec.config_file import checked_text, find_key, parse_document, read_config
 from deespec.config_keys import AGENT_KEYS, GATE_KEYS, KEYS, Key, Type, toml, toml_of
 from deespec.errors import NotFound
-from deespec.model.records import record
+from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

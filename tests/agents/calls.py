@@ -18,7 +18,7 @@ from deespec.agents.process import Program
 from deespec.clock import Clock
 from deespec.model.items import Guard
 from deespec.model.lifecycle import Step
-from deespec.model.records import replace
+from deespec.records import replace
 
 PATIENCE_S = 20
 """A test that waits this long has failed; on a quiet machine everything here takes milliseconds."""
@@ -138,6 +138,7 @@ import sys
 from pathlib import Path
 from calls import Watching, python, request
 from deespec.agents.process import run_process
+from deespec.clock import Clock
 
 def say(*words):
     print(*words, flush=True)
@@ -146,17 +147,22 @@ class Telling(Watching):
     def started(self, guard):
         say(guard.pid, guard.start, guard.namespace, guard.lock)
 
-watch = Telling(deadline=int(sys.argv[3]) or None)
-run_process(python(sys.argv[2]), request(Path(sys.argv[1])), watch, on_line=lambda line: say(line.decode()))
+    def deadline(self):
+        return Clock().boot_ms() + int(sys.argv[3])
+
+run_process(python(sys.argv[2]), request(Path(sys.argv[1])), Telling(), on_line=lambda line: say(line.decode()))
 """
 
 
 class Worker:
-    """A process of its own that runs one call; it says who the guard is, and then what the agent says."""
+    """A process of its own that runs one call; it says who the guard is, and then what the agent says.
 
-    def __init__(self, folder: Path, code: str, *, deadline: int = 0) -> None:
+    While it runs, it moves the guard's deadline on by `lease_ms` from now.
+    """
+
+    def __init__(self, folder: Path, code: str, *, lease_ms: int = HOUR_MS) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, str(folder), code, str(deadline)],
+            [sys.executable, "-c", WORKER, str(folder), code, str(lease_ms)],
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdout=subprocess.PIPE,
             bufsize=0,

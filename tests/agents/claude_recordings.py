@@ -1,4 +1,4 @@
-"""What the real Claude Code printed: recorded/claude, one stream a situation and version; index.json says what each is."""
+"""What the real Claude Code printed, one stream per situation and version; recorded/claude/index.json says which."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from deespec.agents.base import Blame
 from deespec.agents.claude import ClaudeAgent, argv, environment
 from deespec.config import AgentSettings
 from deespec.model.lifecycle import Step
-from deespec.model.records import replace
+from deespec.records import replace
 
 SETTINGS = AgentSettings(name="claude", kind="claude")
 SESSION = "22511f96-dc90-4d8a-928e-a10c8b88fbb1"

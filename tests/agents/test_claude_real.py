@@ -20,7 +20,7 @@ from deespec.agents.base import AgentRequest, AgentResult, Blame
 from deespec.agents.claude import ClaudeAgent
 from deespec.config import AgentSettings
 from deespec.model.lifecycle import Step
-from deespec.model.records import replace
+from deespec.records import replace
 
 PROGRAM = os.environ.get("DEESPEC_TEST_CLAUDE") or shutil.which("claude")
 pytestmark = [

@@ -16,7 +16,7 @@ from deespec.agents.patch import PatchAgent, diff_blocks, file_patches
 from deespec.config import AgentSettings
 from deespec.errors import WorkspaceError
 from deespec.model.lifecycle import Step
-from deespec.model.records import replace
+from deespec.records import replace
 
 CHANGE = """\
 --- a/greeting.txt

@@ -92,8 +92,13 @@ def test_output_that_is_not_utf_8_comes_back_with_replacements(tmp_path: Path) -
 
 def test_a_line_of_10_mb_is_handed_on_whole(tmp_path: Path) -> None:
     lengths: list[int] = []
+
+    def measure(line: bytes) -> bool:
+        lengths.append(len(line))
+        return False
+
     long = python("import sys\nsys.stdout.write('x' * (10 << 20) + '\\n' + 'after')")
-    run_process(long, request(tmp_path), Watching(), on_line=lambda line: bool(lengths.append(len(line))))
+    run_process(long, request(tmp_path), Watching(), on_line=measure)
     assert lengths == [10 << 20, 5]
 
 
@@ -252,7 +257,7 @@ def test_a_killed_worker_takes_its_agent_with_it(tmp_path: Path) -> None:
 
 
 def test_a_frozen_worker_loses_its_agent_at_the_deadline(tmp_path: Path) -> None:
-    with Worker(tmp_path, f"{DETACHED}\n{SLEEP}", deadline=Clock().boot_ms() + 3_000) as worker:
+    with Worker(tmp_path, f"{DETACHED}\n{SLEEP}", lease_ms=1_000) as worker:
         grandchild = int(worker.says())
         worker.process.send_signal(signal.SIGSTOP)
         assert eventually(lambda: is_free(Path(worker.guard.lock)))

@@ -14,7 +14,7 @@ from deespec.config import AgentSettings
 from deespec.errors import BadConfig
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
-from deespec.model.records import replace
+from deespec.records import replace
 
 
 class Watch:

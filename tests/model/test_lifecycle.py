@@ -24,7 +24,7 @@ from deespec.model.lifecycle import (
     roll_up,
     step_of,
 )
-from deespec.model.records import replace
+from deespec.records import replace
 
 WHERE_IT_STOPPED = "REVIEWING"
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -17,12 +18,11 @@ from deespec.model.fields import (
     MAX_PATHS,
     MAX_SPEC_BYTES,
     MAX_TITLE_CHARACTERS,
-    NewItem,
 )
 from deespec.model.front_matter import MAX_FRONT_MATTER_CHARACTERS
 from deespec.model.items import Kind, Pbi, Priority, Sbi
-from deespec.model.records import fields, replace
-from deespec.model.spec import advice, amended, draft_of, new_item, normalise_id, parse_spec, render
+from deespec.model.spec import NewItem, advice, amended, draft_of, new_item, normalise_id, parse_spec, render
+from deespec.records import fields, replace
 
 FULL = """\
 ---
@@ -80,6 +80,12 @@ def test_the_example_of_the_contract_is_read():
         max_turns=6,
         checks=("pytest -q tests/auth",),
     )
+
+
+def test_the_example_is_read_without_the_c_library(monkeypatch):
+    expected = parse(FULL)
+    monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
+    assert parse(FULL) == expected
 
 
 def test_carriage_returns_and_a_byte_order_mark_change_nothing():

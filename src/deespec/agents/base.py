@@ -8,7 +8,7 @@ from typing import Protocol
 
 from deespec.model.items import Answer, Guard
 from deespec.model.lifecycle import Step
-from deespec.model.records import record
+from deespec.records import record
 
 
 class Blame(StrEnum):

@@ -23,7 +23,7 @@ from deespec.agents.claude_errors import error_in, session_unusable
 from deespec.agents.claude_stream import Heard, Stream, schema_of
 from deespec.agents.decision import answer_from_text
 from deespec.agents.process import Ended, Program, capture, error_of, run_process
-from deespec.model.records import replace
+from deespec.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

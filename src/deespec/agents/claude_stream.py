@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from deespec.agents.base import Usage
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
-from deespec.model.records import record
 from deespec.model.reports import DECISIONS, KINDS, accepts
+from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

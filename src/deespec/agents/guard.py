@@ -3,12 +3,13 @@
 The worker cannot promise that: it may be killed, or frozen, or its machine put to sleep. So a second process stands
 between it and the agent. It is a *child subreaper*: whatever the agent starts, detached or not, stays below the guard
 in the process tree, and `waitpid` says "no children" only when all of it is gone. Until then the guard holds a lock
-file, and then it writes so into it: that is the proof for whoever comes later. It kills the whole tree when the worker says so, when the control socket ends (the worker is gone, however), and
-when a deadline passes that a living worker keeps moving on (this is what stops the agents of a frozen one).
+file, and then it writes so into it: that is the proof for whoever comes later. It kills the whole tree when the worker
+says so, when the control socket ends (the worker is gone, however), and when a deadline passes that a living worker
+keeps moving on (this is what stops the agents of a frozen one).
 
 It speaks lines over the socket. From the worker: `deadline MS`, `go`, `stop SIGNAL` (to the agent's process group)
-and `kill`. To the worker: `started PID`, `exited STATUS`, `expired`, `failed ERRNO TEXT` (the program cannot be started),
-`broken TEXT` (the guard cannot do its duty) and at last `empty`.
+and `kill`. To the worker: `started PID`, `exited STATUS`, `expired`, `failed ERRNO TEXT` (the program cannot be
+started), `broken TEXT` (the guard cannot do its duty) and at last `empty`.
 
 Systems without subreapers get less: the agent's process group is killed, and the worker looks for the rest by the
 environment (agents.leftovers). This file imports next to nothing, as each call waits for its start.

@@ -22,7 +22,7 @@ from deespec.config import AgentSettings
 from deespec.errors import WorkspaceError
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
-from deespec.model.records import record
+from deespec.records import record
 
 GIT_TIMEOUT_MS = 30_000
 LOOK_TIMEOUT_MS = 5_000

@@ -20,7 +20,7 @@ from deespec.agents.leftovers import identity, kill_tagged
 from deespec.agents.output import Stream
 from deespec.agents.signs import Idling
 from deespec.clock import Clock
-from deespec.model.records import record, replace
+from deespec.records import record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

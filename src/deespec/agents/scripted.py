@@ -28,8 +28,8 @@ from deespec.config import AgentSettings
 from deespec.errors import BadConfig, WorkspaceError
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
-from deespec.model.records import record, replace
 from deespec.model.reports import DECISIONS, KINDS
+from deespec.records import record, replace
 
 TICK_MS = 50
 

@@ -8,7 +8,7 @@ from deespec.backlog.register import check_references, refuse_cycle
 from deespec.errors import NotPossible
 from deespec.model.items import Epic, Sbi
 from deespec.model.lifecycle import Event, Status
-from deespec.model.records import replace
+from deespec.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

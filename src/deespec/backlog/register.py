@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from deespec.errors import InvalidInput, NotFound, NotPossible
 from deespec.model.items import Epic, Kind, Pbi, Priority, Sbi
-from deespec.model.records import record, replace
+from deespec.records import record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

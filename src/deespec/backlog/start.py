@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deespec.config import CONFIG_NAME, DATABASE_NAME, AgentSettings, Gate
 from deespec.config_write import template
 from deespec.errors import WorkspaceError
-from deespec.model.records import record
+from deespec.records import record
 from deespec.store.opener import create_store
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from deespec.board.waiting import Situation, Waiting
 from deespec.model.lifecycle import ENDED, IN_WORK, Status
-from deespec.model.records import record
 from deespec.model.wanted import Scope
+from deespec.records import record
 
 if TYPE_CHECKING:
     from deespec.app import App

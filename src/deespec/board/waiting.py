@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from deespec.clock import local
 from deespec.model.lifecycle import Status
-from deespec.model.records import record
 from deespec.model.selection import paths_overlap
+from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

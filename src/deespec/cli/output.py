@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from deespec.model.records import record
+from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

@@ -10,8 +10,8 @@ from deespec.clock import local
 from deespec.errors import InvalidInput, UsageError
 from deespec.model.items import Kind
 from deespec.model.lifecycle import ENDED, Status
-from deespec.model.records import record
 from deespec.model.wanted import Scope
+from deespec.records import record
 
 if TYPE_CHECKING:
     from deespec.board.snapshot import AgentNow, Snapshot
@@ -127,7 +127,7 @@ def _pause_line(agent: AgentNow) -> list[str]:
 def _next_step(seen: Snapshot) -> str:
     if not sum(seen.counts.values()):
         return 'Nothing is registered yet → deespec register sbi --title "…"'
-    if any(seen.counts[status] for status in OPEN) and not seen.workers:
+    if any(why.reason not in ("parked", "failed") for _, why in seen.waiting) and not seen.workers:
         return "No worker is running → deespec run"
     if seen.counts["PARKED"] or seen.counts["FAILED"]:
         return "Something waits for you → deespec inbox"

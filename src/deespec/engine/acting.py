@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deespec.agents.base import AgentError, AgentResult, Blame
@@ -13,8 +14,8 @@ from deespec.engine.calling import CallWatch, call_agent, step_for, turn_folder
 from deespec.errors import WorkspaceError
 from deespec.model.items import Answer, claim_text
 from deespec.model.lifecycle import Step
-from deespec.model.records import record, replace
 from deespec.model.reports import Evidence, accepts, findings_of, findings_of_checks
+from deespec.records import record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +98,8 @@ def _clear_up(bench: Bench, claim: Claim) -> Answer | None | Needed:
                 reason="leftovers",
                 question=f"An earlier agent of this item may still run and could not be ended ({who}). End it, then retry.",
             )
+        if call.guard:
+            Path(call.guard.lock).unlink(missing_ok=True)
         found = outbox.read_answers(call.outbox)
         with bench.app.store.transaction() as tx:
             tx.must_own(claim)

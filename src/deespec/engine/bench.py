@@ -10,9 +10,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from deespec.engine import outbox
-from deespec.model.records import record
 from deespec.model.reports import Rules
 from deespec.model.wanted import AgentSlot, Scope, Wanted
+from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

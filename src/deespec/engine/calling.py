@@ -89,7 +89,9 @@ def call_agent(
     bench: Bench, claim: Claim, prompt: str, *, folder: Path, watch: CallWatch, session: str | None
 ) -> AgentResult:
     """Runs the claim's agent once. Raises LeaseLost if the claim was taken away meanwhile."""
-    result = bench.app.agent(claim.agent).run(request_for(bench, claim, prompt, folder=folder, session=session), watch)
+    request = request_for(bench, claim, prompt, folder=folder, session=session)
+    result = bench.app.agent(claim.agent).run(request, watch)
+    request.guard_lock.unlink(missing_ok=True)
     if bench.pulse.is_revoked(claim.token):
         raise LeaseLost(f"{claim.sbi.id} was taken away while its agent worked.")
     return result

@@ -11,14 +11,15 @@ from deespec.agents.process import Program, run_process
 from deespec.config import Gate
 from deespec.engine.calling import CallWatch, request_for, turn_folder
 from deespec.errors import LeaseLost
-from deespec.model.records import replace
 from deespec.model.reports import CheckResult
+from deespec.records import replace
 
 if TYPE_CHECKING:
     from deespec.engine.bench import Bench
     from deespec.model.items import Claim
 
 TAIL_CHARACTERS = 8_000
+TURN_NAMES = ("DEESPEC_HOME", "DEESPEC_ITEM", "DEESPEC_STEP", "DEESPEC_TURN", "DEESPEC_OUTBOX")
 
 
 def run_all(bench: Bench, claim: Claim) -> tuple[CheckResult, ...]:
@@ -35,10 +36,12 @@ def run_all(bench: Bench, claim: Claim) -> tuple[CheckResult, ...]:
 def _run(bench: Bench, claim: Claim, gate: Gate, index: int) -> CheckResult:
     folder = turn_folder(bench.app.settings.home, claim) / "gates" / str(index)
     request = request_for(bench, claim, "", folder=folder, session=None)
-    env = {**request.env, **dict(gate.env)}
+    # A project's own tests may use deespec: they must not find this backlog. The claim stays, to find what they leave.
+    env = {name: value for name, value in request.env.items() if name not in TURN_NAMES} | dict(gate.env)
     request = replace(request, env=env, turn_timeout_ms=gate.timeout_ms, idle_timeout_ms=None)
     watch = CallWatch(bench, claim)
     ended = run_process(Program(argv=("/bin/sh", "-c", gate.run)), request, watch)
+    request.guard_lock.unlink(missing_ok=True)
     if ended.stopped is not None and bench.pulse.is_revoked(claim.token):
         raise LeaseLost(f"{claim.sbi.id} was taken away while its gates ran.")
     if ended.stopped is not None and bench.stopping:

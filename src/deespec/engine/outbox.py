@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from deespec.errors import DeespecError, InvalidInput, NoReceipt, StoreUnusable
 from deespec.model.items import Answer
-from deespec.model.records import record
+from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -23,15 +23,16 @@ TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 REPORT_CHARACTERS = 2_000
 REPORTS_MOST = 10
 CHANGE_FILE = "change.json"
+WORDS_FILE = "report.md"
 GUIDE_BYTES = 64 * 1024
 
 COMMANDS = {
-    "implement": "sbi report --type implement -f FILE",
-    "nothing": "sbi report --type nothing -f FILE",
-    "question": "sbi report --type question -f FILE",
-    "succeeded": "sbi review --decision SUCCEEDED -f FILE",
-    "needs_changes": "sbi review --decision NEEDS_CHANGES -f FILE",
-    "failed": "sbi review --decision FAILED -f FILE",
+    "implement": "sbi report --type implement",
+    "nothing": "sbi report --type nothing",
+    "question": "sbi report --type question",
+    "succeeded": "sbi review --decision SUCCEEDED",
+    "needs_changes": "sbi review --decision NEEDS_CHANGES",
+    "failed": "sbi review --decision FAILED",
 }
 """What prompts order; a test parses each with the real parser."""
 
@@ -49,9 +50,10 @@ def render(bench: Bench, claim: Claim) -> str:
 def ask_again(claim: Claim) -> str:
     """What is said in the same session to an agent that ended without an answer."""
     key = "succeeded" if step_for(claim) is Step.REVIEW else "implement"
+    command = commands(claim)[key]
     return (
         "Your turn has ended without an answer that could be read. Do not do the work again. Answer now, by this "
-        f"command (or the variants of it that you were given):\n\n    {commands()[key]}\n\n"
+        f"command (or the variants of it that you were given):\n\n    {command}\n\n"
         "or by ending your message with the DECISION line that you were told of.\n"
     )
 
@@ -67,9 +69,11 @@ def session(bench: Bench, claim: Claim) -> str | None:
     return fresh[-1].session if fresh else None
 
 
-def commands() -> dict[str, str]:
+def commands(claim: Claim) -> dict[str, str]:
+    """The exact commands of this turn. Their words come from a file in its outbox: some clients refuse here-documents."""
     own = " ".join(shlex.quote(word) for word in own_command())
-    return {name: f"{own} {words}" for name, words in COMMANDS.items()}
+    file = shlex.quote(os.path.join(claim.outbox, WORDS_FILE))
+    return {name: f"{own} {words} -f {file}" for name, words in COMMANDS.items()}
 
 
 def keep_change(folder: Path, files: tuple[str, ...], diff: str) -> None:
@@ -112,7 +116,8 @@ def _values(bench: Bench, claim: Claim, turns: list[Turn]) -> dict[str, Any]:
         "diff": diff,
         "gates": [*(gate.run for gate in settings.gates), *sbi.checks],
         "guidelines": list(_guidelines(settings.home, sbi.labels)),
-        "commands": commands(),
+        "commands": commands(claim),
+        "file": os.path.join(claim.outbox, WORDS_FILE),
     }
 
 

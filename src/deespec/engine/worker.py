@@ -15,8 +15,8 @@ from deespec.engine.pulse import LifeLock, Pulse
 from deespec.engine.turn import run_turn
 from deespec.errors import DeespecError, StoreUnusable
 from deespec.model.items import Worker
-from deespec.model.records import record
 from deespec.model.wanted import Idle, Scope
+from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable

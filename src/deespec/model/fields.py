@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deespec.model.front_matter import Plain
 from deespec.model.items import Kind, Priority
-from deespec.model.records import record
+from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,32 +39,11 @@ _PRIVATE = (".git", ".deespec")
 
 
 @record
-class NewItem:
-    """What somebody wants registered, by the rules of the table below. Needs and parent may still be uids."""
-
-    kind: Kind
-    title: str
-    spec: str
-    parent: str | None = None
-    priority: Priority = Priority.NORMAL
-    labels: tuple[str, ...] = ()
-    depends_on: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-    agent: tuple[str, ...] = ()
-    reviewer: tuple[str, ...] = ()
-    only_implement: bool = False
-    estimate_hours: float | None = None
-    max_turns: int | None = None
-    checks: tuple[str, ...] = ()
-    story_points: int | None = None
-
-
-@record
 class Field:
     """One field of an item."""
 
     name: str
-    """In front matter and in NewItem."""
+    """In front matter, in NewItem and in the record of the item."""
     option: str
     """On the command line."""
     kinds: tuple[Kind, ...]

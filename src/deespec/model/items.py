@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from deespec.model.lifecycle import IN_WORK, STOPPED, GroupStatus, Status, Step, step_of
-from deespec.model.records import record
+from deespec.records import record
 
 
 class Kind(StrEnum):

@@ -6,10 +6,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from deespec.errors import IllegalMove
-from deespec.model.records import record, replace
+from deespec.records import record, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from deespec.model.items import Sbi
 
@@ -200,18 +200,15 @@ def roll_up(counts: Mapping[str, int]) -> GroupStatus:
 
 
 def mermaid() -> str:
-    """The life of an SBI as a Mermaid state diagram, rows that many states share drawn once."""
-    return "\n".join(["stateDiagram-v2", "    [*] --> PENDING", *_edges(), "    DONE --> [*]", "    CANCELLED --> [*]"])
-
-
-def _edges() -> Iterable[str]:
-    shared = (E.RELEASED, E.LIMIT_REACHED, E.NEEDS_PERSON, E.RESUMED, E.CANCELLED, E.RESET)
-    for (status, event), move in MOVES.items():
-        if event not in shared:
-            yield f"    {status} --> {move.to or status} : {event}"
-    yield "    state working <<choice>>"
-    yield from (f"    {status} --> working : released, or a limit" for status in (S.IMPLEMENTING, S.REVIEWING))
-    yield f"    working --> {S.FAILED} : {E.LIMIT_REACHED}"
-    yield f"    working --> {S.PARKED} : {E.NEEDS_PERSON}"
-    yield from (f"    {status} --> {S.PENDING} : {E.RESET}" for status in (*STOPPED, S.CANCELLED))
-    yield from (f"    {status} --> {S.IMPLEMENTING} : {E.RESUMED} (where it stopped)" for status in STOPPED)
+    """The life of an SBI as a Mermaid state diagram. What holds for all states in work is drawn once, from their frame."""
+    inside = [(s, e, m) for (s, e), m in MOVES.items() if s in IN_WORK and m.to in IN_WORK]
+    leaving = [(s, e, m) for (s, e), m in MOVES.items() if s in IN_WORK and m.to not in (*IN_WORK, None)]
+    shared = {(e, m.to) for s, e, m in leaving if all((other, e) in MOVES for other in IN_WORK)}
+    outside = [(s, e, m) for (s, e), m in MOVES.items() if s not in IN_WORK]
+    lines = ["stateDiagram-v2", "    [*] --> PENDING", "    state in_work {"]
+    lines += [f"        {s} --> {m.to} : {e}" for s, e, m in inside]
+    lines += ["    }"]
+    lines += [f"    in_work --> {to} : {e}" for e, to in sorted(shared, key=str)]
+    lines += [f"    {s} --> {m.to} : {e}" for s, e, m in leaving if (e, m.to) not in shared]
+    lines += [f"    {s} --> {'in_work' if m.back else m.to} : {e}" for s, e, m in outside]
+    return "\n".join(lines)

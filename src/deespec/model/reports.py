@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.model.lifecycle import Event, Step
-from deespec.model.records import record
 from deespec.model.selection import inside
+from deespec.records import record
 
 if TYPE_CHECKING:
     from deespec.model.items import Answer, Sbi

@@ -12,15 +12,14 @@ from deespec.model.fields import (
     MAX_SPEC_BYTES,
     MAX_TITLE_CHARACTERS,
     Field,
-    NewItem,
     Wrong,
     is_control,
     read_id,
 )
 from deespec.model.front_matter import MAX_FRONT_MATTER_CHARACTERS, Plain, split
-from deespec.model.items import Kind
-from deespec.model.records import fields, replace
+from deespec.model.items import Kind, Priority
 from deespec.model.selection import names_everything
+from deespec.records import fields, record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +38,27 @@ _CRITERIA = re.compile(
 )
 _PLAIN_YAML = re.compile(r"[^\W\d_][\w./-]*(?: [\w./-]+)*")
 _NO_PLAIN_YAML = ("null", "true", "false", "yes", "no", "on", "off")
+
+
+@record
+class NewItem:
+    """What somebody wants registered, by the rules of fields.py. Needs and parent may still be uids."""
+
+    kind: Kind
+    title: str
+    spec: str
+    parent: str | None = None
+    priority: Priority = Priority.NORMAL
+    labels: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    agent: tuple[str, ...] = ()
+    reviewer: tuple[str, ...] = ()
+    only_implement: bool = False
+    estimate_hours: float | None = None
+    max_turns: int | None = None
+    checks: tuple[str, ...] = ()
+    story_points: int | None = None
 
 
 # --- in -------------------------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deespec.model.records import record
+from deespec.records import record
 
 
 @record

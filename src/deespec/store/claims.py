@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from deespec.model.items import Answer, Call, Claim, Guard
 from deespec.model.lifecycle import Event, Status, Step
-from deespec.model.records import record
 from deespec.model.selection import paths_overlap
 from deespec.model.wanted import AgentSlot, Idle, Scope, Wanted
+from deespec.records import record
 from deespec.store.items import ItemVerbs
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from deespec.errors import NotFound
 from deespec.model.items import Epic, Kind, Pbi, Sbi
 from deespec.model.lifecycle import STOPPED, Event, Status, apply, roll_up
-from deespec.model.records import replace
+from deespec.records import replace
 from deespec.store import rows
 from deespec.store.journal import JournalVerbs
 

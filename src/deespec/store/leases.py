@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deespec.errors import LeaseLost
 from deespec.model.items import Sbi, Worker
 from deespec.model.lifecycle import Event
-from deespec.model.records import replace
+from deespec.records import replace
 from deespec.store.items import ItemVerbs
 
 if TYPE_CHECKING:

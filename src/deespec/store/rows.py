@@ -19,7 +19,7 @@ from deespec.model.items import (
     Worker,
 )
 from deespec.model.lifecycle import ENDED, IN_WORK, GroupStatus, Status, Step
-from deespec.model.records import fields
+from deespec.records import fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

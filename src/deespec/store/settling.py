@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from deespec.errors import LeaseLost
 from deespec.model.items import Sbi, Turn
 from deespec.model.lifecycle import Event
-from deespec.model.records import replace
+from deespec.records import replace
 from deespec.store.leases import LeaseVerbs
 
 if TYPE_CHECKING:

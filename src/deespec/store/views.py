@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from deespec.model.items import Epic, Line, Pbi, Turn
-from deespec.model.records import record
+from deespec.records import record
 from deespec.store import rows
 from deespec.store.claims import ClaimVerbs, scope_values
 

@@ -79,7 +79,7 @@ def _show(done: Started, agents: list[str], allowed: str, gates: list[Gate]) -> 
         output.say("  settings  config.toml was there and is kept")
         return
     if agents:
-        output.say(f"  agents    {', '.join(agents)} (may {allowed})")
+        output.say(f"  agents    {', '.join(agents)}" + (f" (may {allowed})" if "claude" in agents else ""))
     else:
         output.say(f"  agents    none found ({', '.join(LOOKED_FOR)}): set [agents.NAME] in config.toml")
     output.say(f"  gates     {', '.join(gate.run for gate in gates) or 'none: DONE will mean reviewed, not tested'}")

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 NOTHING_TO_DO = 6
 SOMETHING_WAITS = 7
+WITH_PERMISSIONS = ("claude",)
+"""Kinds whose permissions the settings can narrow; programs of kind `command` do what they do."""
 ERRORS = ("attempt failed", "paused", "given back", "lost", "stopped")
 
 
@@ -151,10 +153,11 @@ def _terms(app: App, orders: Orders) -> list[str]:
     settings = app.settings
     gates = ", ".join(gate.name for gate in settings.gates) or "no gates: DONE will mean reviewed, not tested"
     names = orders.implement or settings.implement
-    permissions = {name: section.permissions for name in names if (section := settings.agent(name))}
-    allowed = ", ".join(f"{name} may {what}" for name, what in permissions.items())
+    sections = [section for name in names if (section := settings.agent(name))]
+    permissions = {one.name: one.permissions for one in sections if one.kind in WITH_PERMISSIONS}
+    allowed = "".join(f"; {name} may {what}" for name, what in permissions.items())
     return [
-        f"{orders.slots} slot{'s' if orders.slots > 1 else ''} in {settings.root} ({settings.workspace_mode}); {allowed}",
+        f"{orders.slots} slot{'s' if orders.slots > 1 else ''} in {settings.root} ({settings.workspace_mode}){allowed}",
         f"limits: {settings.max_turns} turns, {settings.max_attempts} attempts; gates: {gates}",
     ]
 

@@ -13,7 +13,9 @@ from deespec.model.wanted import Scope
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
-    from deespec.model.items import Line
+    from deespec.model.items import Line, Turn
+
+SHOWN_TURNS = 2
 
 
 @click.command()
@@ -38,11 +40,17 @@ def why(session: Session, item_id: str | None, as_json: bool) -> int:
         output.say(f"{line.id} {state}: it waits for nothing.")
     for one in waiting:
         output.say(_text(line, one))
-    if waiting and waiting[0].reason in ("failed", "parked") and turns and turns[-1].findings:
-        output.say(f"In its last turn ({turns[-1].number}, {turns[-1].step}):")
-        for finding in turns[-1].findings:
-            output.say(f"  {output.clean(finding, lines=True).strip()}".replace("\n", "\n  "))
+    if waiting and waiting[0].reason in ("failed", "parked"):
+        _say_turns(turns[-SHOWN_TURNS:])
     return 0
+
+
+def _say_turns(turns: list[Turn]) -> None:
+    """What the last turns found, newest first: the reason behind `turns` or `review_rounds`."""
+    for turn in reversed(turns):
+        output.say(f"Turn {turn.number} ({turn.step} by {turn.agent}): {turn.outcome}")
+        for words in turn.findings or ((turn.report,) if turn.report else ()):
+            output.say("  " + output.clean(words.strip(), lines=True).replace("\n", "\n  "))
 
 
 def _all(session: Session, *, as_json: bool) -> int:

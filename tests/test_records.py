@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from deespec.model import items
-from deespec.model.records import as_dict, fields, record, replace
+from deespec.records import as_dict, fields, record, replace
 
 
 @record
