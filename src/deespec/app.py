@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deespec.agents.base import Agent
     from deespec.config import Settings
     from deespec.store.base import Store
+    from deespec.store.named_locks import NamedLocks
     from deespec.workspace.shared import SharedWorkspace
 
 
@@ -28,12 +29,10 @@ class App:
     def __init__(self, settings: Settings, *, clock: Clock, env: Mapping[str, str]) -> None:
         self.settings = settings
         self.clock = clock
-        self.store: Store = open_store(
-            os.path.join(settings.home, FILE), clock=clock, busy_ms=settings.busy_timeout_ms
-        )
+        self.store: Store = open_store(os.path.join(settings.home, FILE), clock=clock, busy_ms=settings.busy_timeout_ms)
         self.host = os.uname().nodename
         self.user = _user_name()
-        self.temporary = env.get("TMPDIR") or "/tmp"  # noqa: S108 - the outbox makes a private folder below it
+        self.temporary = env.get("TMPDIR") or "/tmp"
         self._agents: dict[str, Agent] = {}
         self._making = threading.Lock()
 
@@ -47,6 +46,13 @@ class App:
         from deespec.workspace.shared import SharedWorkspace
 
         return SharedWorkspace(self.settings.root, self.settings.home, dict(self.settings.child_env))
+
+    @cached_property
+    def locks(self) -> NamedLocks:
+        """Named locks for programs: `with app.locks.hold("deploy", ttl_ms=30_000): ...`"""
+        from deespec.store.named_locks import NamedLocks
+
+        return NamedLocks(self.store, clock=self.clock, host=self.host, person=self.person)
 
     def agent(self, name: str) -> Agent:
         """The agent with this name; raises NoAgent if the settings have none."""

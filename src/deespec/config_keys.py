@@ -32,9 +32,9 @@ KINDS = ("claude", "command", "patch", "scripted")
 IMPLIED = ("claude", "patch")
 """Kinds that need no settings: an agent of that name exists without a section."""
 
-_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h)?")
-_AGENT_NAME = re.compile(r"[\w-]{1,64}")
+_NUMBER = r"[0-9]+(?:\.[0-9]+)?"
+_DURATION = r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h)?"
+_AGENT_NAME = r"[\w-]{1,64}"
 
 
 class Type(StrEnum):
@@ -200,7 +200,7 @@ SECTIONS = (*dict.fromkeys(key.name.partition(".")[0] for key in KEYS), "agents"
 
 def is_agent_name(name: str) -> bool:
     """Letters, digits, - and _; no dot, which would make agents.NAME.key ambiguous."""
-    return _AGENT_NAME.fullmatch(name) is not None
+    return re.fullmatch(_AGENT_NAME, name) is not None
 
 
 def parse(key: Key, raw: object) -> object:
@@ -219,7 +219,7 @@ def from_text(key: Key, text: str) -> object:
         except RecursionError as error:
             raise ValueError(text) from error
     if key.type in (Type.COUNT, Type.AMOUNT):
-        if _NUMBER.fullmatch(text.strip()) is None:
+        if re.fullmatch(_NUMBER, text.strip()) is None:
             raise ValueError(text)
         return parse(key, float(text) if "." in text else int(text))
     return parse(key, text)
@@ -276,7 +276,7 @@ def _parse_amount(key: Key, raw: object) -> float:
 
 def _parse_duration(key: Key, raw: object) -> int:
     if isinstance(raw, str):
-        match = _DURATION.fullmatch(raw.strip())
+        match = re.fullmatch(_DURATION, raw.strip())
         if match is None:
             raise ValueError(raw)
         ms = float(match[1]) * UNITS_MS[match[2] or "s"]

@@ -13,7 +13,7 @@ T = TypeVar("T")
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def record(cls: type[T]) -> type[T]:
     """Turns an annotated class into a record; fields in order of their annotations, defaults must be immutable."""
-    names = tuple(cls.__dict__.get("__annotations__", {}))
+    names = tuple(cls.__dict__.get("__annotations__", {}))  # noqa: RUF063 - inspect is what this avoids
     namespace = {key: value for key, value in cls.__dict__.items() if key not in ("__dict__", "__weakref__")}
     defaults = {name: namespace.pop(name) for name in names if name in namespace}
     namespace["__slots__"] = names
@@ -25,7 +25,7 @@ def record(cls: type[T]) -> type[T]:
     namespace["__hash__"] = _hash
     namespace["__repr__"] = _show
     namespace["__reduce__"] = _reduce
-    made: type[T] = type(cls)(cls.__name__, cls.__bases__, namespace)
+    made: type[T] = type(cls.__name__, cls.__bases__, namespace)
     return made
 
 

@@ -19,7 +19,7 @@ class Blame(StrEnum):
     ACCOUNT = "account"
     """Rate or usage limit: paused for every worker until the reset time; no attempt."""
     AGENT = "agent"
-    """Program missing, login, quota bought out, unknown model, refused flags: paused until a person resumes it."""
+    """Program missing, login, quota bought out, unknown model, refused flags: paused until it is resumed."""
     STOPPED = "stopped"
     """The engine itself asked it to stop (a signal to the worker, a revoked claim)."""
 

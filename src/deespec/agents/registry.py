@@ -19,7 +19,9 @@ def make(name: str, settings: Settings) -> Agent:
     section = settings.agent(name)
     if section is None:
         known = ", ".join(agent.name for agent in settings.agents) or "none"
-        raise NoAgent(f"There is no agent {name}. Set up: {known}.", hint=f"Add a section [agents.{name}] to config.toml.")
+        raise NoAgent(
+            f"There is no agent {name}. Set up: {known}.", hint=f"Add a section [agents.{name}] to config.toml."
+        )
     return _make(section, settings)
 
 

@@ -11,7 +11,7 @@ from deespec.model.lifecycle import Event, Status
 from deespec.records import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from deespec.model.items import Pbi
     from deespec.store.base import Store, Transaction
@@ -73,7 +73,10 @@ def retry(
 ) -> list[Sbi]:
     """FAILED or PARKED items go on where they stopped, with turns and attempts granted anew, when next claimed."""
     with store.transaction() as tx:
-        return [_resume(tx, tx.sbi(number), actor, "retried", hint, max_turns, agent) for number in numbers]
+        return [
+            _resume(tx, tx.sbi(number), "retried", actor=actor, hint=hint, max_turns=max_turns, agent=agent)
+            for number in numbers
+        ]
 
 
 def answer(store: Store, number: int, text: str, *, actor: str) -> Sbi:
@@ -82,7 +85,7 @@ def answer(store: Store, number: int, text: str, *, actor: str) -> Sbi:
         sbi = tx.sbi(number)
         if sbi.status is not Status.PARKED:
             raise NotPossible(f"{sbi.id} is {sbi.status}: it asks nothing.", hint=f"deespec sbi show {sbi.id}")
-        return _resume(tx, sbi, actor, "answer", text, None, ())
+        return _resume(tx, sbi, "answer", actor=actor, hint=text)
 
 
 def delete(store: Store, item_id: str, *, actor: str) -> None:
@@ -119,10 +122,21 @@ def refuse_delete(tx: Transaction, item: Item) -> None:
 def update(store: Store, item_id: str, changes: dict[str, object], *, actor: str) -> Item:
     """Sets fields of an item by name. What is changed counts from the next claim, the spec from the next turn.
 
-    Needs of an item that has begun cannot be added. Raises NotPossible, NotFound, InvalidInput; nothing is changed then.
+    Needs of an item that has begun cannot be added. Raises NotPossible, NotFound or InvalidInput.
+    """
+    return amend(store, item_id, lambda _: changes, actor=actor)
+
+
+def amend(store: Store, item_id: str, change: Callable[[Item], dict[str, object]], *, actor: str) -> Item:
+    """The same with fields that follow from the item as it is in this very transaction, as one more label does.
+
+    `change` only computes; nothing that it returns: nothing is changed.
     """
     with store.transaction() as tx:
         item = tx.item(item_id)
+        changes = change(item)
+        if not changes:
+            return item
         changed = replace(item, **changes, updated_at=tx.now)
         check_references(tx, changed)
         if isinstance(item, Sbi) and isinstance(changed, Sbi):
@@ -163,11 +177,12 @@ def _move_parents(tx: Transaction, item: Item, changed: Item) -> None:
 def _resume(
     tx: Transaction,
     sbi: Sbi,
-    actor: str,
     event: str,
+    *,
+    actor: str,
     hint: str | None,
-    max_turns: int | None,
-    agent: tuple[str, ...],
+    max_turns: int | None = None,
+    agent: tuple[str, ...] = (),
 ) -> Sbi:
     if not sbi.stopped:
         raise NotPossible(

@@ -23,6 +23,8 @@ class Order:
 
     kind: Kind
     new: NewItem
+    file: str | None = None
+    """Its file as the person named it, for messages."""
     source: str | None = None
     """The absolute path of its file."""
     content: bytes = b""
@@ -75,13 +77,14 @@ def _register(
             continue
         if order.source and not again:
             _refuse_twice(tx, order)
-        order = replace(order, new=_resolved(tx, order.new))
-        item = _item(order, number=tx.next_number(order.kind), uid=uid, owner=owner, now=tx.now)
+        item = _item(
+            order, _resolved(tx, order.new), number=tx.next_number(order.kind), uid=uid, owner=owner, now=tx.now
+        )
         tx.add(item)
         done.append(Registered(item=item))
-    for one in done:
+    for order, one in zip(orders, done, strict=True):
         if one.fresh:
-            _tie(tx, one.item, owner)
+            _tie(tx, order, one.item, owner)
     return [Registered(item=tx.item(one.item.id), fresh=one.fresh) for one in done]
 
 
@@ -109,12 +112,25 @@ def _refuse_twice(tx: Transaction, order: Order) -> None:
         )
 
 
-def _tie(tx: Transaction, item: Item, owner: str) -> None:
-    check_references(tx, item)
+def _tie(tx: Transaction, order: Order, item: Item, owner: str) -> None:
+    try:
+        check_references(tx, item)
+    except NotFound as error:
+        raise NotFound(_place(order, error.message) + error.message, hint=error.hint) from error
     tx.tie(item)
     if isinstance(item, Sbi):
         refuse_cycle(tx, item.number)
     tx.note(owner, "registered", item=item.id, to_status=item.status, detail=item.title)
+
+
+def _place(order: Order, complaint: str) -> str:
+    """`file:LINE: ` of the key that is complained about, where the item came from a file."""
+    if order.file is None:
+        return ""
+    key = b"parent" if "parent" in complaint else b"depends_on"
+    lines = order.content.splitlines()
+    found = next((number for number, line in enumerate(lines, 1) if line.lstrip().startswith(key)), None)
+    return f"{order.file}:{found}: " if found else f"{order.file}: "
 
 
 def check_references(tx: Transaction, item: Item) -> None:
@@ -145,8 +161,7 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _item(order: Order, *, number: int, uid: str, owner: str, now: int) -> Item:
-    new = order.new
+def _item(order: Order, new: NewItem, *, number: int, uid: str, owner: str, now: int) -> Item:
     common = {
         "number": number,
         "uid": uid,

@@ -62,5 +62,3 @@ def edit(session: Session, text: str) -> str | None:
         with open(file.name, encoding="utf-8", errors="replace", newline="") as again:
             changed = again.read()
     return None if changed == text else changed
-
-

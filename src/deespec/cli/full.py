@@ -15,6 +15,8 @@ from deespec.errors import DeespecError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from click.shell_completion import CompletionItem
+
 
 class Lazy(click.Group):
     """A group whose commands stand in the manifest."""
@@ -23,14 +25,14 @@ class Lazy(click.Group):
         super().__init__(*args, **kwargs)
         self.path = path
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, _ctx: click.Context) -> list[str]:
         return [entry.name for entry in GROUPS[self.path] if not entry.hidden]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = find(self.path, cmd_name)
         return None if entry is None else load(self.path, entry)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         headings = TOP if not self.path else ("Commands",)
         for heading in headings:
             rows = [
@@ -45,9 +47,17 @@ class Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if self.get_command(ctx, args[0]) is None:
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing:
             self._refuse(args[0])
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """Names from the manifest: a press of Tab loads no command."""
+        from click.shell_completion import CompletionItem
+
+        names = [entry for entry in GROUPS[self.path] if not entry.hidden and entry.name.startswith(incomplete)]
+        found = [CompletionItem(entry.name, help=entry.help) for entry in names]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
     def _refuse(self, name: str) -> None:
         names = [entry.name for entry in GROUPS[self.path]]
@@ -90,7 +100,7 @@ def run_full(args: Sequence[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else "")
+        click.echo(error.ctx.get_help())
         return 2
     except click.UsageError as error:
         raise _usage(error) from error

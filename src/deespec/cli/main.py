@@ -36,9 +36,12 @@ def run(args: Sequence[str]) -> int:
         # The reader has gone (`| head`); what Python would flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001 - the surface shows every error
+    except Exception as error:
         # A bug of ours. Whoever meets it gets two lines; what we need to mend it comes with -v.
         if {"-v", "--verbose", "-vv"} & set(args):
             raise
         words = f"{type(error).__name__}: {error}"
-        return output.fail(DeespecError(f"deespec has a bug: {words}", hint="Run it with -v and report what it prints."), as_json="--json" in args)
+        return output.fail(
+            DeespecError(f"deespec has a bug: {words}", hint="Run it with -v and report what it prints."),
+            as_json="--json" in args,
+        )

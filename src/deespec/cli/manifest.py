@@ -1,4 +1,4 @@
-"""Every command with its one line of help, so that help needs none of their modules. Names of the original are hidden."""
+"""Every command with its one line of help, so that help needs none of their modules. Aliases are hidden."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ class Entry:
     hidden: bool = False
 
 
-def _e(name: str, help_: str, module: str | None = None, function: str = "", *, heading: str = "", hidden: bool = False) -> Entry:
+def _e(
+    name: str, help_: str, module: str | None = None, function: str = "", *, heading: str = "", hidden: bool = False
+) -> Entry:
     return Entry(
         name=name,
         help=help_,

@@ -60,7 +60,13 @@ def scope(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def scope_of(
-    session: Session, *, label: str | None, parent: str | None, text: str | None, owner: str | None, ids: tuple[str, ...] = ()
+    session: Session,
+    *,
+    label: str | None,
+    parent: str | None,
+    text: str | None,
+    owner: str | None,
+    ids: tuple[str, ...] = (),
 ) -> Scope:
     return Scope(
         numbers=tuple(session.number(one) for one in ids) or None,

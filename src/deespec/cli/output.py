@@ -141,7 +141,7 @@ def table(
     body: Iterable[Sequence[str]],
     how: Style,
     *,
-    colour: Callable[[int, str], str | None] = lambda column, text: None,
+    colour: Callable[[int, str], str | None] = lambda _column, _text: None,
 ) -> list[str]:
     """Lines of a table with spaces between its columns; the last column gives way to the width of the terminal."""
     cells = [[clean(cell) for cell in row] for row in body]
@@ -151,14 +151,12 @@ def table(
     if how.width is not None:
         rest = how.width - sum(widths[:-1]) - len(GAP) * (len(widths) - 1)
         widths[-1] = min(widths[-1], max(rest, NARROWEST))
-    lines = [_row(head, widths, how, lambda column, text: "dim")]
+    lines = [_row(head, widths, how, lambda _column, _text: "dim")]
     lines += [_row(row, widths, how, colour) for row in cells]
     return lines
 
 
-def _row(
-    row: Sequence[str], widths: Sequence[int], how: Style, colour: Callable[[int, str], str | None]
-) -> str:
+def _row(row: Sequence[str], widths: Sequence[int], how: Style, colour: Callable[[int, str], str | None]) -> str:
     parts = []
     for column, (text, width) in enumerate(zip(row, widths, strict=True)):
         shown = cut(text, width, how)

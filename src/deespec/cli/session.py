@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 class Session:
     """One call. The backlog is opened when first asked for."""
 
-    def __init__(self, *, home: str | None = None, no_color: bool = False, verbose: int = 0, quiet: bool = False) -> None:
+    def __init__(
+        self, *, home: str | None = None, no_color: bool = False, verbose: int = 0, quiet: bool = False
+    ) -> None:
         self.home = home
         self.no_color = no_color
         self.verbose = verbose
@@ -82,9 +84,11 @@ class Session:
         """Asks on a terminal; elsewhere `--yes` is needed. Raises NeedsConfirmation unless the answer is yes."""
         import sys
 
+        from deespec.cli.stdin import is_terminal
+
         if yes:
             return
-        if not sys.stdin.isatty():
+        if not is_terminal():
             raise NeedsConfirmation(question, hint="Say --yes to do it, --dry-run to see what it would do.")
         output.tell(f"{question} [y/N]")
         if sys.stdin.readline().strip().lower() not in ("y", "yes", "はい"):

@@ -1,4 +1,4 @@
-"""The short way for `status`, `sbi list`, `sbi report`: agents and prompts call them all the time, and a parser costs 40 ms.
+"""The short way for `status`, `sbi list`, `sbi report`, which agents call all the time: a parser costs 40 ms.
 
 Only their plain forms are understood here; anything else (help, other options, a mistake) goes the full way, which
 understands these forms, too. A test holds the two against each other.
@@ -52,7 +52,7 @@ def _report(words: list[str], *, as_json: bool) -> int | None:
     from deespec.cli import views
 
     session = _session()
-    text = views.answer_text(session, file=given.get("file"), stdin="stdin" in given, text=given.get("text"))
+    text = views.answer_text(file=given.get("file"), stdin="stdin" in given, text=given.get("text"))
     return views.hand_in(session, views.Handed(kind=given["kind"], text=text), as_json=as_json)
 
 

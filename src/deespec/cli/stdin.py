@@ -12,12 +12,17 @@ SILENCE_S = 2.0
 STDIN_BYTES = 1024 * 1024 + 512 * 1024
 
 
+def is_terminal() -> bool:
+    """Whether a person can be asked here."""
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()
+
+
 def read_stdin() -> bytes:
-    """All of standard input. Raises InvalidInput if it is closed, too large, or stays silent for 2 s before its first byte."""
+    """All of standard input. Raises InvalidInput if it is closed, too large, or silent for its first 2 s."""
     if sys.stdin is None or sys.stdin.closed:
         raise InvalidInput("Standard input is closed, and there is no other text.", hint="Give --title or a file.")
     descriptor = sys.stdin.fileno()
-    if not sys.stdin.isatty() and not select.select([descriptor], [], [], SILENCE_S)[0]:
+    if not is_terminal() and not select.select([descriptor], [], [], SILENCE_S)[0]:
         raise InvalidInput(
             "Nothing came on standard input for 2 s, and there is no other text.",
             hint='Give --title "…", --body or a file.',

@@ -23,7 +23,7 @@ STATUS_LINES = 10
 OPEN = tuple(status for status in Status if status not in ENDED)
 
 
-# --- status -------------------------------------------------------------------------------------------------------------
+# --- status ---------------------------------------------------------------------------------------------------------
 
 
 def status(session: Session, *, as_json: bool) -> int:
@@ -134,7 +134,7 @@ def _next_step(seen: Snapshot) -> str:
     return "More: deespec sbi list, deespec why, deespec --help"
 
 
-# --- list ---------------------------------------------------------------------------------------------------------------
+# --- list -----------------------------------------------------------------------------------------------------------
 
 
 @record
@@ -169,7 +169,9 @@ def sbi_list(session: Session, listing: Listing, *, as_json: bool) -> int:
         (line.id, _state(line), line.priority, line.title, waiting[line.number][0].text if waiting[line.number] else "")
         for line in page.lines
     ]
-    lines = output.table(("ID", "STATUS", "PRIORITY", "TITLE", "WAITS"), rows, session.style, colour=output.status_colour)
+    lines = output.table(
+        ("ID", "STATUS", "PRIORITY", "TITLE", "WAITS"), rows, session.style, colour=output.status_colour
+    )
     for text in lines:
         output.say(text)
     _list_end(page.total, len(page.lines), listing, done=sum(counts.get(one, 0) for one in ENDED) if hides else 0)
@@ -193,7 +195,7 @@ def _state(line: Line) -> str:
     return f"{line.status} blocked" if line.waits_for == "need" and line.status is Status.PENDING else line.status
 
 
-# --- report and review --------------------------------------------------------------------------------------------------
+# --- report and review ----------------------------------------------------------------------------------------------
 
 
 @record
@@ -227,7 +229,7 @@ def hand_in(session: Session, handed: Handed, *, as_json: bool) -> int:
     return 0
 
 
-def answer_text(session: Session, *, file: str | None, stdin: bool, text: str | None) -> str:
+def answer_text(*, file: str | None, stdin: bool, text: str | None) -> str:
     """The words of an answer: from an option, a file, or standard input."""
     given = [one for one in (file, text, "stdin" if stdin else None) if one is not None]
     if len(given) > 1:

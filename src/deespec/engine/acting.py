@@ -87,7 +87,7 @@ def act(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Acted:
         shutil.rmtree(claim.outbox, ignore_errors=True)
 
 
-def _clear_up(bench: Bench, claim: Claim) -> Answer | None | Needed:
+def _clear_up(bench: Bench, claim: Claim) -> Answer | Needed | None:
     """Makes sure that nothing of an earlier owner runs any more, and takes over an answer it left."""
     answer = claim.answer
     for call in claim.leftovers:
@@ -96,7 +96,7 @@ def _clear_up(bench: Bench, claim: Claim) -> Answer | None | Needed:
             who = f"pid {call.guard.pid}" if call.guard else "unknown"
             return Needed(
                 reason="leftovers",
-                question=f"An earlier agent of this item may still run and could not be ended ({who}). End it, then retry.",
+                question=f"An earlier agent of this item may still run and cannot be ended ({who}): end it.",
             )
         if call.guard:
             Path(call.guard.lock).unlink(missing_ok=True)

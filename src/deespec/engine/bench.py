@@ -37,7 +37,9 @@ class Outcome:
 class Bench:
     """Shared by the slots of one worker; nothing in it changes while they work but the pulse and `stopping`."""
 
-    def __init__(self, app: App, worker: Worker, pulse: Pulse, *, scope: Scope, implement: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, app: App, worker: Worker, pulse: Pulse, *, scope: Scope, implement: tuple[str, ...] = ()
+    ) -> None:
         self.app = app
         self.worker = worker
         self.pulse = pulse

@@ -98,7 +98,7 @@ def call_agent(
 
 
 def request_for(bench: Bench, claim: Claim, prompt: str, *, folder: Path, session: str | None) -> AgentRequest:
-    app, settings = bench.app, bench.app.settings
+    settings = bench.app.settings
     section = settings.agent(claim.agent)
     assert section is not None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What follows when a call failed: by whose error it is, an attempt, a pause of the account, or a pause of the agent."""
+"""What follows when a call failed: by whose error it is, an attempt, a pause of the account, or of the agent."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def _pause_agent(bench: Bench, tx: Transaction, claim: Claim, error: AgentError,
     return _pause(bench, tx, claim, error, message=message, until=None)
 
 
-def _pause(bench: Bench, tx: Transaction, claim: Claim, error: AgentError, *, message: str, until: int | None) -> Outcome:
+def _pause(
+    bench: Bench, tx: Transaction, claim: Claim, error: AgentError, *, message: str, until: int | None
+) -> Outcome:
     sbi = tx.give_back(claim, actor=bench.actor, why=f"{error.code}: {error.message}")
     pause = AgentPause(account=claim.account, agent=claim.agent, reason=error.code, message=message, until_at=until)
     tx.pause(pause, actor=bench.actor)

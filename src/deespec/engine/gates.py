@@ -54,5 +54,5 @@ def _run(bench: Bench, claim: Claim, gate: Gate, index: int) -> CheckResult:
     return CheckResult(name=name, passed=False, tail=f"({how})\n{output}")
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the worker was told to stop while a gate ran
+class Interrupted(Exception):
     """The worker stops now; the answer is stored, and the next owner judges it."""

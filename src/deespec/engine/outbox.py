@@ -46,7 +46,7 @@ def folder(temporary: str, backlog_uid: str) -> str:
     return path
 
 
-# --- the agent's side ---------------------------------------------------------------------------------------------------
+# --- the agent's side -----------------------------------------------------------------------------------------------
 
 
 def hand_in(outbox: str, answer: Answer, *, clock: Clock, pause: Callable[[float], None]) -> Receipt:
@@ -74,7 +74,7 @@ def hand_in(outbox: str, answer: Answer, *, clock: Clock, pause: Callable[[float
     raise NoReceipt("No worker took this answer within 10 s.", hint="The turn may be over; the answer was not stored.")
 
 
-# --- the worker's side --------------------------------------------------------------------------------------------------
+# --- the worker's side ----------------------------------------------------------------------------------------------
 
 
 def collect(outbox: str, store: Callable[[Answer], str | None]) -> int:
@@ -86,7 +86,9 @@ def collect(outbox: str, store: Callable[[Answer], str | None]) -> int:
     for name in pending(outbox):
         receipt = _receipt(os.path.join(outbox, f"answer-{name}.json"), store)
         content = {"stored": receipt.stored, "message": receipt.message, "code": receipt.code}
-        _write(os.path.join(outbox, f"receipt-{name}.json"), json.dumps({**content, "exit_status": receipt.exit_status}))
+        _write(
+            os.path.join(outbox, f"receipt-{name}.json"), json.dumps({**content, "exit_status": receipt.exit_status})
+        )
         count += 1
     return count
 

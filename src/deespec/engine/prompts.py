@@ -1,4 +1,4 @@
-"""Prompts: templates that carry the spec, the guidelines, the findings so far, and the exact commands to answer with."""
+"""Prompts: templates that carry spec, guidelines, findings so far, and the exact commands to answer with."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from deespec.engine.bench import own_command
-from deespec.engine.calling import step_for, turn_folder
+from deespec.engine.calling import step_for
 from deespec.errors import BadConfig
 from deespec.model.lifecycle import Event, Step
 
@@ -70,7 +70,7 @@ def session(bench: Bench, claim: Claim) -> str | None:
 
 
 def commands(claim: Claim) -> dict[str, str]:
-    """The exact commands of this turn. Their words come from a file in its outbox: some clients refuse here-documents."""
+    """The exact commands of this turn. Their words come from a file: some clients refuse here-documents."""
     own = " ".join(shlex.quote(word) for word in own_command())
     file = shlex.quote(os.path.join(claim.outbox, WORDS_FILE))
     return {name: f"{own} {words} -f {file}" for name, words in COMMANDS.items()}

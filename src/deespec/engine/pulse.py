@@ -45,7 +45,7 @@ class Pulse:
         self._revoked: set[int] = set()
         self._guard = threading.Lock()
         self._wake = threading.Event()
-        self._over = False
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._live, name="pulse", daemon=True)
         self._last_beat = app.clock.boot_ms()
         self._no_takeover_until = 0
@@ -57,7 +57,7 @@ class Pulse:
         self._thread.start()
 
     def stop(self) -> None:
-        self._over = True
+        self._over.set()
         self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
@@ -90,9 +90,9 @@ class Pulse:
 
     def _live(self) -> None:
         try:
-            while not self._over:
+            while not self._over.is_set():
                 changed = self.app.store.wait(BEAT_MS, self._wake)
-                if self._over:
+                if self._over.is_set():
                     break
                 self._beat(changed)
         except StoreUnusable as error:

@@ -37,7 +37,7 @@ def look_at_agents(app: App, implement: tuple[str, ...]) -> list[str]:
 
 
 def look_at_workspace(app: App, *, dirty: bool) -> None:
-    """Refuses a home or system folder as workspace, and a checkout with changes that are not this backlog's.
+    """Refuses a user's home or `/` as workspace, and a checkout with changes of others.
 
     While other workers have items in work, changes are theirs and are not judged. Raises WorkspaceError.
     """

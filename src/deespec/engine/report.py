@@ -42,7 +42,9 @@ def hand_in_inside(env: Mapping[str, str], answer: Answer, *, item: str | None, 
 def hand_in_outside(store: Store, answer: Answer, *, item: int | None, turn: int | None, actor: str) -> str:
     """To the store, if that very turn is running. Raises StaleAnswer otherwise."""
     if item is None or turn is None:
-        raise UsageError("Outside a turn, the item and --turn N are needed.", hint="deespec sbi report SBI-12 --turn 3 …")
+        raise UsageError(
+            "Outside a turn, the item and --turn N are needed.", hint="deespec sbi report SBI-12 --turn 3 …"
+        )
     with store.transaction() as tx:
         token = tx.running_token(item, turn)
         status = tx.sbi(item).status

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from deespec.model.reports import Verdict
 
 
-def run_turn(bench: Bench, *, observe: Callable[[str], None] = lambda point: None) -> Outcome | Idle:
+def run_turn(bench: Bench, *, observe: Callable[[str], None] = lambda _: None) -> Outcome | Idle:
     """Takes the next item that may start, has its agent do one step, and records the outcome."""
     claim = take(bench)
     if isinstance(claim, Idle):

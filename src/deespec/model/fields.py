@@ -30,11 +30,11 @@ MAX_STORY_POINTS = 1_000
 PARENTS = {Kind.SBI: Kind.PBI, Kind.PBI: Kind.EPIC}
 """The kind above each kind."""
 
-_ID = re.compile(r"(EPIC|PBI|SBI)[-‐–—−ー ]?([0-9]{1,18})")
-_UID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{5,25}")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_DRIVE = re.compile(r"[A-Za-z]:")
+_ID = r"(EPIC|PBI|SBI)[-‐–—−ー ]?([0-9]{1,18})"
+_UID = r"[0-7][0-9A-HJKMNP-TV-Z]{5,25}"
+_INTEGER = r"[+-]?[0-9]+"
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_DRIVE = r"[A-Za-z]:"
 _PRIVATE = (".git", ".deespec")
 
 
@@ -98,9 +98,9 @@ def read_id(raw: Any, kind: Kind | None) -> str:
     text = unicodedata.normalize("NFKC", str(raw)).strip().upper()
     if kind and text.isascii() and text.isdigit():
         text = f"{kind}-{text}"
-    found = _ID.fullmatch(text)
+    found = re.fullmatch(_ID, text)
     if found is None:
-        if _UID.fullmatch(text):
+        if re.fullmatch(_UID, text):
             return text
         raise Wrong(f'takes IDs, not "{raw}"', hint=_ID_HINT)
     if kind and found[1] != kind:
@@ -159,7 +159,7 @@ def _truth(raw: Any, _: Kind) -> bool:
 
 def _integer(low: int, high: int) -> Callable[[Any, Kind], int]:
     def read(raw: Any, _: Kind) -> int:
-        value = int(raw) if isinstance(raw, Plain) and _INTEGER.fullmatch(raw) and len(raw) < 10 else raw
+        value = int(raw) if isinstance(raw, Plain) and re.fullmatch(_INTEGER, raw) and len(raw) < 10 else raw
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise Wrong(f"must be a whole number from {low:,} to {high:,}, not {_shown(raw)}")
         return value
@@ -168,7 +168,7 @@ def _integer(low: int, high: int) -> Callable[[Any, Kind], int]:
 
 
 def _hours(raw: Any, _: Kind) -> float:
-    value = float(raw) if isinstance(raw, Plain) and _NUMBER.fullmatch(raw) else raw
+    value = float(raw) if isinstance(raw, Plain) and re.fullmatch(_NUMBER, raw) else raw
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= MAX_ESTIMATE_HOURS:
         raise Wrong(f"must be a number from 0 to {MAX_ESTIMATE_HOURS:,}, not {_shown(raw)}")
     return float(value)
@@ -226,7 +226,7 @@ def _path(raw: Any) -> str:
         raise Wrong(f"takes paths of 1 to {MAX_PATH_CHARACTERS:,} characters without control characters")
     if "\\" in path:
         raise Wrong(f'has "{path}"', hint="Put / between folders.")
-    if path.startswith("/") or _DRIVE.match(path):
+    if path.startswith("/") or re.match(_DRIVE, path):
         raise Wrong(f'has "{path}", which is absolute', hint="Paths are seen from the project's folder.")
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:

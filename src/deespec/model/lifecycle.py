@@ -153,7 +153,7 @@ def apply(sbi: Sbi, event: Event, *, now: int, reason: str | None = None) -> Sbi
         changes |= {"stopped_in": None, "resume": False, "finished_at": None, "not_before": None}
         changes |= {"attempts": 0, "setbacks": 0, "reviews": 0, "turns_before": sbi.turn}
     if move.clears:
-        changes |= {"started_at": None, "hint": None, "manifest": None, "turns_reset": sbi.turn}
+        changes |= {"started_at": None, "hint": None, "question": None, "manifest": None, "turns_reset": sbi.turn}
     if event is E.UNDONE:
         changes["held"] = True
     return replace(sbi, **changes)
@@ -200,7 +200,7 @@ def roll_up(counts: Mapping[str, int]) -> GroupStatus:
 
 
 def mermaid() -> str:
-    """The life of an SBI as a Mermaid state diagram. What holds for all states in work is drawn once, from their frame."""
+    """The life of an SBI as a Mermaid state diagram; what holds for all states in work is drawn once."""
     inside = [(s, e, m) for (s, e), m in MOVES.items() if s in IN_WORK and m.to in IN_WORK]
     leaving = [(s, e, m) for (s, e), m in MOVES.items() if s in IN_WORK and m.to not in (*IN_WORK, None)]
     shared = {(e, m.to) for s, e, m in leaving if all((other, e) in MOVES for other in IN_WORK)}

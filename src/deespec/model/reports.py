@@ -1,4 +1,4 @@
-"""What an agent hands in and what the engine saw become events: `judge()` decides, purely, before any table is asked."""
+"""What an agent hands in and what the engine saw become events: `judge()` decides, before any table is asked."""
 
 from __future__ import annotations
 

@@ -90,9 +90,9 @@ class Index:
 
 
 ANY = Class(ranges=(), negated=True)
-_SIGN = re.compile(r"\*+|\?|\[(?P<not>[!^]?+)(?P<set>\][^\]]*|[^\]]+)\]|.", re.DOTALL)
-_RANGE = re.compile(r"(.)-(.)|(.)", re.DOTALL)
-_EXTENSION = re.compile(r"\.[^*?\[\]]+\Z")
+_SIGN = r"(?s)\*+|\?|\[(?P<not>[!^]?+)(?P<set>\][^\]]*|[^\]]+)\]|."
+_RANGE = r"(?s)(.)-(.)|(.)"
+_EXTENSION = r"\.[^*?\[\]]+\Z"
 
 
 def overlap(a: str, b: str) -> bool:
@@ -222,25 +222,25 @@ def _prefix(parts: Sequence[Segment | None]) -> str:
 
 
 def _suffix(last: Segment | None) -> str:
-    found = _EXTENSION.search(last.text) if last else None
+    found = re.search(_EXTENSION, last.text) if last else None
     return found[0] if found else ""
 
 
 def _may_be_folder(last: Segment | None) -> bool:
     """What names a folder stands for everything below it. Only `*.py` and its like are taken to name files alone."""
-    return last is not None and not (last.wild and _EXTENSION.search(last.text))
+    return last is not None and not (last.wild and re.search(_EXTENSION, last.text))
 
 
 def _segment(text: str) -> Segment:
     signs: list[str | Class | None] = []
-    for match in _SIGN.finditer(text):
+    for match in re.finditer(_SIGN, text):
         sign = match[0]
         if sign.startswith("*"):
             signs.append(STAR)
         elif sign == "?":
             signs.append(ANY)
         elif match["set"]:
-            signs.append(Class(ranges=tuple(map(_range, _RANGE.findall(match["set"]))), negated=bool(match["not"])))
+            signs.append(Class(ranges=tuple(map(_range, re.findall(_RANGE, match["set"]))), negated=bool(match["not"])))
         else:
             signs.append(sign)
     if all(isinstance(sign, str) for sign in signs):

@@ -31,12 +31,9 @@ MAX_FILE_BYTES = MAX_SPEC_BYTES + 4 * MAX_FRONT_MATTER_CHARACTERS
 SHORT_SPEC_CHARACTERS = 80
 LARGE_ESTIMATE_HOURS = 16
 
-_HEADING = re.compile(r"#{1,6}[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*")
-_CODE_FENCE = re.compile(r" {0,3}(```|~~~)")
-_CRITERIA = re.compile(
-    r"accept|criteri|done when|definition of done|must |- \[[ x]\]|受け?入れ|完了条件", re.IGNORECASE
-)
-_PLAIN_YAML = re.compile(r"[^\W\d_][\w./-]*(?: [\w./-]+)*")
+_CODE_FENCE = r" {0,3}(```|~~~)"
+_CRITERIA = r"(?i)accept|criteri|done when|- \[[ x]\]|受け?入れ|完了条件"
+_PLAIN_YAML = r"[^\W\d_][\w./-]*(?: [\w./-]+)*"
 _NO_PLAIN_YAML = ("null", "true", "false", "yes", "no", "on", "off")
 
 
@@ -172,15 +169,24 @@ def title_of(spec: str) -> str:
     first = heading = ""
     in_code = False
     for line in spec.split("\n"):
-        fence = _CODE_FENCE.match(line) is not None
+        fence = re.match(_CODE_FENCE, line) is not None
         in_code ^= fence
-        found = None if in_code or fence else _HEADING.fullmatch(line)
-        if found and found[1]:
-            heading = found[1]
+        heading = "" if in_code or fence else _heading(line)
+        if heading:
             break
         first = first or line.strip()
     line = "".join(" " if is_control(character) else character for character in heading or first)
     return _cut(unicodedata.normalize("NFC", " ".join(line.split())))
+
+
+def _heading(line: str) -> str:
+    """The text of `# Heading` or `# Heading #`; empty for other lines."""
+    text = line.lstrip("#")
+    if not (1 <= len(line) - len(text) <= 6 and text.startswith((" ", "\t"))):
+        return ""
+    text = text.strip()
+    open_ended = text.rstrip("#")
+    return open_ended.rstrip() if not open_ended or open_ended[-1] in " \t" else text
 
 
 def _cut(text: str) -> str:
@@ -223,7 +229,7 @@ def _yaml(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
-        plain = _PLAIN_YAML.fullmatch(value) and value.isprintable() and value.lower() not in _NO_PLAIN_YAML
+        plain = re.fullmatch(_PLAIN_YAML, value) and value.isprintable() and value.lower() not in _NO_PLAIN_YAML
         return value if plain else f'"{"".join(map(_yaml_character, value))}"'
     if isinstance(value, tuple):
         return f"[{', '.join(map(_yaml, value))}]"
@@ -249,7 +255,7 @@ def _advice(item: NewItem) -> Iterator[str]:
         yield "There is no text beyond the title: say what is to be different afterwards."
     elif len(item.spec) < SHORT_SPEC_CHARACTERS:
         yield "The text is very short: say what is to be different afterwards."
-    if not _CRITERIA.search(item.spec) and not item.checks:
+    if not re.search(_CRITERIA, item.spec) and not item.checks:
         yield "No acceptance criteria: say how a reviewer sees that it is done, or add `checks`."
     if not item.paths:
         yield "No `paths`: in a shared folder this item is worked on alone."

@@ -23,17 +23,27 @@ class JournalVerbs(Unit):
         self._run("journal_add", at=self.now, actor=actor, event=event, item=item, **values)
 
     def journal(
-        self, *, item: str | None = None, after: int = 0, limit: int = -1, newest: bool = False
+        self,
+        *,
+        item: str | None = None,
+        event: str | None = None,
+        after: int = 0,
+        limit: int = -1,
+        newest: bool = False,
     ) -> list[JournalEntry]:
         """Entries with seq > `after`, oldest first; with `newest` the last `limit` of them."""
         name = ("journal" if item is None else "journal_item") + ("_newest" if newest else "_after")
-        scope: dict[str, Value] = {} if item is None else {"item": item}
+        scope: dict[str, Value] = {"event": event} if item is None else {"event": event, "item": item}
         found = self._records(JournalEntry, name, after=after, limit=limit, **scope)
         return found[::-1] if newest else found
 
     def journal_end(self) -> int:
         """The newest seq; 0 in an empty journal."""
         return self._value("journal_end") or 0
+
+    def journal_events(self) -> list[str]:
+        """The kinds of event that this journal holds."""
+        return [row[0] for row in self._all("journal_events")]
 
 
 _FACTS = ("from_status", "to_status", "turn", "step", "agent", "decision", "elapsed_ms", "error", "detail")

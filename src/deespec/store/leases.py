@@ -11,7 +11,7 @@ from deespec.records import replace
 from deespec.store.items import ItemVerbs
 
 if TYPE_CHECKING:
-    from deespec.model.items import Call, Claim, Guard
+    from deespec.model.items import Claim, Guard
 
 
 class LeaseVerbs(ItemVerbs):
@@ -70,13 +70,9 @@ class LeaseVerbs(ItemVerbs):
         """Nothing of this call is left."""
         self._run("call_remove", token=token)
 
-    def all_calls(self) -> list[Call]:
-        return [call for row in self._all("call_items") for call in self.calls_of_item(row[0])]
-
-    def calls_of_item(self, number: int) -> list[Call]:
-        from deespec.store.claims import _call
-
-        return [_call(row) for row in self._all("call_of", number=number)]
+    def lease_ends(self) -> dict[int, tuple[int, str]]:
+        """When the lease of each claimed item ends, on Clock.boot_ms() of the boot that is named, by number."""
+        return {row[0]: (row[1], row[2]) for row in self._all("lease_ends")}
 
     def must_own(self, claim: Claim) -> None:
         if not self.claim_is_mine(claim):

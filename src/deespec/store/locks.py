@@ -1,14 +1,14 @@
-"""Named locks, shared by every process that uses the backlog: owner, host, time to live, and a token that only grows."""
+"""Named locks, shared by every process of the backlog: owner, host, time to live, and a token that only grows."""
 
 from __future__ import annotations
 
 from deespec.errors import LeaseLost
 from deespec.model.items import Lock
 from deespec.store import rows
-from deespec.store.unit import Unit
+from deespec.store.journal import JournalVerbs
 
 
-class LockVerbs(Unit):
+class LockVerbs(JournalVerbs):
     __slots__ = ()
 
     def lock_acquire(
@@ -57,6 +57,13 @@ class LockVerbs(Unit):
     def lock_release(self, lock: Lock) -> bool:
         """Frees the lock; False if it has another token by now, which changes nothing."""
         return bool(self._run("lock_release", name=lock.name, token=lock.token))
+
+    def lock_break(self, lock: Lock, *, actor: str) -> bool:
+        """Frees a lock on a person's word, for the record; False if it has another token by now."""
+        freed = self.lock_release(lock)
+        if freed:
+            self.note(actor, "lock_released", detail=f"{lock.name}, held by {lock.owner}")
+        return freed
 
     def locks(self) -> list[Lock]:
         """All locks that somebody holds, expired ones included."""

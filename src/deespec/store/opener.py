@@ -23,3 +23,17 @@ def create_store(path: str, *, clock: Clock, busy_ms: int) -> bool:
     from deespec.store.migrate import create
 
     return create(path, clock=clock, busy_ms=busy_ms)
+
+
+def library_versions() -> tuple[str, str]:
+    """The SQLite library in use, and the driver that brings it."""
+    import apsw
+
+    return apsw.sqlite_lib_version(), apsw.apsw_version()
+
+
+def check_library() -> None:
+    """Raises StoreUnusable for a SQLite library that can lose data."""
+    from deespec.store import sqlite
+
+    sqlite.check_library(library_versions()[0])

@@ -203,7 +203,11 @@ def check_ours(raw: apsw.Connection, path: str) -> None:
         return
     tables = {row[0] for row in raw.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()}
     if {"sbis", "pbis"} <= tables or {"sbis", "schema_migrations"} <= tables:
-        schema = raw.execute("SELECT max(version) FROM schema_migrations").fetchall() if "schema_migrations" in tables else []
+        schema = (
+            raw.execute("SELECT max(version) FROM schema_migrations").fetchall()
+            if "schema_migrations" in tables
+            else []
+        )
         number = schema[0][0] if schema else "unknown"
         raise ForeignDatabase(
             f"This is a project of the Go deespec (schema {number}). Bring it over: deespec import legacy ."
@@ -228,7 +232,9 @@ def _open_existing(path: str) -> apsw.Connection:
     try:
         return apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW)
     except apsw.CantOpenError as error:
-        raise StoreUnusable(f"{path} cannot be opened: {error}", hint="Look at the permissions of the folder.") from error
+        raise StoreUnusable(
+            f"{path} cannot be opened: {error}", hint="Look at the permissions of the folder."
+        ) from error
 
 
 def _identities(path: str) -> tuple[tuple[int, int] | None, ...]:

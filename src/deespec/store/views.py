@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from deespec.model.items import Epic, Line, Pbi, Turn
 from deespec.records import record
 from deespec.store import rows
-from deespec.store.claims import ClaimVerbs, scope_values
+from deespec.store.claims import ClaimVerbs, call_from, scope_values
 
 if TYPE_CHECKING:
+    from deespec.model.items import Call
     from deespec.model.wanted import Scope
 
 
@@ -22,6 +23,18 @@ class Page:
     total: int
     hidden: int = 0
     """Finished ones that the list left out."""
+
+
+@record
+class InForce:
+    """What the database itself says about how it works."""
+
+    journal_mode: str
+    synchronous: str
+    foreign_keys: bool
+    fullfsync: bool
+    application_id: int
+    schema: int
 
 
 class ViewVerbs(ClaimVerbs):
@@ -58,6 +71,10 @@ class ViewVerbs(ClaimVerbs):
     def running(self) -> list[Line]:
         """Items with a claim, longest first."""
         return self._records(Line, "running")
+
+    def calls(self) -> list[Call]:
+        """Agent calls that are not known to have ended."""
+        return [call_from(row) for row in self._all("call_all")]
 
     def pbis(self) -> list[Pbi]:
         return self._records(Pbi, "pbi_list")
@@ -112,3 +129,15 @@ class ViewVerbs(ClaimVerbs):
     def orphans(self) -> list[str]:
         """Violations of what must always hold, in words; empty in a sound backlog."""
         return [row[0] for row in self._all("violations")]
+
+    def in_force(self) -> InForce:
+        """The settings of this very connection, as the database reports them."""
+        mode, synchronous, keys, fullfsync, application, schema = self._all("settings_in_force")[0]
+        return InForce(
+            journal_mode=mode,
+            synchronous=synchronous,
+            foreign_keys=bool(keys),
+            fullfsync=bool(fullfsync),
+            application_id=application,
+            schema=schema,
+        )

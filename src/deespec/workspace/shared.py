@@ -73,7 +73,7 @@ class SharedWorkspace:
         return self.git.keep(f"refs/deespec/{item}/turn-{turn}.{token}", state, message)
 
     def foreign_changes(self, last: str | None) -> list[str]:
-        """Tracked files that differ from the commit checked out, and not because an item of this backlog left them so."""
+        """Tracked files that differ from the commit checked out, unless an item of this backlog left them so."""
         if self.git is None:
             return []
         head = self.git.head()

@@ -116,7 +116,9 @@ class Play:
         if counts != INTENDED or tests != 0:
             raise DeespecError(f"The demo did not end as intended: {counts}, tests {'green' if tests == 0 else 'red'}.")
         output.say()
-        output.say("✓ 8 items DONE, the one that cannot succeed FAILED and says why, the project's own tests are green.")
+        output.say(
+            "✓ 8 items DONE, the one that cannot succeed FAILED and says why, the project's own tests are green."
+        )
         output.say("Your own project: cd there, deespec init, deespec register sbi --title …, deespec run")
         return 0
 

@@ -27,7 +27,13 @@ def inbox(session: Session, as_json: bool) -> int:
     if as_json:
         output.emit(
             items=[
-                {"id": line.id, "title": line.title, "status": line.status, "question": line.question, **shapes.why(why)}
+                {
+                    "id": line.id,
+                    "title": line.title,
+                    "status": line.status,
+                    "question": line.question,
+                    **shapes.why(why),
+                }
                 for line, why in asked
             ],
             agents=[shapes.agent(agent) for agent in paused],

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from deespec.backlog.register import Order, Registered, register, rehearse
 from deespec.cli import options, output, shapes
-from deespec.cli.stdin import read_stdin
+from deespec.cli.stdin import is_terminal, read_stdin
 from deespec.errors import InvalidInput, UsageError
 from deespec.model.items import Kind
 from deespec.model.spec import MAX_FILE_BYTES, amended, new_item, parse_spec
@@ -123,7 +122,7 @@ def _from_file(kind: Kind, file: str, given: dict[str, Any], *, hold: bool, key:
     new = parse_spec(content, kind=kind, file=file)
     if given:
         new = amended(new, **given)
-    return Order(kind=kind, new=new, source=os.path.realpath(file), content=content, hold=hold, key=key)
+    return Order(kind=kind, new=new, file=file, source=os.path.realpath(file), content=content, hold=hold, key=key)
 
 
 def read_file(path: str) -> bytes:
@@ -144,15 +143,15 @@ def _from_words(session: Session, kind: Kind, given: dict[str, Any], *, stdin: b
     """From options; without a text in them from standard input, or an editor on a terminal."""
     if not stdin and ("title" in given or "spec" in given):
         return new_item(kind, **given)
-    if not stdin and sys.stdin.isatty():
+    if not stdin and is_terminal():
         from deespec.cli.editor import edit, template
 
-        text = edit(session, template(kind))
-        if text is None:
+        written = edit(session, template(kind))
+        if written is None:
             raise InvalidInput("The editor was left without a change; nothing was registered.")
+        new = parse_spec(written, kind=kind, file="the edited text")
     else:
-        text = read_stdin()
-    new = parse_spec(text, kind=kind, file="standard input")
+        new = parse_spec(read_stdin(), kind=kind, file="standard input")
     return amended(new, **given) if given else new
 
 

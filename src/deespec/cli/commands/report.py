@@ -44,9 +44,11 @@ def _answer(command: Callable[..., Any]) -> Callable[..., Any]:
     help="implement and resolve: done; nothing: no change is needed, with the reason; question: for a person.",
 )
 @_answer
-def sbi_report(session: Session, *, kind: str, item_id: str | None, turn: int | None, as_json: bool, **words: Any) -> int:
+def sbi_report(
+    session: Session, *, kind: str, item_id: str | None, turn: int | None, as_json: bool, **words: Any
+) -> int:
     """Hand in the report of an implement or resolve turn."""
-    text = views.answer_text(session, **words)
+    text = views.answer_text(**words)
     return views.hand_in(session, views.Handed(kind=kind, text=text, item=item_id, turn=turn), as_json=as_json)
 
 
@@ -57,7 +59,7 @@ def sbi_review(
     session: Session, *, decision: str, item_id: str | None, turn: int | None, as_json: bool, **words: Any
 ) -> int:
     """Hand in the decision of a review turn."""
-    text = views.answer_text(session, **words)
+    text = views.answer_text(**words)
     handed = views.Handed(kind="review", decision=decision.upper(), text=text, item=item_id, turn=turn)
     return views.hand_in(session, handed, as_json=as_json)
 
@@ -65,12 +67,12 @@ def sbi_review(
 @click.command(name="report", context_settings={"ignore_unknown_options": True})
 @click.argument("rest", nargs=-1)
 @options.session
-@click.pass_context
-def top_report(ctx: click.Context, session: Session, rest: tuple[str, ...]) -> int:
+def top_report(session: Session, rest: tuple[str, ...]) -> int:
     """Inside a turn the same as `sbi report`."""
     if not inside(session.env):
         raise UsageError(
-            "There are two reports: deespec sbi report hands in an agent's answer, deespec journal list tells what happened."
+            "There are two reports: deespec sbi report hands in an agent's answer, "
+            "deespec journal list tells what happened."
         )
     result: int = sbi_report.main(args=list(rest), obj=session, standalone_mode=False, prog_name="deespec report")
     return result

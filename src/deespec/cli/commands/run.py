@@ -31,7 +31,7 @@ WITH_PERMISSIONS = ("claude",)
 ERRORS = ("attempt failed", "paused", "given back", "lost", "stopped")
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[int]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
@@ -52,13 +52,14 @@ class Duration(click.ParamType):
 @click.option("--drain", is_flag=True, help="Stop when nothing can go on without a person: 0 all DONE, 1, or 7.")
 @click.option("--for", "for_ms", type=Duration(), metavar="DURATION", help="Take nothing new after this time.")
 @click.option("--budget-usd", type=float, metavar="X", help="Take nothing new after this much was spent.")
-@click.option("--workflows", default="sbi", help="sbi.", type=click.Choice(["sbi"]))
+@click.option("--workflows", default="sbi", help="sbi.", type=click.Choice(["sbi"]), expose_value=False)
 @click.option("--dirty", is_flag=True, help="Work in a checkout with changes that are not this backlog's.")
 @options.scope
 @options.as_json
 @options.session
 def run(
     session: Session,
+    /,
     *,
     ids: tuple[str, ...],
     parallel: int | None,
@@ -67,7 +68,6 @@ def run(
     drain: bool,
     for_ms: int | None,
     budget_usd: float | None,
-    workflows: str,
     dirty: bool,
     as_json: bool,
     **scope: Any,
@@ -188,7 +188,7 @@ def _listen(crew: Crew) -> None:
     """First signal: finish. Second: stop now. Both leave everything resumable."""
     seen: list[int] = []
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
+    def on_signal(number: int, _: FrameType | None) -> None:
         seen.append(number)
         crew.signal = crew.signal or number
         crew.stop("finish" if len(seen) == 1 else "now")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -27,7 +26,13 @@ if TYPE_CHECKING:
 @options.as_json
 @options.session
 def sbi_retry(
-    session: Session, ids: Sequence[str], max_turns: int | None, agent: tuple[str, ...], hint: str | None, as_json: bool
+    session: Session,
+    *,
+    ids: Sequence[str],
+    max_turns: int | None,
+    agent: tuple[str, ...],
+    hint: str | None,
+    as_json: bool,
 ) -> int:
     """Let FAILED or PARKED items go on where they stopped, in the same workspace, findings kept."""
     app = session.app_for_writing()
@@ -61,7 +66,7 @@ def sbi_reset(session: Session, ids: Sequence[str], yes: bool, dry_run: bool, as
 @options.as_json
 @options.session
 def sbi_cancel(
-    session: Session, ids: Sequence[str], reason: str | None, yes: bool, dry_run: bool, as_json: bool
+    session: Session, *, ids: Sequence[str], reason: str | None, yes: bool, dry_run: bool, as_json: bool
 ) -> int:
     """Cancel items. A running agent is stopped; what it did stays in the folder and in the history."""
     app = session.app_for_writing()
@@ -128,7 +133,7 @@ def sbi_delete(session: Session, ids: Sequence[str], yes: bool, dry_run: bool, a
 @options.session
 def answer(session: Session, item_id: str, text: tuple[str, ...], file: str | None, as_json: bool) -> int:
     """Answer what a PARKED item asks; it goes on in the same session and workspace."""
-    from deespec.cli.stdin import read_stdin
+    from deespec.cli.stdin import is_terminal, read_stdin
     from deespec.cli.views import decoded, read_text
 
     app = session.app_for_writing()
@@ -138,7 +143,7 @@ def answer(session: Session, item_id: str, text: tuple[str, ...], file: str | No
         words = " ".join(text)
     elif file and file != "-":
         words = read_text(file)
-    elif sys.stdin.isatty() and not file:
+    elif is_terminal() and not file:
         raise UsageError("There is no answer.", hint=f'deespec answer {item_id} "…"')
     else:
         words = decoded(read_stdin(), "standard input")

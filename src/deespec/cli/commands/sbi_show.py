@@ -38,13 +38,13 @@ def sbi_show(session: Session, item_id: str, as_json: bool) -> int:
             turns=[shapes.turn(one) for one in turns],
         )
         return 0
-    for text in _lines(session, sbi, line, turns, waiting, dependents):
+    for text in _lines(session, sbi, line, turns=turns, waiting=waiting, dependents=dependents):
         output.say(text)
     return 0
 
 
 def _lines(
-    session: Session, sbi: Sbi, line: Line, turns: list[Turn], waiting: list[Waiting], dependents: list[str]
+    session: Session, sbi: Sbi, line: Line, *, turns: list[Turn], waiting: list[Waiting], dependents: list[str]
 ) -> list[str]:
     how = session.style
     status = output.paint(sbi.status, output.STATUS_COLOURS.get(sbi.status), how)
@@ -64,7 +64,9 @@ def _lines(
         "finished": local(sbi.finished_at) if sbi.finished_at else "",
         "uid": sbi.uid,
     }
-    lines += [f"{name:11} {output.clean(value) if name != 'status' else value}" for name, value in facts.items() if value]
+    lines += [
+        f"{name:11} {output.clean(value) if name != 'status' else value}" for name, value in facts.items() if value
+    ]
     if sbi.question and sbi.stopped:
         lines += ["", "It asks:", _indented(sbi.question)]
     lines += ["", output.clean(sbi.spec, lines=True).rstrip()]

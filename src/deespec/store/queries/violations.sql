@@ -1,15 +1,39 @@
+WITH
+item (id, status) AS (
+    SELECT 'SBI-' || number, status FROM sbi
+    UNION ALL SELECT 'PBI-' || number, status FROM pbi
+    UNION ALL SELECT 'EPIC-' || number, status FROM epic
+),
+registered (id, times) AS (
+    SELECT item, count(*) FROM journal WHERE event = 'registered' GROUP BY item
+),
+move (id, seq, came_from, led_to, before) AS (
+    SELECT item, seq, from_status, to_status, lag(to_status) OVER (PARTITION BY item ORDER BY seq)
+    FROM journal WHERE item IS NOT NULL AND to_status IS NOT NULL
+),
+last (id, seq) AS (SELECT id, max(seq) FROM move GROUP BY id)
 SELECT 'SBI-' || s.number || ' has ended ' || s.turn || ' turns, but ' || count(t.number) || ' are recorded'
 FROM sbi AS s LEFT JOIN turn AS t ON t.sbi = s.number
 GROUP BY s.number HAVING count(t.number) <> s.turn OR coalesce(max(t.number), 0) <> s.turn
 UNION ALL
+SELECT 'SBI-' || t.sbi || ' has turn ' || t.number || ', which is not in the journal'
+FROM turn AS t WHERE NOT EXISTS (
+    SELECT 1 FROM journal WHERE item = 'SBI-' || t.sbi AND turn = t.number AND elapsed_ms IS NOT NULL
+)
+UNION ALL
 SELECT 'SBI-' || number || ' is ' || status || ' and has a live claim'
 FROM sbi WHERE lease_token IS NOT NULL AND stage <> 'working'
 UNION ALL
-SELECT 'SBI-' || s.number || ' is ' || s.status || ', but its last move in the journal led to ' || j.to_status
-FROM sbi AS s JOIN journal AS j ON j.seq = (
-    SELECT max(seq) FROM journal WHERE item = 'SBI-' || s.number AND to_status IS NOT NULL
-)
-WHERE j.to_status <> s.status
+SELECT i.id || ' is ' || i.status || ', but its last move in the journal (' || m.seq || ') led to ' || m.led_to
+FROM last JOIN move AS m USING (id, seq) JOIN item AS i USING (id) WHERE m.led_to <> i.status
 UNION ALL
-SELECT 'SBI-' || s.number || ' is not in the journal'
-FROM sbi AS s WHERE NOT EXISTS (SELECT 1 FROM journal WHERE item = 'SBI-' || s.number AND event = 'registered')
+SELECT id || ' was ' || before || ' in the journal, and its next move (' || seq || ') began at ' || came_from
+FROM move WHERE came_from <> before
+UNION ALL
+SELECT i.id || ' is not in the journal' FROM item AS i LEFT JOIN registered AS r USING (id) WHERE r.id IS NULL
+UNION ALL
+SELECT id || ' was registered ' || times || ' times' FROM registered WHERE times > 1
+UNION ALL
+SELECT r.id || ' was registered and not deleted, and is not there'
+FROM registered AS r LEFT JOIN item AS i USING (id)
+WHERE i.id IS NULL AND NOT EXISTS (SELECT 1 FROM journal WHERE item = r.id AND event = 'deleted')

@@ -48,11 +48,11 @@ CREATE TABLE pbi (
 CREATE INDEX pbi_parent ON pbi (parent, status) WHERE parent IS NOT NULL;
 
 -- stage is derived from status and resume when a row is written (store/rows.py), so that indexes can name it.
+-- spec is the last column: what stands behind a long text is reached only by reading through it.
 CREATE TABLE sbi (
     number INTEGER PRIMARY KEY,
     uid TEXT NOT NULL UNIQUE,
     title TEXT NOT NULL,
-    spec TEXT NOT NULL,
     status TEXT NOT NULL CHECK (status IN ('PENDING', 'PICKED', 'IMPLEMENTING', 'REVIEWING', 'RESOLVING', 'INTEGRATING',
         'PARKED', 'FAILED', 'DONE', 'CANCELLED')),
     stage TEXT NOT NULL CHECK (stage = CASE
@@ -98,19 +98,23 @@ CREATE TABLE sbi (
     updated_at INTEGER NOT NULL,
     started_at INTEGER,
     finished_at INTEGER CHECK (finished_at IS NOT NULL OR stage <> 'ended'),
-    lease_token INTEGER UNIQUE CHECK (lease_token IS NULL OR stage = 'working'),
+    lease_token INTEGER CHECK (lease_token IS NULL OR stage = 'working'),
     lease_worker TEXT CHECK ((lease_worker IS NULL) = (lease_token IS NULL)),
     lease_until INTEGER,
     lease_boot TEXT,
     lease_agent TEXT,
     lease_account TEXT,
-    lease_at INTEGER
+    lease_at INTEGER,
+    spec TEXT NOT NULL
 ) STRICT;
 CREATE INDEX sbi_ready ON sbi (agent, rank, number) WHERE stage = 'pending' AND waits_on IS NULL AND held = 0;
-CREATE INDEX sbi_working ON sbi (stage, rank, number) WHERE stage IN ('working', 'resumable');
+CREATE INDEX sbi_working ON sbi (rank, number) WHERE stage = 'working';
+CREATE INDEX sbi_resumable ON sbi (rank, number) WHERE stage = 'resumable' AND waits_on IS NULL AND held = 0;
+CREATE UNIQUE INDEX sbi_token ON sbi (lease_token) WHERE lease_token IS NOT NULL;
 CREATE INDEX sbi_claimed ON sbi (lease_worker) WHERE lease_token IS NOT NULL;
 CREATE INDEX sbi_waits ON sbi (waits_on, rank, number) WHERE waits_on IS NOT NULL;
-CREATE INDEX sbi_refused ON sbi (rank, refused_starts, number) WHERE refused_at IS NOT NULL;
+CREATE INDEX sbi_refused ON sbi (rank, refused_starts, number)
+    WHERE refused_at IS NOT NULL AND held = 0 AND waits_for IS NOT 'need';
 CREATE INDEX sbi_status ON sbi (status);
 CREATE INDEX sbi_parent ON sbi (parent, status) WHERE parent IS NOT NULL;
 CREATE INDEX sbi_source ON sbi (source, source_hash) WHERE source IS NOT NULL;
@@ -186,7 +190,7 @@ CREATE TABLE turn (
     finished_at INTEGER NOT NULL,
     PRIMARY KEY (sbi, number)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX turn_finished ON turn (finished_at);
+CREATE INDEX turn_finished ON turn (finished_at, token, cost_usd);
 
 CREATE TABLE worker (
     uid TEXT PRIMARY KEY,

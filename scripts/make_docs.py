@@ -1,0 +1,67 @@
+"""Writes docs/commands.md from the commands themselves, so that no option is documented that is not there."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deespec.cli.full import cli, load
+from deespec.cli.manifest import GROUPS, TOP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deespec.cli.manifest import Entry
+
+TARGET = Path(__file__).parent.parent / "docs" / "commands.md"
+HEAD = """\
+# Commands
+
+Every command answers `--help`. This page is written by `make docs` from the commands themselves.
+"""
+
+
+def main() -> None:
+    TARGET.parent.mkdir(exist_ok=True)
+    TARGET.write_text(page(), encoding="utf-8")
+
+
+def page() -> str:
+    """The whole of docs/commands.md."""
+    top = click.Context(cli, info_name="deespec")
+    blocks = [HEAD, "## For every command\n", "These stand before the command's name.\n", _options(top)]
+    for heading in TOP:
+        blocks.append(f"## {heading}\n")
+        for entry in _shown(""):
+            if entry.heading == heading:
+                blocks += _command(top, "", entry)
+    return "\n".join(block for block in blocks if block)
+
+
+def _command(above: click.Context, path: str, entry: Entry) -> Iterator[str]:
+    context = click.Context(load(path, entry), info_name=entry.name, parent=above)
+    yield f"{'####' if path else '###'} `{context.command_path}`\n"
+    yield inspect.cleandoc(context.command.help or "") + "\n"
+    if entry.module is None:
+        for below in _shown(entry.name):
+            yield from _command(context, entry.name, below)
+        return
+    yield f"```console\n$ {' '.join([context.command_path, *context.command.collect_usage_pieces(context)])}\n```\n"
+    yield _options(context)
+
+
+def _options(context: click.Context) -> str:
+    options = (param for param in context.command.params if isinstance(param, click.Option))
+    records = filter(None, (option.get_help_record(context) for option in options))
+    return "".join(f"- `{names}`: {text}\n" if text else f"- `{names}`\n" for names, text in records)
+
+
+def _shown(path: str) -> Iterator[Entry]:
+    return (entry for entry in GROUPS[path] if not entry.hidden)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""`spec new|check`: a template, and what `register` would refuse, found without registering."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from deespec.backlog.register import Order, digest, rehearse
+from deespec.cli import options, output
+from deespec.cli.commands.register import read_file
+from deespec.cli.editor import template
+from deespec.errors import DeespecError, StoreUnusable
+from deespec.model.items import Kind
+from deespec.model.spec import advice, parse_spec
+from deespec.records import record, replace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deespec.app import App
+    from deespec.cli.session import Session
+
+KINDS = click.Choice([kind.lower() for kind in Kind], case_sensitive=False)
+
+
+@click.command(name="new")
+@click.option("--kind", type=KINDS, default="sbi", show_default=True, help="What it is a spec of.")
+@options.as_json
+def spec_new(kind: str, as_json: bool) -> int:
+    """Print a template: deespec spec new > login.md"""
+    text = template(Kind(kind.upper()))
+    if as_json:
+        output.emit(kind=kind.upper(), template=text)
+    else:
+        output.say(text.rstrip("\n"))
+    return 0
+
+
+@click.command(name="check")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=click.Path())
+@click.option("--kind", type=KINDS, default="sbi", show_default=True, help="What the files describe.")
+@options.as_json
+@options.session
+def spec_check(session: Session, files: tuple[str, ...], kind: str, as_json: bool) -> int:
+    """Say what `register` would refuse in these files, and what would make them better.
+
+    Needs and parents are looked up in the backlog; where there is none, only the files themselves are checked.
+    Exit 2 if any file would be refused.
+    """
+    app = _backlog(session)
+    checked = [_parsed(Kind(kind.upper()), file) for file in files]
+    if app is not None:
+        checked = _looked_up(app, checked)
+    refused = sum(one.error is not None for one in checked)
+    if as_json:
+        output.emit(files=[_json(one) for one in checked], references_checked=app is not None)
+    else:
+        _show(checked, refused)
+    return 2 if refused else 0
+
+
+@record
+class Checked:
+    """What is known about one file."""
+
+    file: str
+    order: Order | None = None
+    """None: it cannot be read."""
+    error: DeespecError | None = None
+    advice: tuple[str, ...] = ()
+
+
+def _backlog(session: Session) -> App | None:
+    """The backlog, if there is one that can be used."""
+    try:
+        app = session.app
+        with app.store.read():
+            return app
+    except StoreUnusable as error:
+        if not session.quiet:
+            output.tell(f"{output.clean(error.message)} Needs and parents were not looked up.")
+        return None
+
+
+def _parsed(kind: Kind, file: str) -> Checked:
+    try:
+        content = read_file(file)
+        new = parse_spec(content, kind=kind, file=file)
+    except DeespecError as error:
+        return Checked(file=file, error=error)
+    order = Order(kind=kind, new=new, source=os.path.realpath(file), content=content)
+    return Checked(file=file, order=order, advice=tuple(advice(new)))
+
+
+# --- against the backlog --------------------------------------------------------------------------------------------
+
+
+def _looked_up(app: App, checked: list[Checked]) -> list[Checked]:
+    """With what the backlog has to say: the files of one call are registered together, so they may name each other."""
+    orders = [one.order for one in checked if one.order is not None]
+    errors = iter(_refusals(app, orders))
+    found = []
+    for one in checked:
+        if one.order is None:
+            found.append(one)
+            continue
+        more = (*one.advice, *_nowhere(app, one.order), *_registered_already(app, one.order))
+        found.append(replace(one, error=next(errors), advice=more))
+    return found
+
+
+def _refusals(app: App, orders: Sequence[Order]) -> list[DeespecError | None]:
+    """Why each order would be refused. All at once if they are sound; else each is tried among those that are."""
+    if _refusal(app, orders) is None:
+        return [None] * len(orders)
+    trial = [_without_references(order) for order in orders]
+    errors = []
+    for index, order in enumerate(orders):
+        alone, trial[index] = trial[index], order
+        errors.append(_refusal(app, trial))
+        if errors[-1] is not None:
+            trial[index] = alone
+    return errors
+
+
+def _refusal(app: App, orders: Sequence[Order]) -> DeespecError | None:
+    try:
+        rehearse(app.store, orders, uids=[app.clock.uid() for _ in orders], owner=app.person, again=True)
+    except StoreUnusable:
+        raise
+    except DeespecError as error:
+        return error
+    return None
+
+
+def _without_references(order: Order) -> Order:
+    return replace(order, new=replace(order.new, parent=None, depends_on=()))
+
+
+def _nowhere(app: App, order: Order) -> list[str]:
+    """Globs whose folder is not there: a file may be one that is to be made, a folder seldom is."""
+    folders = {glob: _fixed_folder(glob) for glob in order.new.paths}
+    return [
+        f"`paths` names {glob}, but there is no folder {folder} in {app.settings.root}."
+        for glob, folder in folders.items()
+        if not (app.settings.root / folder).is_dir()
+    ]
+
+
+def _fixed_folder(glob: str) -> str:
+    """`src/auth` of `src/auth/**` and of `src/auth/login.py`."""
+    parts = glob.split("/")[:-1]
+    wild = next((at for at, part in enumerate(parts) if any(sign in part for sign in "*?[")), len(parts))
+    return "/".join(parts[:wild])
+
+
+def _registered_already(app: App, order: Order) -> tuple[str, ...]:
+    assert order.source is not None
+    with app.store.read() as tx:
+        known = tx.by_source(order.kind, order.source, digest(order.content))
+    return (f"It is registered already, unchanged, as {known}: register wants --again.",) if known else ()
+
+
+# --- showing --------------------------------------------------------------------------------------------------------
+
+
+def _json(one: Checked) -> dict[str, object]:
+    error = one.error
+    return {
+        "file": one.file,
+        "ok": error is None,
+        "error": error and error.message,
+        "hint": error and error.hint,
+        "advice": list(one.advice),
+    }
+
+
+def _show(checked: list[Checked], refused: int) -> None:
+    for one in checked:
+        output.say(f"{'✗' if one.error else '✓'} {output.clean(one.file)}")
+        if one.error is not None:
+            output.say(f"  {output.clean(one.error.message)}")
+        if one.error is not None and one.error.hint:
+            output.say(f"  → {output.clean(one.error.hint)}")
+        for words in one.advice:
+            output.say(f"  · {output.clean(words)}")
+    if len(checked) > 1:
+        output.say(f"{len(checked)} files, {refused or 'none'} would be refused")

@@ -1,1 +1,0 @@
-SELECT DISTINCT sbi FROM call ORDER BY sbi

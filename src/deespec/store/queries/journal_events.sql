@@ -1,0 +1,1 @@
+SELECT DISTINCT event FROM journal ORDER BY event
