@@ -28,7 +28,7 @@ class Blame(StrEnum):
 class AgentError:
     blame: Blame
     code: str
-    """A stable word: missing, timeout, idle, crash, overloaded, rate_limit, login, billing, model, flags, no_answer ..."""
+    """A stable word: missing, timeout, idle, crash, overloaded, rate_limit, login, billing, model, flags, no_answer"""
     message: str
     reset_at: int | None = None
     """Wall time in ms when an account's limit ends, if the vendor said so."""

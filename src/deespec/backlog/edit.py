@@ -119,18 +119,11 @@ def refuse_delete(tx: Transaction, item: Item) -> None:
 # --- changing fields ------------------------------------------------------------------------------------------------
 
 
-def update(store: Store, item_id: str, changes: dict[str, object], *, actor: str) -> Item:
-    """Sets fields of an item by name. What is changed counts from the next claim, the spec from the next turn.
+def update(store: Store, item_id: str, change: Callable[[Item], dict[str, object]], *, actor: str) -> Item:
+    """Sets the fields that `change` names for the item as it is in this very transaction; none: nothing happens.
 
-    Needs of an item that has begun cannot be added. Raises NotPossible, NotFound or InvalidInput.
-    """
-    return amend(store, item_id, lambda _: changes, actor=actor)
-
-
-def amend(store: Store, item_id: str, change: Callable[[Item], dict[str, object]], *, actor: str) -> Item:
-    """The same with fields that follow from the item as it is in this very transaction, as one more label does.
-
-    `change` only computes; nothing that it returns: nothing is changed.
+    What is changed counts from the next claim, the spec from the next turn. Needs of an item that has begun cannot be
+    added. Raises NotPossible, NotFound, InvalidInput; nothing is changed then.
     """
     with store.transaction() as tx:
         item = tx.item(item_id)

@@ -42,7 +42,7 @@ def snapshot(app: App) -> Snapshot:
         situation = Situation(app, tx)
         page = tx.list_sbis(Scope(), statuses=OPEN)
         waiting = [(line, found[0]) for line in page.lines if (found := situation.waiting(line))]
-        running = tx.running()
+        running = [line for line in tx.running() if situation.runs(line)]
         counts = tx.counts()
     return Snapshot(
         counts={status: counts.get(status, 0) for status in Status},

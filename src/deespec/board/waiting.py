@@ -8,6 +8,7 @@ from deespec.clock import local
 from deespec.model.lifecycle import Status
 from deespec.model.selection import paths_overlap
 from deespec.records import record
+from deespec.store.alive import is_alive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,9 @@ class Situation:
     def __init__(self, app: App, tx: Transaction) -> None:
         self.app = app
         self.now = tx.now
-        self.workers: list[Worker] = tx.workers()
+        home = str(app.settings.home)
+        self.workers: list[Worker] = [worker for worker in tx.workers() if is_alive(home, worker.uid)]
+        self._alive = {worker.uid for worker in self.workers}
         self.pauses: dict[str, AgentPause] = {pause.account: pause for pause in tx.pauses()}
         self.used = tx.accounts_in_use()
         self.needs = tx.unmet_needs()
@@ -48,10 +51,16 @@ class Situation:
 
     def waiting(self, line: Line) -> list[Waiting]:
         """Why this item is not being worked on; empty for one that is, or that has ended."""
-        if line.lease_token is not None or line.status in (Status.DONE, Status.CANCELLED):
+        if self.runs(line) or line.status in (Status.DONE, Status.CANCELLED):
             return []
+        if line.lease_token is not None:
+            return [Waiting(reason="slot", text="its worker died; the next one takes it up", remedy="deespec run")]
         found = list(self._conditions(line))
         return found or [self._slot()]
+
+    def runs(self, line: Line) -> bool:
+        """Whether a living worker has a claim on it."""
+        return line.lease_worker in self._alive
 
     def _conditions(self, line: Line) -> Iterator[Waiting]:
         if line.stopped and not line.resume:

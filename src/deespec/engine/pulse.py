@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import threading
 from typing import TYPE_CHECKING
 
-from deespec.errors import DeespecError, StoreUnusable
+from deespec.agents.leftovers import clear_leftovers
+from deespec.model.items import claim_text
+from deespec.store.alive import is_alive, life_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,10 +22,14 @@ log = logging.getLogger(__name__)
 BEAT_MS = 1_000
 RENEWALS_PER_LEASE = 4
 LATE_MS = 20_000
-"""A beat that comes this late was frozen (a suspended laptop): it renews first and takes nothing over for a while."""
+"""A beat that comes this late was frozen (a suspended laptop): it renews first and takes nothing over for a while.
+Of a lease shorter than a minute a third is late enough, or two beats."""
 NO_TAKEOVER_MS = 30_000
+"""Time for the others, who froze with it, to renew theirs; half a lease where that is less."""
 GUARD_MARGIN_MS = 10_000
-"""The guard ends the agent this long before the lease ends, so that a new owner never meets it."""
+"""The guard ends the agent this long before the lease ends, so that a new owner never meets it; at most a quarter."""
+SWEEP_MS = 1_000
+"""For the processes of a dead worker, which its guards have usually ended by themselves."""
 RETRY_MOST_MS = 10 * 60_000
 
 
@@ -39,7 +44,7 @@ class Pulse:
         self.deadline_ms = 0
         """Until when guards may let their agents run, on Clock.boot_ms()."""
         self.state = "running"
-        self.failure: DeespecError | None = None
+        self.failure: Exception | None = None
         self._on_stop = on_stop
         self._running: set[int] = set()
         self._revoked: set[int] = set()
@@ -47,11 +52,17 @@ class Pulse:
         self._wake = threading.Event()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._live, name="pulse", daemon=True)
+        lease_ms = app.settings.lease_ms
+        self._renew_every_ms = lease_ms // RENEWALS_PER_LEASE
+        self._beat_ms = min(BEAT_MS, self._renew_every_ms)
+        self._late_ms = min(LATE_MS, max(lease_ms // 3, 2 * self._beat_ms))
+        self._no_takeover_ms = min(NO_TAKEOVER_MS, lease_ms // 2)
         self._last_beat = app.clock.boot_ms()
         self._no_takeover_until = 0
         self._renewed = 0
 
     def start(self) -> None:
+        """First what the dead left behind, then the thread."""
         self._renew()
         self._bury()
         self._thread.start()
@@ -86,36 +97,35 @@ class Pulse:
             self.generation += 1
             self.changed.notify_all()
 
+    def beat(self, *, changed: bool) -> None:
+        """What is done every second, and whenever somebody has written (`changed`)."""
+        now = self.app.clock.boot_ms()
+        if now - self._last_beat > self._late_ms:
+            self._renew()
+            self._no_takeover_until = now + self._no_takeover_ms
+        elif now - self._renewed >= self._renew_every_ms:
+            self._renew()
+        self._last_beat = now
+        if changed:
+            self._notice_revoked()
+            self.nudge()
+        self._bury()
+
     # --- below: the thread ---
 
     def _live(self) -> None:
         try:
             while not self._over.is_set():
-                changed = self.app.store.wait(BEAT_MS, self._wake)
+                changed = self.app.store.wait(self._beat_ms, self._wake)
                 if self._over.is_set():
                     break
-                self._beat(changed)
-        except StoreUnusable as error:
+                self.beat(changed=changed)
+        except Exception as error:  # noqa: BLE001 - without a pulse the leases run out: the worker ends and raises it
             self.failure = error
             self._on_stop("now")
         finally:
             self.app.store.close()
             self.nudge()
-
-    def _beat(self, changed: bool) -> None:
-        now = self.app.clock.boot_ms()
-        if now - self._last_beat > LATE_MS:
-            self._renew()
-            self._no_takeover_until = now + NO_TAKEOVER_MS
-        elif now - self._renewed >= self.app.settings.lease_ms // RENEWALS_PER_LEASE:
-            self._renew()
-        beat = now - self._last_beat >= BEAT_MS - 100
-        self._last_beat = now
-        if changed:
-            self._notice_revoked()
-            self.nudge()
-        if changed or beat:
-            self._bury()
 
     def _renew(self) -> None:
         until = self.app.clock.boot_ms() + self.app.settings.lease_ms
@@ -128,49 +138,22 @@ class Pulse:
             self._on_stop(word)
 
     def _notice_revoked(self) -> None:
+        with self._guard:
+            running = set(self._running)  # before the look: a slot may claim during it, and that is no revocation
         with self.app.store.read() as tx:
             mine = tx.tokens_of(self.worker.uid)
             word = next((one.stop for one in tx.workers() if one.uid == self.worker.uid), None)
         with self._guard:
-            self._revoked |= self._running - mine
+            self._revoked |= (running - mine) & self._running
         if word:
             self._on_stop(word)
 
     def _bury(self) -> None:
-        if self.app.clock.boot_ms() >= self._no_takeover_until:
-            bury_the_dead(self.app, but=self.worker.uid)
+        if self.app.clock.boot_ms() >= self._no_takeover_until and bury_the_dead(self.app, but=self.worker.uid):
+            self.nudge()
 
 
 # --- who is alive ---------------------------------------------------------------------------------------------------
-
-
-class LifeLock:
-    """The lock a worker holds for life: held means alive, whatever the process looks like from outside."""
-
-    def __init__(self, home: str, uid: str) -> None:
-        os.makedirs(os.path.join(home, "workers"), mode=0o700, exist_ok=True)
-        self.path = _life_path(home, uid)
-        self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-    def release(self) -> None:
-        os.unlink(self.path)
-        os.close(self.file)
-
-
-def is_alive(home: str, uid: str) -> bool:
-    """Whether this worker's process lives, on this machine, in whatever PID namespace, running or stopped."""
-    try:
-        file = os.open(_life_path(home, uid), os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(file)
-    return False
 
 
 def bury_the_dead(app: App, *, but: str = "") -> int:
@@ -191,12 +174,15 @@ def bury_the_dead(app: App, *, but: str = "") -> int:
             tries = tx.sbi(number).attempts
             delay = back_off(tries, base_ms=settings.retry_delay_ms, jitter=clock.jitter) if tries else 0
             tx.bury(number, why=again[number], max_attempts=settings.max_attempts, delay_ms=delay)
+            epoch, calls = tx.epoch(), tx.calls_of(number)
+        for call in calls:  # whose item may wait long for a next owner, who would clear up before he begins
+            clear_leftovers(call.guard, claim_text(epoch, call.token), timeout_ms=SWEEP_MS, clock=clock)
     with app.store.transaction() as tx:
         for uid in dead:
             tx.forget_worker(uid)
     for uid in dead:
         try:
-            os.unlink(_life_path(home, uid))
+            os.unlink(life_path(home, uid))
         except FileNotFoundError:
             pass
     return len(claims)
@@ -206,7 +192,3 @@ def back_off(tries: int, *, base_ms: int, jitter: Callable[[int], int]) -> int:
     """How long to wait after the n-th try (from 1): base, doubling, at most RETRY_MOST_MS, up to a fifth of jitter."""
     delay = int(min(base_ms * 2 ** max(0, tries - 1), RETRY_MOST_MS))
     return delay + jitter(delay // 5)
-
-
-def _life_path(home: str, uid: str) -> str:
-    return os.path.join(home, "workers", uid)

@@ -55,7 +55,7 @@ def look_at_workspace(app: App, *, dirty: bool) -> None:
     if foreign:
         shown = ", ".join(foreign[:SHOWN_FILES]) + (" …" if len(foreign) > SHOWN_FILES else "")
         raise WorkspaceError(
-            f"{len(foreign)} tracked file{'s differ' if len(foreign) > 1 else ' differs'} from the last commit: {shown}",
+            f"{len(foreign)} tracked file(s) differ from the last commit: {shown}",
             hint="Commit or stash them, or accept them: deespec run --dirty",
         )
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from deespec.agents.leftovers import namespace, start_time
 from deespec.engine.bench import Bench, Outcome
-from deespec.engine.pulse import LifeLock, Pulse
+from deespec.engine.pulse import Pulse
 from deespec.engine.turn import run_turn
 from deespec.errors import DeespecError, StoreUnusable
 from deespec.model.items import Worker
 from deespec.model.wanted import Idle, Scope
 from deespec.records import record
+from deespec.store.alive import LifeLock
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -32,7 +32,7 @@ class AnswerVerbs(ItemVerbs):
         if row is None or row[0] != token or row[1] + 1 != turn:
             raise StaleAnswer(f"SBI-{sbi} turn {turn} has another owner.")
         values = {"kind": answer.kind, "text": answer.text, "decision": answer.decision, "source": answer.source}
-        self._run("answer_put", sbi=sbi, turn=turn, token=token, at=self.now, **values)
+        self._run("answer_adopt", sbi=sbi, turn=turn, token=token, at=self.now, **values)
 
     def running_token(self, sbi: int, turn: int) -> int:
         """The token under which this very turn runs now; raises StaleAnswer if it does not."""

@@ -42,7 +42,7 @@ class ClaimVerbs(ItemVerbs):
             if (slot := agents.free(_names(candidate, wanted))) is not None:
                 return self._take(candidate, slot, wanted)
         tests = TESTS_PER_TRANSACTION
-        entry = _Entry(self, wanted)
+        entry = _Entry(self, agents, wanted)
         for candidate in self._entering(agents, wanted):
             if (slot := agents.free(_names(candidate, wanted))) is None:
                 continue
@@ -80,13 +80,12 @@ class ClaimVerbs(ItemVerbs):
 
     def _take(self, candidate: _Candidate, slot: AgentSlot, wanted: Wanted) -> Claim:
         sbi = self.sbi(candidate.number)
-        enters = not sbi.in_work
         alone = not self._value("claim_others", number=sbi.number)
-        if enters:
+        if sbi.in_work:
+            self.note(wanted.actor, "claimed", item=sbi.id, turn=sbi.turn + 1, step=sbi.step, agent=slot.name)
+        else:
             event = Event.CLAIMED if sbi.status is Status.PENDING else Event.RESUMED
             sbi = self.move(sbi, event, actor=wanted.actor, agent=slot.name)
-            self._run("sbi_entered", number=sbi.number)
-            self._run("next_clear", number=str(sbi.number))
             self._next("starts")
         token = self._next("token")
         outbox = os.path.join(wanted.outboxes, str(token))
@@ -104,8 +103,6 @@ class ClaimVerbs(ItemVerbs):
             at=self.now,
         )
         self._run("call_add", token=token, sbi=sbi.number, worker=wanted.worker, boot=wanted.boot, outbox=outbox)
-        if not enters:
-            self.note(wanted.actor, "claimed", item=sbi.id, turn=sbi.turn + 1, step=sbi.step, agent=slot.name)
         return Claim(
             sbi=sbi,
             token=token,
@@ -169,7 +166,18 @@ class _Agents:
         self.spent_out = _day_is_spent(tx, wanted)
 
     def free(self, names: tuple[str, ...]) -> AgentSlot | None:
-        """The first of the names that is known here, not paused and below its limit."""
+        """The first of the names that takes work and is below its limit."""
+        for slot in self._open(names):
+            if slot.limit == 0 or self.used.get(slot.account, 0) < slot.limit:
+                return slot
+        return None
+
+    def expected(self, names: tuple[str, ...]) -> bool:
+        """Whether one of them takes work now or as soon as it has a free slot."""
+        return next(self._open(names), None) is not None
+
+    def _open(self, names: tuple[str, ...]) -> Iterator[AgentSlot]:
+        """Those that are known here, not paused, and within the day's budget."""
         for name in names:
             slot = self.slots.get(name)
             if slot is None:
@@ -178,9 +186,8 @@ class _Agents:
                 self._remember(self.paused[slot.account])
             elif slot.metered and self.spent_out is not None:
                 self._remember(self.spent_out)
-            elif slot.limit == 0 or self.used.get(slot.account, 0) < slot.limit:
-                return slot
-        return None
+            else:
+                yield slot
 
     def _remember(self, until: int | None) -> None:
         if until is not None:
@@ -190,9 +197,10 @@ class _Agents:
 class _Entry:
     """May an item enter work? Refused ones are put behind what bars them."""
 
-    def __init__(self, tx: ClaimVerbs, wanted: Wanted) -> None:
+    def __init__(self, tx: ClaimVerbs, agents: _Agents, wanted: Wanted) -> None:
         self.tx = tx
-        self.exclusive = wanted.exclusive
+        self.agents = agents
+        self.wanted = wanted
         self.working = [(row[0], tuple(json.loads(row[1]))) for row in tx._all("working_paths")]
         self.starts: int = tx._value("counter_get", name="starts") or 0
         self.next = self._next_in_turn()
@@ -201,32 +209,43 @@ class _Entry:
         tx = self.tx
         need = tx._value("need_unmet", number=sbi.number)
         if need is not None:
-            tx._run("sbi_wait", number=sbi.number, on=need, what="need")
+            tx._run("sbi_wait", number=sbi.number, on=need)
             return False
         for number, paths in (*self.working, *self.next):
             if number != sbi.number and self._conflict(sbi.paths, paths):
-                tx._run("sbi_wait", number=sbi.number, on=number, what="paths")
-                tx._run("sbi_refused", number=sbi.number, at=tx.now, starts=self.starts)
+                tx._run("sbi_refused", number=sbi.number, on=number, at=tx.now, starts=self.starts)
+                if sbi.rank == 0 and not self.next:
+                    self.next = self._next_in_turn()
                 return False
         return True
 
     def _conflict(self, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
         if not one or not other:
-            return self.exclusive
+            return self.wanted.exclusive
         return paths_overlap(one, other)
 
     def _next_in_turn(self) -> list[tuple[int, tuple[str, ...]]]:
-        """The one item that was refused so often or so long that others make room for it."""
-        tx = self.tx
-        row = tx._one("next_get")
+        """The one item that was refused so often or so long that others make room for it.
+
+        While its agents take no work it bars nobody.
+        """
+        row = self.tx._one("next_get") or self._next_found()
         if row is None:
-            for rank in range(4):
-                row = tx._one("next_find", rank=rank)
-                if row and (rank == 0 or row[2] <= tx.now - NEXT_AFTER_MS or row[3] <= self.starts - NEXT_AFTER_STARTS):
-                    tx._run("next_set", number=str(row[0]))
-                    break
-                row = None
-        return [] if row is None else [(row[0], tuple(json.loads(row[1])))]
+            return []
+        sbi = _candidate(row)
+        if self.agents.expected(_names(sbi, self.wanted)):
+            return [(sbi.number, sbi.paths)]
+        self.tx.release_waiters(sbi.number, sbi.status)
+        return []
+
+    def _next_found(self) -> tuple[Any, ...] | None:
+        values = {"time": self.tx.now - NEXT_AFTER_MS, "starts": self.starts - NEXT_AFTER_STARTS}
+        for rank in range(4):
+            row = self.tx._one("next_find", rank=rank, **values)
+            if row is not None:
+                self.tx._run("next_set", number=str(row[0]))
+                return row
+        return None
 
 
 def _candidate(row: tuple[Any, ...]) -> _Candidate:

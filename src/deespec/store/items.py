@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from deespec.errors import NotFound
 from deespec.model.items import Epic, Kind, Pbi, Sbi
-from deespec.model.lifecycle import STOPPED, Event, Status, apply, roll_up
+from deespec.model.lifecycle import ENDED, STOPPED, Event, Status, apply, roll_up
 from deespec.records import replace
 from deespec.store import rows
 from deespec.store.journal import JournalVerbs
@@ -96,16 +95,21 @@ class ItemVerbs(JournalVerbs):
     # --- changing ---
 
     def save(self, before: Sbi, after: Sbi) -> None:
-        """Writes the changed item, and what follows from its change of status."""
+        """Writes the changed item, and what follows for its needs, its parent and all that wait for it."""
+        if _may_wait(before) and not _may_wait(after):
+            self._run("sbi_entered", number=after.number)
+            self._run("next_clear", number=str(after.number))
         self._update(after)
+        if before.paths != after.paths:
+            self.release_waiters(after.number, after.status)
         if before.status is after.status:
             return
-        if before.in_work and not after.in_work:
-            self.release_waiters(after)
-        elif after.status is Status.CANCELLED:
-            self.release_waiters(after)
-        if after.status is Status.CANCELLED:
+        if (before.in_work and not after.in_work) or after.status is Status.CANCELLED:
+            self.release_waiters(after.number, after.status)
+        if (before.status in ENDED) != (after.status in ENDED):
             self.rank_needs(after.number)
+        if after.status is Status.PENDING:
+            self._run("answers_forget", sbi=after.number)
         if after.parent:
             self.roll_up(after.parent)
 
@@ -117,6 +121,8 @@ class ItemVerbs(JournalVerbs):
     ) -> Sbi:
         """Applies the event, stores the item and writes the journal. Raises IllegalMove."""
         moved = apply(sbi, event, now=self.now, reason=reason)
+        if not _may_wait(moved) and (moved.resume or moved.waits_on is not None):
+            moved = replace(moved, resume=False, waits_on=None, waits_for=None)
         self.save(sbi, moved)
         facts.setdefault("turn", sbi.turn)
         facts.setdefault("step", sbi.step)
@@ -127,7 +133,7 @@ class ItemVerbs(JournalVerbs):
 
     def delete(self, item: Item) -> None:
         if isinstance(item, Sbi):
-            self.release_waiters(item)
+            self.release_waiters(item.number, item.status)
             needs = item.depends_on
             self._run("need_clear", number=item.number)
             for need in needs:
@@ -146,13 +152,28 @@ class ItemVerbs(JournalVerbs):
         self._run("need_clear", number=number)
         self._each("need_add", ({"number": number, "needs": need} for need in new))
         self._run("sbi_wait_for_need", number=number)
+        if self._run("next_clear", number=str(number)):
+            self.release_waiters(number, None)
         for need in {*old, *new}:
             self._rank_from(need)
 
     def needs_cycle(self, number: int) -> list[str] | None:
         """The way from this item back to itself along needs, if there is one."""
-        path = self._value("need_cycle", number=number)
-        return None if path is None else [f"SBI-{part}" for part in json.loads(path)]
+        if self._value("need_reaches_itself", number=number) is None:
+            return None
+        needed_by: dict[int, int] = {}
+        found = [number]
+        for one in found:  # grows meanwhile: breadth first, so the way is the shortest
+            for need in (row[0] for row in self._all("need_of", number=one)):
+                if need not in needed_by:
+                    needed_by[need] = one
+                    found.append(need)
+            if number in needed_by:
+                break
+        way = [number, needed_by[number]]
+        while way[-1] != number:
+            way.append(needed_by[way[-1]])
+        return [f"SBI-{part}" for part in reversed(way)]
 
     def rank_needs(self, number: int) -> None:
         """Ranks anew what this item needs."""
@@ -172,11 +193,14 @@ class ItemVerbs(JournalVerbs):
 
     # --- following changes ---
 
-    def release_waiters(self, sbi: Sbi) -> None:
-        """Returns items that waited for this one to the ready index, at most RELEASE_STEP of them now."""
-        what = None if sbi.status is Status.DONE else "paths"
-        if self._run("waiters_release", number=sbi.number, what=what, step=RELEASE_STEP) == RELEASE_STEP:
-            self._run("releasing_add", number=sbi.number)
+    def release_waiters(self, number: int, status: Status | None) -> None:
+        """Returns items that waited for this one to the ready index, at most RELEASE_STEP of them now.
+
+        Only DONE returns those that need it.
+        """
+        what = None if status is Status.DONE else "paths"
+        if self._run("waiters_release", number=number, what=what, step=RELEASE_STEP) == RELEASE_STEP:
+            self._run("releasing_add", number=number)
 
     def release_more(self) -> None:
         """One further step for an item whose waiters did not fit into its own transaction."""
@@ -185,9 +209,7 @@ class ItemVerbs(JournalVerbs):
             return
         self._run("releasing_remove", number=number)
         status = self._value("sbi_status", number=number)
-        what = None if status == Status.DONE else "paths"
-        if self._run("waiters_release", number=number, what=what, step=RELEASE_STEP) == RELEASE_STEP:
-            self._run("releasing_add", number=number)
+        self.release_waiters(number, None if status is None else Status(status))
 
     def roll_up(self, item_id: str) -> None:
         """Sets the status of a PBI or EPIC from its children, and goes on upward."""
@@ -212,8 +234,13 @@ class ItemVerbs(JournalVerbs):
             if held:
                 self._run("next_clear", number=str(item.number))
                 if item.status is Status.PENDING or item.status in STOPPED:
-                    self.release_waiters(item)
+                    self.release_waiters(item.number, item.status)
         else:
             after = replace(item, held=held, updated_at=self.now)
             self._update(after)
         self.note(actor, "held" if held else "unheld", item=item.id)
+
+
+def _may_wait(sbi: Sbi) -> bool:
+    """Whether it is among those that may be waiting to enter work."""
+    return rows.stage(sbi.status, resume=sbi.resume) in ("pending", "resumable")

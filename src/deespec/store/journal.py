@@ -41,6 +41,10 @@ class JournalVerbs(Unit):
         """The newest seq; 0 in an empty journal."""
         return self._value("journal_end") or 0
 
+    def journal_count(self) -> int:
+        count: int = self._value("journal_count")
+        return count
+
     def journal_events(self) -> list[str]:
         """The kinds of event that this journal holds."""
         return [row[0] for row in self._all("journal_events")]

@@ -27,8 +27,8 @@ class PauseVerbs(JournalVerbs):
 
     def resume_agent(self, agent: str, *, actor: str) -> int:
         """Ends the pauses of all accounts of this agent; the number of them."""
-        count = self._run("pause_remove", agent=agent)
         self._run("strike_clear_agent", agent=agent)
+        count = self._run("pause_remove", agent=agent)
         if count:
             self.note(actor, "agent_resumed", agent=agent)
         return count
@@ -39,6 +39,7 @@ class PauseVerbs(JournalVerbs):
 
     def strike(self, *, account: str, sbi: int, code: str) -> bool:
         """Notes an error of a call; True when it is the same on STRIKES items in a row."""
+        self._run("strike_clear_others", account=account, code=code)
         self._run("strike_put", account=account, sbi=sbi, code=code, now=self.now)
         return bool(self._value("strike_count", account=account, code=code) >= STRIKES)
 

@@ -24,6 +24,8 @@ DIFF_BYTES = 200_000
 FILES_MOST = 200_000
 SKIPPED = {".git", ".hg", ".svn", ".deespec", "node_modules", "__pycache__", ".venv", ".mypy_cache", ".ruff_cache"}
 FILES_PREFIX = "files:"
+LISTS_KEPT_MS = 7 * 24 * 3_600_000
+"""Longer than any turn with all its attempts."""
 
 
 class SharedWorkspace:
@@ -53,7 +55,7 @@ class SharedWorkspace:
         else:
             before, after = self._load(start), self._load(now)
             changed = sorted(name for name in before.keys() | after.keys() if _differs(before, after, name))
-        forbidden = tuple(name for name in changed if name.startswith(".deespec/"))
+        forbidden = tuple(name for name in changed if _is_ours(name))
         return Evidence(changed=tuple(changed), alone=alone, forbidden=forbidden), now
 
     def diff(self, start: str, now: str, files: tuple[str, ...]) -> str:
@@ -80,7 +82,7 @@ class SharedWorkspace:
         if head is None:
             return []
         now = self.state()
-        dirty = self.git.tracked_changes(head, now)
+        dirty = [name for name in self.git.tracked_changes(head, now) if not _is_ours(name)]
         if not dirty or not last or last.startswith(FILES_PREFIX):
             return dirty
         try:
@@ -94,10 +96,13 @@ class SharedWorkspace:
     def _index(self) -> Path:
         return self.home / "cache" / f"index-{os.getpid()}"
 
-    def forget_index(self) -> None:
-        """The private index of this process is not needed any more."""
+    def tidy(self, *, now_ms: int) -> None:
+        """Removes this process's private index, and lists of files that no turn can still need."""
         for suffix in ("", ".lock"):
             (self._index().parent / (self._index().name + suffix)).unlink(missing_ok=True)
+        for path in (self.home / "cache").glob("*.files.json"):
+            if path.stat().st_mtime * 1000 < now_ms - LISTS_KEPT_MS:
+                path.unlink(missing_ok=True)
 
     # --- without Git ---
 
@@ -150,6 +155,11 @@ class SharedWorkspace:
 
     def _path(self, name: str) -> Path:
         return self.home / "cache" / f"{name.removeprefix(FILES_PREFIX)}.files.json"
+
+
+def _is_ours(name: str) -> bool:
+    """Settings, prompts and labels of the backlog itself, which people may commit."""
+    return name.startswith(".deespec/")
 
 
 def _differs(before: dict[str, list[object]], after: dict[str, list[object]], name: str) -> bool:

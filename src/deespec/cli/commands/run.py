@@ -140,7 +140,7 @@ def _work(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Cr
     finally:
         if follower:
             follower.stop()
-        app.workspace.forget_index()
+        app.workspace.tidy(now_ms=app.clock.now_ms())
     if as_json:
         output.emit_line({"event": "summary", "outcomes": crew.outcomes, "spent_usd": round(crew.spent_usd, 6)})
     elif not session.quiet:

@@ -1,2 +1,2 @@
 SELECT min(not_before) FROM sbi
-WHERE stage IN ('working', 'resumable') AND lease_token IS NULL AND held = 0 AND not_before > :now AND {scope}
+WHERE stage = 'working' AND lease_token IS NULL AND held = 0 AND not_before > :now AND {scope}

@@ -1,4 +1,3 @@
 SELECT number, rank, status, stopped_in, agent, reviewer, paths FROM sbi
-WHERE stage = 'resumable' AND waits_on IS NULL AND held = 0 AND (not_before IS NULL OR not_before <= :now)
-    AND {scope}
+WHERE stage = 'resumable' AND waits_on IS NULL AND held = 0 AND {scope}
 ORDER BY rank, number

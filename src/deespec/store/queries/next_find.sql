@@ -1,4 +1,7 @@
-SELECT number, paths, refused_at, refused_starts FROM sbi
-WHERE refused_at IS NOT NULL AND rank = :rank AND stage IN ('pending', 'resumable') AND held = 0
-    AND (waits_for IS NULL OR waits_for = 'paths')
-ORDER BY refused_starts, number LIMIT 1
+SELECT number, rank, status, stopped_in, agent, reviewer, paths
+FROM (
+    SELECT number, rank, status, stopped_in, agent, reviewer, paths, refused_at, refused_starts FROM sbi
+    WHERE refused_at IS NOT NULL AND held = 0 AND waits_for IS NOT 'need' AND rank = :rank
+    ORDER BY refused_starts, number LIMIT 1
+)
+WHERE rank = 0 OR refused_at <= :time OR refused_starts <= :starts

@@ -1,1 +1,1 @@
-UPDATE sbi SET waits_on = :on, waits_for = :what WHERE number = :number
+UPDATE sbi SET waits_on = :on, waits_for = 'need' WHERE number = :number

@@ -1,1 +1,2 @@
-DELETE FROM agent_strike WHERE account = :agent OR account LIKE :agent || '@%'
+DELETE FROM agent_strike
+WHERE account IN (SELECT account FROM agent_pause WHERE agent = :agent)

@@ -1,2 +1,2 @@
 INSERT INTO agent_strike (account, sbi, code, at) VALUES (:account, :sbi, :code, :now)
-ON CONFLICT (account, sbi) DO UPDATE SET code = excluded.code, at = excluded.at
+ON CONFLICT (account, sbi) DO UPDATE SET at = excluded.at

@@ -1,0 +1,91 @@
+"""`python -m benchmarks [--short] [THEME...]`: runs the themes and prints their table. Bars inform; they do not judge.
+
+The exit status is 0 when everything could be measured, 1 when a benchmark broke.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+import tempfile
+import time
+import traceback
+from pathlib import Path
+
+import apsw
+
+from benchmarks import table
+from benchmarks.place import Place, sync_floor
+from deespec.store.migrate import file_system
+
+THEMES = ("locks", "writes", "claims", "startup", "makespan", "pickup", "turns", "idle")
+
+
+def main() -> int:
+    asked = _arguments()
+    with tempfile.TemporaryDirectory(prefix="deespec-bench-", dir=asked.folder) as folder:
+        _isolate(Path(folder))
+        print(_surroundings(Path(folder)), flush=True)
+        broken = [name for name in asked.themes or THEMES if not _run(name, Path(folder), short=asked.short)]
+    if broken:
+        print(f"\nbroken: {', '.join(broken)}", file=sys.stderr)
+    return 1 if broken else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("themes", nargs="*", metavar="THEME", help=", ".join(THEMES))
+    parser.add_argument("--short", action="store_true", help="small numbers: do they still work?")
+    parser.add_argument("--folder", metavar="DIR", help="where to work (its disk is measured)")
+    asked = parser.parse_args()
+    unknown = set(asked.themes) - set(THEMES)
+    if unknown:
+        parser.error(f"no such theme: {', '.join(sorted(unknown))}")
+    return asked
+
+
+def _isolate(folder: Path) -> None:
+    """Nobody's settings, and byte code as an installed package has it."""
+    for name in [name for name in os.environ if name.startswith(("DEESPEC_", "GIT_"))]:
+        del os.environ[name]
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    paths = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    os.environ["PYTHONPATH"] = os.pathsep.join(os.path.abspath(path) for path in paths if path)
+    os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "pycache")
+    os.environ["XDG_CONFIG_HOME"] = str(folder / "config")
+    os.environ["TMPDIR"] = str(folder)
+
+
+def _surroundings(folder: Path) -> str:
+    """What the figures depend on."""
+    load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
+    return (
+        f"Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}, {os.cpu_count()} CPUs,"
+        f" {platform.system()} {platform.release()}, {file_system(str(folder)) or 'unknown file system'}"
+        f" (write + fdatasync {table.time_text(sync_floor(folder))}), load {load}"
+    )
+
+
+def _run(name: str, folder: Path, *, short: bool) -> bool:
+    """Measures one theme and prints its rows; False if it broke."""
+    theme = importlib.import_module(f"benchmarks.{name}")
+    own = folder / name
+    own.mkdir()
+    place = Place(folder=own, env=tuple(os.environ.items()))
+    began = time.perf_counter()
+    try:
+        rows = list(theme.measure(place, theme.SHORT if short else theme.FULL))
+    except Exception:
+        print(f"\n{name} broke:", file=sys.stderr)
+        traceback.print_exc()
+        return False
+    print()
+    print(*table.lines(rows, group=f"{name} ({time.perf_counter() - began:.0f} s)"), sep="\n", flush=True)
+    return True
+
+
+if __name__ == "__main__":
+    sys.exit(main())

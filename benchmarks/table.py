@@ -1,0 +1,67 @@
+"""Figures as rows: what was measured, the floor it stands on, their ratio, the bar, and whether it is kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deespec.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HEAD = ("what", "measured", "floor", "ratio", "bar", "")
+
+
+@record
+class Row:
+    """One line of the table. `kept` is None where there is no bar."""
+
+    what: str
+    measured: str
+    floor: str = ""
+    ratio: float | None = None
+    bar: str = ""
+    kept: bool | None = None
+
+
+def against_floor(what: str, seconds: float, *, floor: float, named: str, most: float | None = None) -> Row:
+    """A time as a multiple of its floor, both in seconds; `most` is the bar of the multiple."""
+    ratio = seconds / floor
+    return Row(
+        what=what,
+        measured=time_text(seconds),
+        floor=f"{named} {time_text(floor)}",
+        ratio=ratio,
+        bar="" if most is None else f"≤ {most:g} ×",
+        kept=None if most is None else ratio <= most,
+    )
+
+
+def within(what: str, seconds: float, *, most: float, note: str = "") -> Row:
+    """A time against a time, both in seconds; `note` says what it is made of."""
+    return Row(what=what, measured=time_text(seconds), floor=note, bar=f"≤ {time_text(most)}", kept=seconds <= most)
+
+
+def none_of(what: str, bad: int, total: int) -> Row:
+    """A number of failures, of which none is allowed."""
+    return Row(what=what, measured=f"{bad} of {total}", bar="0", kept=bad == 0)
+
+
+def time_text(seconds: float) -> str:
+    for unit, factor in (("s", 1.0), ("ms", 1e3)):
+        if abs(seconds) * factor >= 1:
+            return f"{seconds * factor:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} µs"
+
+
+def lines(rows: Sequence[Row], *, group: str) -> list[str]:
+    """The rows of one theme as an aligned table, headed by its name."""
+    cells = [(group, *HEAD[1:]), *(_cells(row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(HEAD))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
+    verdict = {True: "ok", False: "over", None: ""}[row.kept]
+    return (row.what, row.measured, row.floor, ratio, row.bar, verdict)

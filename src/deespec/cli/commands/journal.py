@@ -1,0 +1,169 @@
+"""`journal list|export|check`: the history of everything that happened."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from deespec.cli import options, output, shapes
+from deespec.clock import local
+from deespec.errors import InvalidInput
+from deespec.model.lifecycle import Event
+from deespec.suggest import closest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from deespec.app import App
+    from deespec.cli.output import Style
+    from deespec.cli.session import Session
+    from deespec.model.items import JournalEntry
+
+SHOWN = 50
+PAGE = 1_000
+"""Entries that `export` holds at a time."""
+NOTE_COLUMNS = 24
+"""Narrower than this, less important columns make room for the note."""
+LESS_IMPORTANT = ("DECISION", "AGENT", "BY")
+
+
+@click.command(name="list")
+@click.option("--item", metavar="ID", help="Only this SBI, PBI or EPIC.")
+@click.option("--event", metavar="E", help="Only this kind of event, as merged.")
+@click.option("--limit", type=click.IntRange(min=1), help=f"The newest so many (for people {SHOWN}).")
+@options.as_json
+@options.session
+def journal_list(session: Session, item: str | None, event: str | None, limit: int | None, as_json: bool) -> int:
+    """Show the newest entries, the last one at the end."""
+    item_id = session.item_id(item, None) if item else None
+    most = limit or (-1 if as_json else SHOWN)
+    with session.app.store.read() as tx:
+        entries = tx.journal(item=item_id, event=event, limit=most, newest=True)
+        known = tx.journal_events() if event and not entries else []
+    if event and not entries:
+        _refuse_unknown(event, known)
+    if as_json:
+        output.emit(items=[shapes.entry(one) for one in entries])
+        return 0
+    for text in table_of(entries, session.style):
+        output.say(text)
+    if not entries:
+        output.say("There are no such entries.")
+    elif len(entries) == most:
+        output.say(f"… the newest {most} (--limit; all of them: deespec journal export)")
+    return 0
+
+
+@click.command(name="export")
+@click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only entries after this one.")
+@click.option("-o", "--output", "file", type=click.Path(), metavar="FILE", help="Into a file, replaced in one step.")
+@options.as_json
+@options.session
+def journal_export(session: Session, after: int, file: str | None, as_json: bool) -> int:
+    """Write every entry as one line of JSON, oldest first, up to the newest one there is now."""
+    entries = _pages(session.app, after)
+    if file is None:
+        for entry in entries:
+            output.emit_line(shapes.entry(entry))
+        return 0
+    count = _write(file, entries, unique=session.app.clock.uid())
+    if as_json:
+        output.emit(file=os.path.realpath(file), entries=count)
+    else:
+        output.say(f"✓ {count} entries in {output.clean(file)}")
+    return 0
+
+
+@click.command(name="check")
+@options.as_json
+@options.session
+def journal_check(session: Session, as_json: bool) -> int:
+    """Replay the journal and hold it against the items and turns as they are; 1 if they differ."""
+    with session.app.store.read() as tx:
+        violations = tx.orphans()
+        entries = tx.journal_count()
+        items = sum(tx.counts().values()) + len(tx.pbis()) + len(tx.epics())
+    if as_json:
+        output.emit(ok=not violations, entries=entries, items=items, violations=violations)
+    elif violations:
+        for text in violations:
+            output.say(output.clean(text))
+        output.say(f"✗ {len(violations)} contradictions between {entries} entries and {items} items")
+    else:
+        output.say(f"✓ {entries} entries agree with {items} items")
+    return 1 if violations else 0
+
+
+def table_of(entries: Sequence[JournalEntry], how: Style, *, but: str = "") -> list[str]:
+    """Entries as people read them: without columns that are empty, or that leave no room for the note."""
+    rows = [_cells(entry) for entry in entries]
+    names = [name for name in rows[0] if name != but and any(row[name] for row in rows)] if rows else []
+    widths = {name: max(output.width_of(text, how) for text in (name, *(row[name] for row in rows))) for name in names}
+    for name in LESS_IMPORTANT:
+        used = sum(widths[one] + len(output.GAP) for one in names if one != "NOTE")
+        if name in names and how.width is not None and used + min(widths.get("NOTE", 0), NOTE_COLUMNS) > how.width:
+            names.remove(name)
+    return output.table(names, [[row[name] for name in names] for row in rows], how)
+
+
+def _cells(entry: JournalEntry) -> dict[str, str]:
+    moved = entry.from_status and entry.to_status and entry.from_status != entry.to_status
+    return {
+        "TIME": local(entry.at),
+        "ITEM": entry.item or "",
+        "EVENT": entry.event,
+        "STATUS": f"{entry.from_status} → {entry.to_status}" if moved else entry.to_status or "",
+        "TURN": str(entry.turn or ""),
+        "BY": entry.actor,
+        "AGENT": entry.agent or "",
+        "DECISION": entry.decision or "",
+        "NOTE": entry.error or entry.detail or "",
+    }
+
+
+def _refuse_unknown(event: str, known: Sequence[str]) -> None:
+    """Raises InvalidInput for an event that neither this journal nor the life of items knows."""
+    every = sorted({*known, *Event})
+    if event not in every:
+        near = closest(event, every)
+        raise InvalidInput(
+            f"No entry has the event {event}.", hint=f"Did you mean {near}?" if near else f"Events: {', '.join(every)}"
+        )
+
+
+def _pages(app: App, after: int) -> Iterator[JournalEntry]:
+    """Page by page: nothing is held open while whoever reads takes his time."""
+    with app.store.read() as tx:
+        end = tx.journal_end()
+    while after < end:
+        with app.store.read() as tx:
+            page = [entry for entry in tx.journal(after=after, limit=PAGE) if entry.seq <= end]
+        if not page:
+            return
+        yield from page
+        after = page[-1].seq
+
+
+def _write(file: str, entries: Iterator[JournalEntry], *, unique: str) -> int:
+    """Writes beside the file and moves it into place; the number of lines."""
+    import json
+
+    path = os.path.realpath(file)
+    partial = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{unique}")
+    count = 0
+    try:
+        with open(partial, "x", encoding="utf-8") as out:
+            for entry in entries:
+                out.write(json.dumps(shapes.entry(entry), ensure_ascii=False) + "\n")
+                count += 1
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(partial, path)
+    except OSError as error:
+        raise InvalidInput(f"{file} cannot be written: {error.strerror}.") from error
+    finally:
+        if os.path.lexists(partial):
+            os.unlink(partial)
+    return count

@@ -1,0 +1,77 @@
+"""`sbi edit`: the item's spec in a person's editor. What was written there is never lost."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from deespec.cli import options
+from deespec.cli.commands.sbi_update import change, differences, show, with_ids
+from deespec.cli.editor import edit
+from deespec.errors import DeespecError, NotPossible
+from deespec.model.items import Kind
+from deespec.model.lifecycle import ENDED
+from deespec.model.spec import draft_of, parse_spec, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from deespec.cli.session import Session
+    from deespec.model.items import Sbi
+
+FOLDER = "edited"
+
+
+@click.command(name="edit")
+@options.one_id
+@options.as_json
+@options.session
+def sbi_edit(session: Session, item_id: str, as_json: bool) -> int:
+    """Edit the spec with its fields in VISUAL or EDITOR. Only what you change is changed."""
+    app = session.app_for_writing()
+    number = session.number(item_id)
+    with app.store.read() as tx:
+        seen = tx.sbi(number)
+    if seen.status in ENDED:
+        raise NotPossible(f"{seen.id} is {seen.status}: it cannot be changed.")
+    text = edit(session, render(draft_of(seen)))
+    if text is None:
+        show(seen, seen, as_json=as_json)
+        return 0
+    with _kept(app.settings.home / FOLDER, seen.id, text) as path:
+        new = with_ids(session, parse_spec(text, kind=Kind.SBI, file=str(path)))
+        changes = differences(draft_of(seen), new)
+        before, after = change(session, seen.id, lambda item: _unless_overtaken(seen, item, changes))
+    show(before, after, as_json=as_json)
+    return 0
+
+
+def _unless_overtaken(seen: Sbi, now: Sbi, changes: dict[str, object]) -> dict[str, object]:
+    """Raises NotPossible where somebody else has changed the same field while the editor was open."""
+    others = differences(draft_of(seen), draft_of(now)).keys() & changes.keys()
+    if others:
+        raise NotPossible(f"{now.id} was changed meanwhile, too: {', '.join(sorted(others))}.")
+    return changes
+
+
+@contextmanager
+def _kept(folder: Path, item: str, text: str) -> Iterator[Path]:
+    """Keeps the text in a file until the block has ended well; an error then tells where it is."""
+    import tempfile
+
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with tempfile.NamedTemporaryFile(
+        "w", dir=folder, prefix=f"{item}-", suffix=".md", encoding="utf-8", newline="", delete=False
+    ) as file:
+        file.write(text)
+    path = folder / file.name
+    try:
+        yield path
+    except DeespecError as error:
+        kept = f"Your text is kept. Mend it, then: deespec sbi update {item} -f {path}"
+        error.hint = f"{error.hint} {kept}" if error.hint else kept
+        raise
+    path.unlink()

@@ -1,0 +1,233 @@
+"""`sbi log`: what an item's agents and gates wrote, as it was kept below the home."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deespec.agents.process import PROMPT_FILE, STDERR_FILE, STDOUT_FILE
+from deespec.cli import options, output
+from deespec.errors import NotFound, UsageError
+from deespec.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from deespec.cli.session import Session
+    from deespec.model.items import Turn
+
+FOLLOW_MS = 200
+READ_BYTES = 64 * 1024
+FOLDERS = ("", "again")
+"""Of one try: the call itself, and the second one in the same session that asks for the answer only."""
+_TRY = re.compile(r"([0-9]{1,9})\.([0-9]{1,18})")
+
+
+@record
+class Try:
+    """One try at a turn, and the folder in which its output is kept."""
+
+    turn: int
+    token: int
+    folder: Path
+
+
+@click.command(name="log")
+@options.one_id
+@click.option("--turn", type=click.IntRange(min=1), help="The newest try at this turn (default: the newest of all).")
+@click.option("--list", "listed", is_flag=True, help="List the tries and how much each has kept.")
+@click.option("--prompt", is_flag=True, help="What the agent was asked, in place of what it wrote.")
+@click.option("--follow", "-f", is_flag=True, help="Go on while the item is being worked on.")
+@options.as_json
+@options.session
+def sbi_log(
+    session: Session, *, item_id: str, turn: int | None, listed: bool, prompt: bool, follow: bool, as_json: bool
+) -> int:
+    """Print the raw output of an item's agents and gates."""
+    if follow and (as_json or prompt or listed or turn):
+        raise UsageError("--follow goes with no other option.")
+    number = session.number(item_id)
+    app = session.app
+    with app.store.read() as tx:
+        item = tx.sbi(number).id
+        turns = tx.turns(number)
+    if follow:
+        return _follow(session, number, item)
+    tries = _tries(app.settings.home, item)
+    if listed:
+        return _list(session, item, tries, turns, as_json=as_json)
+    chosen = _chosen(item, tries, turn)
+    files = [Path(PROMPT_FILE)] if prompt else _files(chosen.folder)
+    if as_json:
+        shown = [{"name": str(name), "text": _text(chosen.folder / name)} for name in files]
+        output.emit(id=item, turn=chosen.turn, token=chosen.token, folder=str(chosen.folder), files=shown)
+        return 0
+    written = sum(_Printer(chosen.folder, name, titled=len(files) > 1).go_on() for name in files)
+    if not written and not session.quiet:
+        what = "prompt" if prompt else "output"
+        output.tell(f"{item} turn {chosen.turn} kept no {what}: {chosen.folder}")
+    return 0
+
+
+# --- what there is --------------------------------------------------------------------------------------------------
+
+
+def _tries(home: Path, item: str) -> list[Try]:
+    """Oldest first. Tokens only grow, so the last one is the newest."""
+    folder = home / "turns" / item
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return []
+    found = [(int(match[2]), int(match[1]), name) for name in names if (match := _TRY.fullmatch(name))]
+    return [
+        Try(turn=turn, token=token, folder=folder / name)
+        for token, turn, name in sorted(found)
+        if (folder / name).resolve() == folder.resolve() / name  # nothing that leads out of the home
+    ]
+
+
+def _chosen(item: str, tries: Sequence[Try], turn: int | None) -> Try:
+    fitting = [one for one in tries if turn in (None, one.turn)]
+    if fitting:
+        return fitting[-1]
+    if tries:
+        known = ", ".join(dict.fromkeys(str(one.turn) for one in tries))
+        raise NotFound(f"Nothing is kept of turn {turn} of {item}.", hint=f"There is something of: {known}")
+    raise NotFound(f"Nothing is kept of {item}: no agent has worked on it yet.", hint=f"deespec why {item}")
+
+
+def _files(folder: Path) -> list[Path]:
+    """What a try has kept, in the order in which it was written; relative to its folder."""
+    gates = sorted(_names(folder / "gates"), key=lambda name: (len(name), name))
+    parts = [Path(part) for part in FOLDERS] + [Path("gates", name) for name in gates]
+    files = [part / name for part in parts for name in (STDOUT_FILE, STDERR_FILE)]
+    return [file for file in files if _size(folder / file)]
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _size(path: Path) -> int:
+    try:
+        found = path.lstat()
+    except OSError:
+        return 0
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+
+def _list(session: Session, item: str, tries: Sequence[Try], turns: Sequence[Turn], *, as_json: bool) -> int:
+    ended = {turn.token: turn for turn in turns}
+    sizes = {one.token: sum(_size(one.folder / name) for name in _files(one.folder)) for one in tries}
+    if as_json:
+        items = [
+            {
+                "turn": one.turn,
+                "token": one.token,
+                "outcome": ended[one.token].outcome if one.token in ended else None,
+                "bytes": sizes[one.token],
+                "folder": str(one.folder),
+            }
+            for one in tries
+        ]
+        output.emit(id=item, items=items)
+        return 0
+    rows = [_row(one, ended.get(one.token), sizes[one.token]) for one in tries]
+    for text in output.table(("TURN", "STEP", "AGENT", "OUTCOME", "KEPT", "FOLDER"), rows, session.style):
+        output.say(text)
+    if not tries:
+        output.say(f"Nothing is kept of {item}: no agent has worked on it yet.")
+    return 0
+
+
+def _row(one: Try, turn: Turn | None, size: int) -> tuple[str, ...]:
+    kept = f"{size / 1024:,.0f} KiB" if size >= 1024 else f"{size} bytes"
+    if turn is None:
+        return (str(one.turn), "", "", "no outcome", kept, str(one.folder))
+    return (str(one.turn), turn.step, turn.agent, turn.outcome, kept, str(one.folder))
+
+
+# --- printing -------------------------------------------------------------------------------------------------------
+
+
+class _Printer:
+    """Prints one file, as far as it has been written: raw into a pipe, without control characters on a terminal."""
+
+    def __init__(self, folder: Path, name: Path, *, titled: bool) -> None:
+        self.path = folder / name
+        self.title = f"==> {name} <==" if titled else None
+        self.at = 0
+        self._decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
+
+    def go_on(self) -> int:
+        """Prints what is new; the number of bytes."""
+        before = self.at
+        for data in _chunks(self.path, self.at):
+            if self.title:
+                output.tell(self.title)
+                self.title = None
+            self.at += len(data)
+            if sys.stdout.isatty():
+                sys.stdout.write(output.clean(self._decode(data), lines=True))
+            else:
+                sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+        return self.at - before
+
+
+def _chunks(path: Path, start: int) -> Iterator[bytes]:
+    """A file's content from `start` on; nothing if it is no ordinary file, which only a forger would put there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return
+        file.seek(start)
+        while data := file.read(READ_BYTES):
+            yield data
+
+
+def _text(path: Path) -> str:
+    return b"".join(_chunks(path, 0)).decode(errors="replace")
+
+
+# --- following ------------------------------------------------------------------------------------------------------
+
+
+def _follow(session: Session, number: int, item: str) -> int:
+    """Prints what the claim that runs now keeps, until it ends."""
+    app = session.app
+    token = _token(session, number)
+    if token is None:
+        raise NotFound(f"{item} is not being worked on.", hint=f"deespec sbi log {item}, or deespec why {item}")
+    printers: dict[Path, _Printer] = {}
+    running = True
+    while running:
+        running = _token(session, number) == token  # looked at before reading, so that the last words are not missed
+        folder = next((one.folder for one in _tries(app.settings.home, item) if one.token == token), None)
+        for name in _files(folder) if folder else ():
+            if name not in printers:
+                assert folder is not None
+                printers[name] = _Printer(folder, name, titled=True)
+            printers[name].go_on()
+        if running:
+            app.store.wait(FOLLOW_MS)
+    return 0
+
+
+def _token(session: Session, number: int) -> int | None:
+    with session.app.store.read() as tx:
+        return tx.line(number).lease_token

@@ -1,0 +1,3 @@
+INSERT INTO answer (sbi, turn, token, kind, text, decision, source, at)
+VALUES (:sbi, :turn, :token, :kind, :text, :decision, :source, :at)
+ON CONFLICT (sbi, turn) DO NOTHING

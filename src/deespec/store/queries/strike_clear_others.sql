@@ -1,0 +1,1 @@
+DELETE FROM agent_strike WHERE account = :account AND code <> :code
