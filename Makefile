@@ -14,7 +14,7 @@ help: ## Say what there is.
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
 
 demo: $(VENV)/base.stamp ## Play the example project in a temporary folder.
-	@$(VENV)/bin/deespec demo
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" deespec demo
 
 test: $(VENV)/dev.stamp ## Run the tests, short seeds.
 	@$(PY) -m pytest $(FAST) $(ARGS)

@@ -16,10 +16,10 @@ import traceback
 from pathlib import Path
 
 import apsw
+import psutil
 
 from benchmarks import table
 from benchmarks.place import Place, sync_floor
-from deespec.store.migrate import file_system
 
 THEMES = ("locks", "writes", "claims", "startup", "makespan", "pickup", "turns", "idle")
 
@@ -64,9 +64,15 @@ def _surroundings(folder: Path) -> str:
     load = ", ".join(f"{one:.1f}" for one in os.getloadavg())
     return (
         f"Python {platform.python_version()}, SQLite {apsw.sqlite_lib_version()}, {os.cpu_count()} CPUs,"
-        f" {platform.system()} {platform.release()}, {file_system(str(folder)) or 'unknown file system'}"
+        f" {platform.system()} {platform.release()}, {_file_system(folder)}"
         f" (write + fdatasync {table.time_text(sync_floor(folder))}), load {load}"
     )
+
+
+def _file_system(folder: Path) -> str:
+    real = folder.resolve()
+    over = [one for one in psutil.disk_partitions(all=True) if real.is_relative_to(one.mountpoint)]
+    return max(over, key=lambda one: len(one.mountpoint)).fstype if over else "unknown file system"
 
 
 def _run(name: str, folder: Path, *, short: bool) -> bool:
@@ -78,9 +84,11 @@ def _run(name: str, folder: Path, *, short: bool) -> bool:
     began = time.perf_counter()
     try:
         rows = list(theme.measure(place, theme.SHORT if short else theme.FULL))
-    except Exception:
+    except Exception:  # noqa: BLE001 - the other themes go on
         print(f"\n{name} broke:", file=sys.stderr)
         traceback.print_exc()
+        if place.complaints.exists():
+            print(place.complaints.read_text(encoding="utf-8", errors="replace"), file=sys.stderr)
         return False
     print()
     print(*table.lines(rows, group=f"{name} ({time.perf_counter() - began:.0f} s)"), sep="\n", flush=True)

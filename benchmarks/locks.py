@@ -1,4 +1,4 @@
-"""Named locks: acquire and release through the public API, beside the bare pair of SQLite transactions it is made of."""
+"""Named locks: acquire and release through the public API, beside the two bare transactions that this takes."""
 
 from __future__ import annotations
 

@@ -27,8 +27,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deespec.app import App
-    from deespec.model.items import Sbi
+    from deespec.backlog.register import Registered
 
+CONFIG = """\
+[run]
+implement = "program"
+[agents.program]
+kind = "command"
+command = ["/bin/sh", "{agent}"]
+"""
 BATCH = 500
 """Items registered in one transaction while a backlog is filled."""
 END_S = 30
@@ -42,6 +49,11 @@ class Place:
     folder: Path
     env: tuple[tuple[str, str], ...]
 
+    @property
+    def complaints(self) -> Path:
+        """What child processes wrote on their standard error."""
+        return self.folder / "stderr.log"
+
     @contextmanager
     def backlog(self, name: str, *, agent: Path | None = None) -> Iterator[App]:
         """A fresh backlog, whose items go to the program `agent`, which answers with its last line."""
@@ -49,8 +61,7 @@ class Place:
         home = root / ".deespec"
         home.mkdir(parents=True)
         if agent is not None:
-            text = f'[run]\nimplement = "program"\n[agents.program]\nkind = "command"\ncommand = ["/bin/sh", "{agent}"]\n'
-            (home / "config.toml").write_text(text, encoding="utf-8")
+            (home / "config.toml").write_text(CONFIG.format(agent=agent), encoding="utf-8")
         start(home, clock=Clock(), agents=())
         app = open_app(str(home))
         try:
@@ -67,9 +78,11 @@ class Place:
     @contextmanager
     def child(self, *argv: str, cwd: Path | None = None) -> Iterator[subprocess.Popen[str]]:
         """A process that is ended with the block: asked first, killed when it does not listen."""
-        process = subprocess.Popen(
-            argv, cwd=cwd or self.folder, env=dict(self.env), text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
+        pipe = subprocess.PIPE
+        with open(self.complaints, "ab") as complaints:
+            process = subprocess.Popen(
+                argv, cwd=cwd or self.folder, env=dict(self.env), text=True, stdin=pipe, stdout=pipe, stderr=complaints
+            )
         try:
             yield process
         finally:
@@ -87,14 +100,14 @@ class Place:
         return (script,) if os.access(script, os.X_OK) else (sys.executable, "-m", "deespec")
 
 
-def fill(app: App, fields: Sequence[dict[str, object]]) -> list[Sbi]:
-    """Registers an item for each dict of fields of `new_item`, some hundred in a transaction."""
-    done = []
+def fill(app: App, fields: Sequence[dict[str, object]]) -> list[str]:
+    """Registers an SBI for each dict of fields of `new_item`, some hundred in a transaction; their ids."""
+    done: list[Registered] = []
     for first in range(0, len(fields), BATCH):
         orders = [Order(kind=Kind.SBI, new=new_item(Kind.SBI, **one)) for one in fields[first : first + BATCH]]
         uids = [app.clock.uid() for _ in orders]
-        done += [one.item for one in register(app.store, orders, uids=uids, owner=app.person)]
-    return done
+        done += register(app.store, orders, uids=uids, owner=app.person)
+    return [one.item.id for one in done]
 
 
 def sync_floor(folder: Path, times: int = 200) -> float:

@@ -1,4 +1,4 @@
-"""Writes docs/commands.md from the commands themselves, so that no option is documented that is not there."""
+"""Writes the pages of docs/ that follow from the program itself: the commands, and the life of an item."""
 
 from __future__ import annotations
 
@@ -10,29 +10,43 @@ import click
 
 from deespec.cli.full import cli, load
 from deespec.cli.manifest import GROUPS, TOP
+from deespec.model.lifecycle import mermaid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deespec.cli.manifest import Entry
 
-TARGET = Path(__file__).parent.parent / "docs" / "commands.md"
-HEAD = """\
+DOCS = Path(__file__).parent.parent / "docs"
+COMMANDS = """\
 # Commands
 
 Every command answers `--help`. This page is written by `make docs` from the commands themselves.
 """
+LIFECYCLE = """\
+# The life of an SBI
+
+Drawn by `make docs` from the table in `src/deespec/model/lifecycle.py`, which the program itself goes by.
+
+```mermaid
+{diagram}
+```
+"""
 
 
 def main() -> None:
-    TARGET.parent.mkdir(exist_ok=True)
-    TARGET.write_text(page(), encoding="utf-8")
+    for name, text in pages().items():
+        (DOCS / name).write_text(text, encoding="utf-8")
 
 
-def page() -> str:
-    """The whole of docs/commands.md."""
+def pages() -> dict[str, str]:
+    """The text of each generated page by its name in docs/."""
+    return {"commands.md": _commands(), "lifecycle.md": LIFECYCLE.format(diagram=mermaid())}
+
+
+def _commands() -> str:
     top = click.Context(cli, info_name="deespec")
-    blocks = [HEAD, "## For every command\n", "These stand before the command's name.\n", _options(top)]
+    blocks = [COMMANDS, "## For every command\n", "These stand before the command's name.\n", _options(top)]
     for heading in TOP:
         blocks.append(f"## {heading}\n")
         for entry in _shown(""):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -42,7 +41,7 @@ class Clock:
 
     def jitter(self, upper_ms: int) -> int:
         """A random number of ms from 0 up to `upper_ms`."""
-        return random.randrange(upper_ms + 1)
+        return int.from_bytes(self.random_bytes(8), "big") % (upper_ms + 1)
 
 
 _BOOTTIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

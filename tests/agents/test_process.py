@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import resource
 import signal
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,29 @@ def test_a_program_may_close_its_output_and_work_on(tmp_path: Path) -> None:
     assert (made.workspace / "late").exists()
 
 
+def test_closed_output_does_not_keep_the_worker_busy(tmp_path: Path) -> None:
+    before_s = time.process_time()
+    run_process(shell("exec >&- 2>&-; sleep 1.5"), request(tmp_path), Watching())
+    assert time.process_time() - before_s < 0.75
+
+
+@pytest.mark.skipif(not hasattr(fcntl, "F_SETPIPE_SZ"), reason="pipes have one size here")
+def test_what_is_still_in_the_pipe_at_the_end_is_read(tmp_path: Path) -> None:
+    watch, lines = Watching(), [0]
+
+    def slow(_: bytes) -> bool:
+        lines[0] += 1
+        if lines[0] == 1:
+            assert watch.guard is not None
+            guard = watch.guard.pid
+            assert eventually(lambda: not alive(guard))
+        return False
+
+    writing = python("import fcntl\nfcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 1 << 20)\nprint('x\\n' * 200_000, end='')")
+    run_process(writing, request(tmp_path), watch, on_line=slow)
+    assert lines[0] == 200_000
+
+
 def test_prompt_and_output_are_kept_for_their_owner_only(tmp_path: Path) -> None:
     made = request(tmp_path, prompt="the prompt")
     run_process(shell("echo out; echo err >&2"), made, Watching())
@@ -154,6 +179,19 @@ def test_the_engine_stops_a_call_politely_first(tmp_path: Path) -> None:
     polite = shell("trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.05; done", stop_grace_ms=HOUR_MS)
     ended = run_process(polite, request(tmp_path), watch, on_line=stop)
     assert (ended.stopped, ended.exit_code, ended.stdout_tail) == ("revoked", 4, "ready\nbye\n")
+
+
+def test_what_a_stopped_agent_leaves_gets_no_grace(tmp_path: Path) -> None:
+    watch = Watching()
+
+    def stop(_: bytes) -> bool:
+        watch.reason = "revoked"
+        return False
+
+    leaving = python(f"{DETACHED}\n{SLEEP}", stop_grace_ms=HOUR_MS)
+    ended = run_process(leaving, request(tmp_path), watch, on_line=stop)
+    assert ended.signal == signal.SIGTERM
+    assert not alive(int(ended.stdout_tail))
 
 
 def test_who_ignores_the_stop_signal_is_killed_after_the_grace(tmp_path: Path) -> None:
@@ -262,6 +300,15 @@ def test_a_frozen_worker_loses_its_agent_at_the_deadline(tmp_path: Path) -> None
         worker.process.send_signal(signal.SIGSTOP)
         assert eventually(lambda: is_free(Path(worker.guard.lock)))
     assert not alive(grandchild)
+
+
+def test_a_worker_that_renews_its_lease_keeps_its_agent(tmp_path: Path) -> None:
+    class Renewing(Watching):
+        def deadline(self) -> int:
+            return Clock().boot_ms() + 1_000
+
+    ended = run_process(Program(argv=("sleep", "1.5")), request(tmp_path), Renewing())
+    assert (ended.exit_code, ended.stopped) == (0, None)
 
 
 def test_a_deadline_that_was_missed_is_the_reason(tmp_path: Path) -> None:

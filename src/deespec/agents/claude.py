@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 PROGRAM = "claude"
 LOOK_MS = 10_000
-STOP_GRACE_MS = 5_000
-"""It ends its commands and says what it cost; 1.3 s were seen."""
+STOP_GRACE_MS = 1_500
+"""It ends its commands and says what it cost; 1.3 s were seen, and a cancelled item's agent is gone within 2 s."""
 
 ENVIRONMENT = {
     "DISABLE_AUTOUPDATER": "1",

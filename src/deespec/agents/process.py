@@ -59,8 +59,8 @@ class Program:
 
     argv: tuple[str, ...]
     stop_signal: int = signal.SIGTERM
-    stop_grace_ms: int = 5_000
-    """Between the stop signal and the kill."""
+    stop_grace_ms: int = 1_500
+    """Between the stop signal and the kill: a cancelled item's agent is gone within 2 s."""
     end_grace_ms: int = 2_000
     """Between the final event of its stream and the kill."""
 

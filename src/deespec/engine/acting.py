@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING
 from deespec.agents.base import AgentError, AgentResult, Blame
 from deespec.agents.leftovers import clear_leftovers
 from deespec.engine import gates, outbox, prompts
-from deespec.engine.calling import CallWatch, call_agent, step_for, turn_folder
-from deespec.errors import WorkspaceError
+from deespec.engine.calling import AgentWatch, agent_actor, call_agent, step_for, turn_folder
+from deespec.errors import DeespecError, WorkspaceError
 from deespec.model.items import Answer, claim_text
 from deespec.model.lifecycle import Step
 from deespec.model.reports import Evidence, accepts, findings_of, findings_of_checks
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from deespec.model.items import Claim, Sbi
 
 LEFTOVERS_MS = 10_000
+
+log = logging.getLogger(__name__)
 
 
 @record
@@ -73,22 +76,31 @@ def act(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Acted:
     if isinstance(found, Needed):
         return found
     try:
+        prompt = "" if found else prompts.render(bench, claim)  # first: a bad template must not begin a turn
         sbi = _prepare(bench, claim)
         observe("prepared")
         claim = replace(claim, sbi=sbi, step=sbi.step or claim.step, answer=found)
         if found is not None:
             return _look(bench, claim, found, AgentResult(), worked=False)
-        return _work(bench, claim, observe)
+        return _work(bench, claim, prompt, observe)
     except WorkspaceError as error:
         return GivenBack(why=f"workspace: {error.message}")
+    except OSError as error:
+        return GivenBack(why=f"workspace: {error}")
     except gates.Interrupted:
         return GivenBack(why="stopped", setback=False)
+    except DeespecError:
+        raise
+    except Exception as error:
+        # A defect that one item has met must not stop the others; that item uses an attempt, so it comes to an end.
+        log.exception("turn failed", extra={"item": claim.sbi.id, "turn": claim.turn})
+        return Failed(error=AgentError(blame=Blame.CALL, code="internal", message=repr(error)), result=AgentResult())
     finally:
         shutil.rmtree(claim.outbox, ignore_errors=True)
 
 
 def _clear_up(bench: Bench, claim: Claim) -> Answer | Needed | None:
-    """Makes sure that nothing of an earlier owner runs any more, and takes over an answer it left."""
+    """Makes sure that nothing of an earlier owner runs any more, and takes over the last answer it left."""
     answer = claim.answer
     for call in claim.leftovers:
         text = claim_text(claim.epoch, call.token)
@@ -100,13 +112,13 @@ def _clear_up(bench: Bench, claim: Claim) -> Answer | Needed | None:
             )
         if call.guard:
             Path(call.guard.lock).unlink(missing_ok=True)
-        found = outbox.read_answers(call.outbox)
+        fitting = [one for one in outbox.read_answers(call.outbox) if accepts(step_for(claim), one) is None]
         with bench.app.store.transaction() as tx:
             tx.must_own(claim)
-            for one in found:
-                if answer is None and accepts(step_for(claim), one) is None:
-                    tx.adopt_answer(sbi=claim.sbi.number, turn=claim.turn, token=claim.token, answer=one)
-                    answer = one
+            # No agent has been called yet for an item that is to be prepared: its words are from before a reset.
+            if answer is None and fitting and claim.step is not Step.PREPARE:
+                answer = fitting[-1]
+                tx.adopt_answer(sbi=claim.sbi.number, turn=claim.turn, token=claim.token, answer=answer)
             tx.call_over(call.token)
         shutil.rmtree(call.outbox, ignore_errors=True)
     return answer
@@ -121,11 +133,10 @@ def _prepare(bench: Bench, claim: Claim) -> Sbi:
         return tx.workspace_ready(claim, manifest=manifest, actor=bench.actor)
 
 
-def _work(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Acted:
+def _work(bench: Bench, claim: Claim, prompt: str, observe: Callable[[str], None]) -> Acted:
     os.makedirs(claim.outbox, mode=0o700)
     folder = turn_folder(bench.app.settings.home, claim)
-    watch = CallWatch(bench, claim)
-    prompt = prompts.render(bench, claim)
+    watch = AgentWatch(bench, claim)
     result = call_agent(bench, claim, prompt, folder=folder, watch=watch, session=prompts.session(bench, claim))
     observe("agent_ended")
     watch.collect()
@@ -152,9 +163,18 @@ def _answer(bench: Bench, claim: Claim, result: AgentResult) -> Answer | None:
         stored = tx.stored_answer(claim.sbi.number, claim.turn)
     if stored is not None:
         return stored
-    if result.answer is not None and accepts(step_for(claim), result.answer) is None:
-        return result.answer
-    return None
+    if result.answer is None or accepts(step_for(claim), result.answer) is not None:
+        return None
+    with bench.app.store.transaction() as tx:  # so that gates which are cut off do not cost a second call
+        tx.must_own(claim)
+        tx.store_answer(
+            sbi=claim.sbi.number,
+            turn=claim.turn,
+            token=claim.token,
+            answer=result.answer,
+            actor=agent_actor(claim),
+        )
+    return result.answer
 
 
 def _look(bench: Bench, claim: Claim, answer: Answer, result: AgentResult, *, worked: bool) -> Answered:

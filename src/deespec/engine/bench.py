@@ -68,9 +68,14 @@ class Bench:
         return tuple(_slot(self.app, name) for name in agent_names(self.app))
 
     @cached_property
-    def outboxes(self) -> str:
+    def backlog_uid(self) -> str:
         with self.app.store.read() as tx:
-            return outbox.folder(self.app.temporary, tx.backlog_uid())
+            return tx.backlog_uid()
+
+    @property
+    def outboxes(self) -> str:
+        """Made anew if the system has tidied up its temporary folder meanwhile."""
+        return outbox.folder(self.app.temporary, self.backlog_uid)
 
     @contextmanager
     def holding(self, claim: Claim) -> Iterator[None]:

@@ -35,7 +35,7 @@ VENDOR_KEYS = {
 
 
 class CallWatch:
-    """The engine's side of a running call: answers are stored and acknowledged while the agent still works."""
+    """The engine's side of a running call, an agent's or a gate's: it ends with the claim and with the worker."""
 
     def __init__(self, bench: Bench, claim: Claim) -> None:
         self.bench = bench
@@ -49,16 +49,25 @@ class CallWatch:
         return self.bench.pulse.deadline_ms
 
     def tick(self) -> str | None:
-        if self.bench.pulse.is_revoked(self.claim.token):
-            return "revoked"
-        if self.bench.stopping:
-            return self.bench.stopping
-        self.collect()
-        return None
+        return "revoked" if self.bench.pulse.is_revoked(self.claim.token) else self.bench.stopping
+
+
+class AgentWatch(CallWatch):
+    """Over an agent's call: its answers are stored and acknowledged while it still works."""
+
+    def __init__(self, bench: Bench, claim: Claim) -> None:
+        super().__init__(bench, claim)
+        self._seen: set[str] = set()
+
+    def tick(self) -> str | None:
+        reason = super().tick()
+        if reason is None:
+            self.collect()
+        return reason
 
     def collect(self) -> None:
         """Stores what lies in the outbox, and writes the receipts."""
-        outbox.collect(self.claim.outbox, self._store)
+        outbox.collect(self.claim.outbox, self._seen, self._store)
 
     def _store(self, answer: Answer) -> str | None:
         claim = self.claim
@@ -85,13 +94,16 @@ def turn_folder(home: Path, claim: Claim) -> Path:
     return home / "turns" / claim.sbi.id / f"{claim.turn}.{claim.token}"
 
 
+def guard_lock(home: Path, claim: Claim) -> Path:
+    """Proves that nothing of the claim runs any more; it stays until the claim's end is recorded."""
+    return home / "guards" / f"{claim.token}.lock"
+
+
 def call_agent(
-    bench: Bench, claim: Claim, prompt: str, *, folder: Path, watch: CallWatch, session: str | None
+    bench: Bench, claim: Claim, prompt: str, *, folder: Path, watch: AgentWatch, session: str | None
 ) -> AgentResult:
     """Runs the claim's agent once. Raises LeaseLost if the claim was taken away meanwhile."""
-    request = request_for(bench, claim, prompt, folder=folder, session=session)
-    result = bench.app.agent(claim.agent).run(request, watch)
-    request.guard_lock.unlink(missing_ok=True)
+    result = bench.app.agent(claim.agent).run(request_for(bench, claim, prompt, folder=folder, session=session), watch)
     if bench.pulse.is_revoked(claim.token):
         raise LeaseLost(f"{claim.sbi.id} was taken away while its agent worked.")
     return result
@@ -102,8 +114,8 @@ def request_for(bench: Bench, claim: Claim, prompt: str, *, folder: Path, sessio
     section = settings.agent(claim.agent)
     assert section is not None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    locks = settings.home / "guards"
-    locks.mkdir(mode=0o700, exist_ok=True)
+    lock = guard_lock(settings.home, claim)
+    lock.parent.mkdir(mode=0o700, exist_ok=True)
     idle = section.idle_timeout_ms
     if idle is None and section.kind != "command":
         idle = settings.idle_timeout_ms
@@ -121,7 +133,7 @@ def request_for(bench: Bench, claim: Claim, prompt: str, *, folder: Path, sessio
         session=session,
         turn_timeout_ms=settings.turn_timeout_ms,
         idle_timeout_ms=idle,
-        guard_lock=locks / f"{claim.token}.lock",
+        guard_lock=lock,
         report_command=own_command(),
     )
 

@@ -21,6 +21,8 @@ PAUSE_MS = 5 * 60_000
 PAUSE_MOST_MS = 24 * 3_600_000
 """A named time further away is probed after this by one call."""
 PAUSE_JITTER_MS = 5_000
+FROZEN = "deadline"
+"""The guard ended the call because the worker stood still. Nobody asked for it, so it uses an attempt, like a death."""
 
 
 def settle_failure(bench: Bench, claim: Claim, failed: Failed) -> Outcome:
@@ -28,13 +30,13 @@ def settle_failure(bench: Bench, claim: Claim, failed: Failed) -> Outcome:
     error = failed.error
     shown = f"{error.code}: {error.message}"
     with bench.app.store.transaction() as tx:
-        if error.blame is Blame.STOPPED:
+        if error.blame is Blame.STOPPED and error.code != FROZEN:
             tx.release(claim, actor=bench.actor, why="stopped")
             tx.call_over(claim.token)
             return Outcome(claim=claim, what="stopped", after=tx.sbi(claim.sbi.number), error=shown)
-        if error.blame is Blame.CALL:
-            if tx.strike(account=claim.account, sbi=claim.sbi.number, code=error.code):
-                return _pause_agent(bench, tx, claim, error, f"the same error on three items: {shown}")
+        if error.blame is Blame.CALL and tx.strike(account=claim.account, sbi=claim.sbi.number, code=error.code):
+            return _pause_agent(bench, tx, claim, error, f"the same error on three items: {shown}")
+        if error.blame in (Blame.CALL, Blame.STOPPED):
             wait_ms = delay(bench, claim.sbi.attempts + 1)
             limit = bench.app.settings.max_attempts
             sbi = tx.attempt_failed(claim, actor=bench.actor, error=shown, max_attempts=limit, delay_ms=wait_ms)

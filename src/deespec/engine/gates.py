@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from deespec.agents.process import Program, run_process
 from deespec.config import Gate
-from deespec.engine.calling import CallWatch, request_for, turn_folder
-from deespec.errors import LeaseLost
+from deespec.engine.calling import CallWatch, environment, request_for, turn_folder
+from deespec.errors import LeaseLost, WorkspaceError
 from deespec.model.reports import CheckResult
 from deespec.records import replace
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 TAIL_CHARACTERS = 8_000
 TURN_NAMES = ("DEESPEC_HOME", "DEESPEC_ITEM", "DEESPEC_STEP", "DEESPEC_TURN", "DEESPEC_OUTBOX")
+OUR_ENDS = ("deadline", "guard_died")
+"""A gate that ended so says nothing about the work: the worker stood still, or its guard was killed."""
 
 
 def run_all(bench: Bench, claim: Claim) -> tuple[CheckResult, ...]:
@@ -37,19 +39,21 @@ def _run(bench: Bench, claim: Claim, gate: Gate, index: int) -> CheckResult:
     folder = turn_folder(bench.app.settings.home, claim) / "gates" / str(index)
     request = request_for(bench, claim, "", folder=folder, session=None)
     # A project's own tests may use deespec: they must not find this backlog. The claim stays, to find what they leave.
-    env = {name: value for name, value in request.env.items() if name not in TURN_NAMES} | dict(gate.env)
+    given = environment(bench, claim, None)
+    env = {name: value for name, value in given.items() if name not in TURN_NAMES} | dict(gate.env)
     request = replace(request, env=env, turn_timeout_ms=gate.timeout_ms, idle_timeout_ms=None)
     watch = CallWatch(bench, claim)
     ended = run_process(Program(argv=("/bin/sh", "-c", gate.run)), request, watch)
-    request.guard_lock.unlink(missing_ok=True)
     if ended.stopped is not None and bench.pulse.is_revoked(claim.token):
         raise LeaseLost(f"{claim.sbi.id} was taken away while its gates ran.")
     if ended.stopped is not None and bench.stopping:
         raise Interrupted
     name = gate.name if gate.name.startswith("check ") else f"gate {gate.name}"
+    if ended.error is not None or ended.stopped in OUR_ENDS:
+        raise WorkspaceError(f"{name} could not be run: {ended.error or ended.stopped}")
     if ended.exit_code == 0 and ended.stopped is None:
         return CheckResult(name=name, passed=True)
-    how = ended.error or ended.stopped or (f"signal {ended.signal}" if ended.signal else f"exit {ended.exit_code}")
+    how = ended.stopped or (f"signal {ended.signal}" if ended.signal else f"exit {ended.exit_code}")
     output = (ended.stdout_tail + ended.stderr_tail)[-TAIL_CHARACTERS:]
     return CheckResult(name=name, passed=False, tail=f"({how})\n{output}")
 

@@ -77,46 +77,47 @@ def hand_in(outbox: str, answer: Answer, *, clock: Clock, pause: Callable[[float
 # --- the worker's side ----------------------------------------------------------------------------------------------
 
 
-def collect(outbox: str, store: Callable[[Answer], str | None]) -> int:
-    """Hands every answer without a receipt to `store`, in order, and writes the receipts. The number of new ones.
+def collect(outbox: str, seen: set[str], store: Callable[[Answer], str | None]) -> None:
+    """Hands every answer that is not among `seen` to `store`, in order, writes the receipts, and adds them to `seen`.
 
     `store` returns a complaint, or None when the answer is stored durably; a DeespecError becomes a receipt, too.
     """
-    count = 0
-    for name in pending(outbox):
+    for name in _names(outbox):
+        if name in seen or len(seen) >= ANSWERS_MOST:
+            continue
+        seen.add(name)
         receipt = _receipt(os.path.join(outbox, f"answer-{name}.json"), store)
         content = {"stored": receipt.stored, "message": receipt.message, "code": receipt.code}
-        _write(
-            os.path.join(outbox, f"receipt-{name}.json"), json.dumps({**content, "exit_status": receipt.exit_status})
-        )
-        count += 1
-    return count
+        text = json.dumps({**content, "exit_status": receipt.exit_status})
+        try:
+            _write(os.path.join(outbox, f"receipt-{name}.json"), text)
+        except OSError as error:  # the agent has put something in the way, or a name that leaves no room for a receipt
+            import logging  # only here: agents' own commands load this module and are to be short
 
-
-def pending(outbox: str) -> list[str]:
-    """Names of answers that have no receipt yet, in the order in which they were given."""
-    try:
-        names = os.listdir(outbox)
-    except OSError:
-        return []
-    done = {name[8:-5] for name in names if name.startswith("receipt-")}
-    found = sorted(name[7:-5] for name in names if name.startswith("answer-") and name.endswith(".json"))
-    return [name for name in found[:ANSWERS_MOST] if name not in done]
+            logging.getLogger(__name__).warning(
+                "no receipt", extra={"outbox": outbox, "answer": name, "error": str(error)}
+            )
 
 
 def read_answers(outbox: str) -> list[Answer]:
     """Everything that lies in an outbox and can be read as an answer, oldest first."""
-    try:
-        names = sorted(name for name in os.listdir(outbox) if name.startswith("answer-") and name.endswith(".json"))
-    except OSError:
-        return []
     found = []
-    for name in names[:ANSWERS_MOST]:
+    for name in _names(outbox):
         try:
-            found.append(_read(os.path.join(outbox, name)))
+            found.append(_read(os.path.join(outbox, f"answer-{name}.json")))
         except (OSError, InvalidInput):
             continue
     return found
+
+
+def _names(outbox: str) -> list[str]:
+    """Of the answers that lie there, in the order in which they were given."""
+    try:
+        names = os.listdir(outbox)
+    except OSError:
+        return []
+    found = sorted(name[7:-5] for name in names if name.startswith("answer-") and name.endswith(".json"))
+    return found[:ANSWERS_MOST]
 
 
 def _receipt(path: str, store: Callable[[Answer], str | None]) -> Receipt:
@@ -133,21 +134,34 @@ def _receipt(path: str, store: Callable[[Answer], str | None]) -> Receipt:
 
 def _read(path: str) -> Answer:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    with open(descriptor, "rb") as file:
-        found = os.fstat(file.fileno())
+    try:
+        found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_size > ANSWER_BYTES:
             raise InvalidInput(f"An answer is a file of at most {ANSWER_BYTES} bytes.")
-        content = file.read(ANSWER_BYTES + 1)
+        content = os.read(descriptor, ANSWER_BYTES)
+    finally:
+        os.close(descriptor)
     try:
         values: Any = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput("The answer is not JSON.") from error
     if not isinstance(values, dict):
         raise InvalidInput("The answer is not an object.")
     kind, text, decision = values.get("kind"), values.get("text", ""), values.get("decision")
     if not isinstance(kind, str) or not isinstance(text, str) or not isinstance(decision, str | None):
         raise InvalidInput("The answer's fields are not text.")
+    if not all(_is_text(one) for one in (kind, text, decision or "")):
+        raise InvalidInput("The answer is no valid Unicode text, or holds NUL characters.")
     return Answer(kind=kind, text=text, decision=decision)
+
+
+def _is_text(value: str) -> bool:
+    """Whether the store can hold it: JSON can carry half a surrogate pair, UTF-8 cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
 
 
 def _write(path: str, text: str) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from deespec.engine.bench import own_command
@@ -15,6 +16,8 @@ from deespec.model.lifecycle import Event, Step
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from jinja2 import Environment
 
     from deespec.engine.bench import Bench
     from deespec.model.items import Claim, Turn
@@ -122,17 +125,25 @@ def _values(bench: Bench, claim: Claim, turns: list[Turn]) -> dict[str, Any]:
 
 
 def _template(home: Path, step: Step, values: dict[str, Any]) -> str:
-    from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
-    from jinja2.sandbox import SandboxedEnvironment
+    from jinja2 import TemplateError
 
     own = home / "prompts"
+    try:
+        return _environment(own).get_template(f"{step}.md").render(values)
+    except TemplateError as error:
+        raise BadConfig(f"The prompt {own / f'{step}.md'} cannot be rendered: {error}") from error
+
+
+@cache
+def _environment(own: Path) -> Environment:
+    """Kept, as compiling a template takes longer than all else of a prompt; a changed file is compiled anew."""
+    from jinja2 import FileSystemLoader, StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
+
     loader = FileSystemLoader([str(own), TEMPLATES])
     environment = SandboxedEnvironment(loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["short"] = _short
-    try:
-        return environment.get_template(f"{step}.md").render(values)
-    except TemplateError as error:
-        raise BadConfig(f"The prompt {own / f'{step}.md'} cannot be rendered: {error}") from error
+    return environment
 
 
 def _guidelines(home: Path, labels: tuple[str, ...]) -> list[dict[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 from typing import TYPE_CHECKING
@@ -15,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deespec.app import App
-    from deespec.model.items import Worker
-
-log = logging.getLogger(__name__)
+    from deespec.clock import Clock
+    from deespec.model.items import Guard, Worker
 
 BEAT_MS = 1_000
 RENEWALS_PER_LEASE = 4
@@ -29,7 +27,7 @@ NO_TAKEOVER_MS = 30_000
 GUARD_MARGIN_MS = 10_000
 """The guard ends the agent this long before the lease ends, so that a new owner never meets it; at most a quarter."""
 SWEEP_MS = 1_000
-"""For the processes of a dead worker, which its guards have usually ended by themselves."""
+"""For the processes of the dead, which their guards have usually ended by themselves."""
 RETRY_MOST_MS = 10 * 60_000
 
 
@@ -43,7 +41,7 @@ class Pulse:
         self.generation = 0
         self.deadline_ms = 0
         """Until when guards may let their agents run, on Clock.boot_ms()."""
-        self.state = "running"
+        self.state = self._told = "running"
         self.failure: Exception | None = None
         self._on_stop = on_stop
         self._running: set[int] = set()
@@ -103,7 +101,7 @@ class Pulse:
         if now - self._last_beat > self._late_ms:
             self._renew()
             self._no_takeover_until = now + self._no_takeover_ms
-        elif now - self._renewed >= self._renew_every_ms:
+        elif now - self._renewed >= self._renew_every_ms or self.state != self._told:
             self._renew()
         self._last_beat = now
         if changed:
@@ -131,7 +129,8 @@ class Pulse:
         until = self.app.clock.boot_ms() + self.app.settings.lease_ms
         with self.app.store.light_transaction() as tx:
             tx.renew(worker=self.worker.uid, until=until, boot=self.worker.boot)
-            word = tx.worker_seen(self.worker.uid, self.state)
+            self._told = self.state
+            word = tx.worker_seen(self.worker.uid, self._told)
         self._renewed = self.app.clock.boot_ms()
         self.deadline_ms = until - min(GUARD_MARGIN_MS, self.app.settings.lease_ms // 4)
         if word:
@@ -166,6 +165,7 @@ def bury_the_dead(app: App, *, but: str = "") -> int:
         claims = tx.dead_claims(dead_workers=dead, boot=boot, boot_ms=clock.boot_ms())
     if not dead and not claims:
         return 0
+    left: list[tuple[Guard | None, str]] = []
     for number, _ in claims:
         with app.store.transaction() as tx:
             again = dict(tx.dead_claims(dead_workers=dead, boot=boot, boot_ms=clock.boot_ms()))
@@ -174,9 +174,7 @@ def bury_the_dead(app: App, *, but: str = "") -> int:
             tries = tx.sbi(number).attempts
             delay = back_off(tries, base_ms=settings.retry_delay_ms, jitter=clock.jitter) if tries else 0
             tx.bury(number, why=again[number], max_attempts=settings.max_attempts, delay_ms=delay)
-            epoch, calls = tx.epoch(), tx.calls_of(number)
-        for call in calls:  # whose item may wait long for a next owner, who would clear up before he begins
-            clear_leftovers(call.guard, claim_text(epoch, call.token), timeout_ms=SWEEP_MS, clock=clock)
+            left += [(call.guard, claim_text(tx.epoch(), call.token)) for call in tx.calls_of(number)]
     with app.store.transaction() as tx:
         for uid in dead:
             tx.forget_worker(uid)
@@ -185,7 +183,15 @@ def bury_the_dead(app: App, *, but: str = "") -> int:
             os.unlink(life_path(home, uid))
         except FileNotFoundError:
             pass
+    _sweep(left, clock)
     return len(claims)
+
+
+def _sweep(left: list[tuple[Guard | None, str]], clock: Clock) -> None:
+    """Ends what the dead left running. A next owner does so, too, before he begins; but there may be none for long."""
+    until = clock.waking_ms() + SWEEP_MS
+    for guard, claim in left:
+        clear_leftovers(guard, claim, timeout_ms=max(0, until - clock.waking_ms()), clock=clock)
 
 
 def back_off(tries: int, *, base_ms: int, jitter: Callable[[int], int]) -> int:

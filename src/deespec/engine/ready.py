@@ -15,25 +15,22 @@ SHOWN_FILES = 10
 
 
 def look_at_agents(app: App, implement: tuple[str, ...]) -> list[str]:
-    """What was found about each agent that items go to by default. Raises NoAgent if none of them is ready."""
-    names = dict.fromkeys((*(implement or app.settings.implement), *app.settings.review))
+    """What was found about each agent that items go to by default. Raises NoAgent if none of a list is ready."""
+    lists = (implement or app.settings.implement, app.settings.review or implement)
+    names = dict.fromkeys((*lists[0], *lists[1]))
     if not names:
         raise NoAgent(
             f"No agent set up. Looked for {', '.join(LOOKED_FOR)}.",
             hint="Install one or set [agents.x] command; to look around: deespec demo",
         )
-    words, problems = [], []
-    for name in names:
-        looked = app.agent(name).look()
-        if looked.ready:
-            words.append(f"agent {name}: {looked.version or 'ready'}")
-        else:
-            problems.append((looked.problem or f"{name} is not ready", looked.remedy))
-    # An agent that is not ready is passed over only where a list names another one.
-    if problems and (not words or len(names) == len(problems)):
-        problem, remedy = problems[0]
-        raise NoAgent(problem if problem.endswith(".") else f"{problem}.", hint=remedy)
-    return words + [problem for problem, _ in problems]
+    looked = {name: app.agent(name).look() for name in names}
+    problems = {name: one.problem or f"{name} is not ready" for name, one in looked.items() if not one.ready}
+    for wanted in lists:
+        # An agent that is not ready is passed over only where a list names another one.
+        if wanted and all(name in problems for name in wanted):
+            raise NoAgent(f"{problems[wanted[0]].rstrip('.')}.", hint=looked[wanted[0]].remedy)
+    ready = [f"agent {name}: {one.version or 'ready'}" for name, one in looked.items() if one.ready]
+    return [*ready, *problems.values()]
 
 
 def look_at_workspace(app: App, *, dirty: bool) -> None:

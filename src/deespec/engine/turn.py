@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from deespec.engine.acting import Answered, Failed, GivenBack, Needed, act
 from deespec.engine.bench import Outcome, wanted
-from deespec.engine.calling import step_for
+from deespec.engine.calling import guard_lock, step_for
 from deespec.engine.failing import delay, settle_failure
-from deespec.errors import LeaseLost
+from deespec.errors import LeaseLost, UsageError
 from deespec.model.items import Turn
 from deespec.model.reports import judge
 from deespec.model.wanted import Idle
@@ -37,8 +37,12 @@ def run_turn(bench: Bench, *, observe: Callable[[str], None] = lambda _: None) -
             acted = act(bench, claim, observe)
             observe("acted")
             outcome = settle(bench, claim, acted)
+            guard_lock(bench.app.settings.home, claim).unlink(missing_ok=True)
         except LeaseLost as lost:
             outcome = Outcome(claim=claim, what="lost", error=lost.message)
+        except UsageError as error:  # the settings are wrong, for every item: the worker ends, this one is free again
+            settle(bench, claim, GivenBack(why=error.message, setback=False))
+            raise
         observe("settled")
     return outcome
 

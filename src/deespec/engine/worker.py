@@ -13,7 +13,6 @@ from deespec.agents.leftovers import namespace, start_time
 from deespec.engine.bench import Bench, Outcome
 from deespec.engine.pulse import Pulse
 from deespec.engine.turn import run_turn
-from deespec.errors import DeespecError, StoreUnusable
 from deespec.model.items import Worker
 from deespec.model.wanted import Idle, Scope
 from deespec.records import record
@@ -59,8 +58,6 @@ class Crew:
         self._tell = tell
         self._telling = threading.Lock()
         self._finishing = threading.Event()
-        self._idle = 0
-        self._last_idle: Idle | None = None
 
     def run(self) -> None:
         """Works until it is told to stop, or until its orders are done. Raises what made it impossible to go on."""
@@ -74,7 +71,8 @@ class Crew:
             finally:
                 self.pulse.stop()
                 with self.app.store.transaction() as tx:
-                    tx.remove_worker(self.worker)
+                    if not tx.tokens_of(self.worker.uid):  # else it died at work: whoever lives buries its claims
+                        tx.remove_worker(self.worker)
         finally:
             life.release()
         if self.failure or self.pulse.failure:
@@ -123,10 +121,6 @@ class Crew:
                     return
                 elif not outcome.again:
                     self._rest(outcome, generation)
-        except StoreUnusable as error:
-            self._fail(error)
-        except DeespecError as error:
-            self._fail(error)
         except Exception as error:  # noqa: BLE001 - a slot's failure ends the worker, which raises it again
             self._fail(error)
         finally:

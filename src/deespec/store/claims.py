@@ -12,7 +12,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from deespec.model.items import Answer, Call, Claim, Guard
+from deespec.model.items import Answer, Call, Claim, Guard, Priority
 from deespec.model.lifecycle import Event, Status, Step
 from deespec.model.selection import paths_overlap
 from deespec.model.wanted import AgentSlot, Idle, Scope, Wanted
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TESTS_PER_TRANSACTION = 200
 """Candidates tested before the write lock is given back for others."""
 PAGE = 32
+RANKS = range(len(Priority))
 NEXT_AFTER_STARTS = 10
 NEXT_AFTER_MS = 30 * 60_000
 
@@ -59,11 +60,12 @@ class ClaimVerbs(ItemVerbs):
         yield from self._candidates("claim_resumable", wanted)
         keys = [row[0] for row in self._all("ready_agents")]
         open_keys = [key for key in keys if agents.free(tuple(json.loads(key)) or wanted.implement)]
-        yield from heapq.merge(*(self._ready(key, wanted) for key in open_keys), key=lambda c: (c.rank, c.number))
+        for rank in RANKS:
+            yield from heapq.merge(*(self._ready(key, rank, wanted) for key in open_keys), key=lambda c: c.number)
 
-    def _ready(self, key: str, wanted: Wanted) -> Iterator[_Candidate]:
-        """Ready items of one list of agents, page by page: the index is ordered within such a list."""
-        rank, number = -1, 0
+    def _ready(self, key: str, rank: int, wanted: Wanted) -> Iterator[_Candidate]:
+        """Ready items of one list of agents and one rank, page by page: in this order the index has them."""
+        number = 0
         while True:
             rows = self._all(
                 "claim_ready", agent=key, rank=rank, number=number, limit=PAGE, **scope_values(wanted.scope)
@@ -71,7 +73,7 @@ class ClaimVerbs(ItemVerbs):
             yield from (_candidate(row) for row in rows)
             if len(rows) < PAGE:
                 return
-            number, rank = rows[-1][0], rows[-1][1]
+            number = rows[-1][0]
 
     def _candidates(self, name: str, wanted: Wanted) -> Iterator[_Candidate]:
         return map(_candidate, self._all(name, now=self.now, **scope_values(wanted.scope)))
@@ -240,7 +242,7 @@ class _Entry:
 
     def _next_found(self) -> tuple[Any, ...] | None:
         values = {"time": self.tx.now - NEXT_AFTER_MS, "starts": self.starts - NEXT_AFTER_STARTS}
-        for rank in range(4):
+        for rank in RANKS:
             row = self.tx._one("next_find", rank=rank, **values)
             if row is not None:
                 self.tx._run("next_set", number=str(row[0]))

@@ -176,7 +176,8 @@ class ItemVerbs(JournalVerbs):
         return [f"SBI-{part}" for part in reversed(way)]
 
     def rank_needs(self, number: int) -> None:
-        """Ranks anew what this item needs."""
+        """Ranks anew what this item needs, after its own rank has changed or it has ended."""
+        self._run("need_rank", number=number)
         for row in self._all("need_of", number=number):
             self._rank_from(row[0])
 
@@ -189,6 +190,7 @@ class ItemVerbs(JournalVerbs):
         while waiting:
             one = waiting.pop()
             if self._run("sbi_rank", number=one):
+                self._run("need_rank", number=one)
                 waiting += [row[0] for row in self._all("need_of", number=one)]
 
     # --- following changes ---

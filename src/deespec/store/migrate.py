@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 import apsw
@@ -10,6 +11,7 @@ import apsw
 from deespec.errors import StoreCorrupt, StoreUnusable
 from deespec.store import sqlite
 from deespec.store.queue import WriteQueue
+from deespec.store.translate import Translated
 
 if TYPE_CHECKING:
     from deespec.clock import Clock
@@ -23,18 +25,23 @@ def create(path: str, *, clock: Clock, busy_ms: int) -> bool:
     Any number of processes may call it at once: they take turns, and the first does the work.
     """
     sqlite.check_library(apsw.sqlite_lib_version())
+    path = sqlite.real_path(path)
     refuse_network(os.path.dirname(path))
-    with WriteQueue(os.path.join(os.path.dirname(path), "write.lock"), busy_ms=busy_ms):
-        fresh = not os.path.exists(path) or os.path.getsize(path) == 0
-        raw = apsw.Connection(path)
+    with Translated(path, busy_ms=busy_ms), WriteQueue(sqlite.lock_path(path), busy_ms=busy_ms):
+        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOFOLLOW
+        raw = apsw.Connection(path, flags=flags)
         try:
             raw.set_busy_timeout(busy_ms)
             raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            if fresh:
+            raw.execute("PRAGMA synchronous = FULL")
+            raw.execute("PRAGMA fullfsync = ON")
+            if _is_empty(raw):
                 os.chmod(path, 0o600)
-                _set_up(raw)
+                # Before all else, and atomic: whatever dies here leaves an empty file or one that is known to be ours.
+                raw.execute(f"PRAGMA application_id = {sqlite.APPLICATION_ID}")
             sqlite.check_ours(raw, path)
             raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+            _switch_to_wal(raw)
             return _migrate(raw, path, clock) > 0
         finally:
             raw.close()
@@ -48,19 +55,22 @@ def migrations() -> list[tuple[int, str]]:
     return numbered
 
 
-def _set_up(raw: apsw.Connection) -> None:
-    raw.execute("PRAGMA synchronous = FULL")
-    raw.execute("PRAGMA fullfsync = ON")
+def _is_empty(raw: apsw.Connection) -> bool:
+    try:
+        return bool(raw.execute("PRAGMA page_count").fetchall()[0][0] == 0)
+    except apsw.NotADBError:
+        return False
+
+
+def _switch_to_wal(raw: apsw.Connection) -> None:
     mode = raw.execute("PRAGMA journal_mode = WAL").fetchall()[0][0]
     if mode != "wal":
         raise StoreUnusable(
             f"WAL mode not enabled, got: {mode}", hint="The folder must be on a local disk that this user may write."
         )
-    raw.execute(f"PRAGMA application_id = {sqlite.APPLICATION_ID}")
 
 
 def _migrate(raw: apsw.Connection, path: str, clock: Clock) -> int:
-    raw.execute("PRAGMA synchronous = FULL")
     done = 0
     for number, file in migrations():
         found = raw.execute("PRAGMA user_version").fetchall()[0][0]
@@ -82,7 +92,8 @@ def _migrate(raw: apsw.Connection, path: str, clock: Clock) -> int:
             raw.execute(f"PRAGMA user_version = {number}")
             raw.execute("COMMIT")
         except BaseException:
-            raw.execute("ROLLBACK")
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
             raise
         done += 1
     return done
@@ -99,8 +110,13 @@ NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "c
 
 
 def refuse_network(folder: str) -> None:
-    """Raises StoreUnusable where the folder lies on a network file system."""
-    kind = file_system(folder)
+    """Raises StoreUnusable where the folder lies on a network file system (on Linux; elsewhere it is not looked at)."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+            mounts = file.read()
+    except OSError:
+        return
+    kind = file_system(os.path.realpath(folder), mounts)
     if kind in NETWORK:
         raise StoreUnusable(
             f"WAL mode not enabled: {folder} is on {kind}, a network file system, where it is not safe.",
@@ -108,18 +124,16 @@ def refuse_network(folder: str) -> None:
         )
 
 
-def file_system(folder: str) -> str | None:
-    """The type of the file system that holds the folder (Linux; None elsewhere)."""
-    try:
-        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        return None
-    real = os.path.realpath(folder)
+def file_system(folder: str, mounts: str) -> str | None:
+    """The type of the file system that holds the folder, by the text of /proc/self/mountinfo (man 5 proc)."""
     best, kind = "", None
-    for line in lines:
+    for line in mounts.splitlines():
         left, _, right = line.partition(" - ")
-        mount = left.split()[4].encode().decode("unicode_escape")
-        if (real == mount or real.startswith(mount.rstrip("/") + "/")) and len(mount) >= len(best):
-            best, kind = mount, right.split()[0]
+        mount = _ESCAPED.sub(lambda found: chr(int(found[1], 8)), left.split(" ")[4])
+        if (folder == mount or folder.startswith(mount.rstrip("/") + "/")) and len(mount) >= len(best):
+            best, kind = mount, right.split(" ")[0]
     return kind
+
+
+_ESCAPED = re.compile(r"\\([0-7]{3})")
+"""Blank, tab, newline and backslash in a mount point."""

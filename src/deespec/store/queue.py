@@ -25,6 +25,8 @@ class WriteQueue:
         try:
             self._lock(self._descriptor())
         except BaseException:
+            if self._file is not None:
+                fcntl.flock(self._file, fcntl.LOCK_UN)  # it may have been had when a signal came
             self._threads.release()
             raise
 
@@ -78,13 +80,22 @@ class WriteQueue:
     def _busy(self) -> StoreBusy:
         who = holder_of(self.path) or "Another process"
         return StoreBusy(
-            f"{who} has been writing to this backlog for more than {self.busy_ms // 1000} s; nothing was written.",
+            f"{who} has been writing to this backlog for more than {self.busy_ms / 1000:g} s; nothing was written.",
             hint="Let it go on (kill -CONT) or end it, then run this command again.",
         )
 
 
-def holder_of(path: str) -> str | None:
-    """Who holds a lock on this file, from /proc/locks, without opening the file; None where that cannot be known."""
+WAL_WRITE_BYTE = 120
+"""Whoever writes has locked this byte of the -shm file (sqlite.org/walformat.html, locks)."""
+PENDING_BYTE = 0x40000000
+"""Whoever has the whole database to itself has locked this byte of it (sqlite.org/fileformat.html)."""
+
+
+def holder_of(path: str, byte: int = 0) -> str | None:
+    """Which other process has locked this byte of the file for itself, in words; None where that cannot be known.
+
+    It stands in /proc/locks, so the file is not opened.
+    """
     try:
         found = os.stat(path)
         with open("/proc/locks", encoding="ascii") as file:
@@ -92,9 +103,18 @@ def holder_of(path: str) -> str | None:
     except OSError:
         return None
     device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-    pids = [int(parts[4]) for parts in map(str.split, lines) if "->" not in parts and parts[5] == device]
-    others = [pid for pid in pids if pid > 0 and pid != os.getpid()]
-    return describe(others[0]) if others else None
+    for parts in map(str.split, lines):
+        if "->" in parts or parts[3] != "WRITE" or parts[5] != device:
+            continue
+        pid, first, last = int(parts[4]), int(parts[6]), parts[7]
+        if pid > 0 and pid != os.getpid() and first <= byte and (last == "EOF" or byte <= int(last)):
+            return describe(pid)
+    return None
+
+
+def writer_of(database: str) -> str | None:
+    """Which other process writes to this database now, or has it to itself."""
+    return holder_of(database + "-shm", WAL_WRITE_BYTE) or holder_of(database, PENDING_BYTE)
 
 
 def describe(pid: int) -> str:

@@ -98,9 +98,10 @@ class SettleVerbs(LeaseVerbs):
         sbi = self.owned(claim)
         self.free(sbi.number)
         self._run("call_remove", token=claim.token)
-        tried = replace(sbi, setbacks=sbi.setbacks + 1, not_before=self.now + delay_ms, question=why)
+        tried = replace(sbi, setbacks=sbi.setbacks + 1, not_before=self.now + delay_ms)
         facts = {"turn": claim.turn, "agent": claim.agent}
         if tried.setbacks >= SETBACKS_MOST:
+            tried = replace(tried, question=why)
             return self.move(tried, Event.NEEDS_PERSON, actor=actor, reason="workspace", error=why, **facts)
         return self.move(tried, Event.RELEASED, actor=actor, error=why, **facts)
 

@@ -1,4 +1,4 @@
-"""The store as an embedded SQLite file in WAL mode. Only this file and migrate.py know the driver.
+"""The store as an embedded SQLite file in WAL mode. Only this file, migrate.py and translate.py know the driver.
 
 Three facts shape it. SQLite's own busy handler is unfair, so writers first queue on `write.lock` (flock), which also
 names who holds the backlog. POSIX locks of a process vanish when any descriptor of the file is closed, so nothing but
@@ -15,19 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from deespec.errors import (
-    DeespecError,
-    ForeignDatabase,
-    SchemaTooNew,
-    StoreBusy,
-    StoreCorrupt,
-    StoreFull,
-    StoreReadOnly,
-    StoreReplaced,
-    StoreUnusable,
-)
+from deespec.errors import ForeignDatabase, SchemaTooNew, StoreReplaced, StoreUnusable
 from deespec.store.base import Store, Transaction
-from deespec.store.queue import WriteQueue, holder_of
+from deespec.store.queue import WriteQueue
+from deespec.store.translate import Translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,11 +39,12 @@ class SqliteStore(Store):
     """One backlog in one file. Each thread gets connections of its own; none crosses a fork."""
 
     def __init__(self, path: str, *, clock: Clock, busy_ms: int) -> None:
-        self.path = path
+        self.path = real_path(path)
         self.clock = clock
         self.busy_ms = busy_ms
         self._local = threading.local()
-        self._queue = WriteQueue(os.path.join(os.path.dirname(path), "write.lock"), busy_ms=busy_ms)
+        self._queue = WriteQueue(lock_path(self.path), busy_ms=busy_ms)
+        self._translated = Translated(self.path, busy_ms=busy_ms)
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -65,20 +57,22 @@ class SqliteStore(Store):
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         one = self._connection("durable")
-        with _translated(self):
-            one.raw.execute("BEGIN")
+        with self._translated:
             try:
+                one.raw.execute("BEGIN")
                 yield Transaction(one, now=self.clock.now_ms(), clock=self.clock)
+                assert one.raw.txn_state() != apsw.SQLITE_TXN_WRITE, "what only reads must not write"
             finally:
-                if one.raw.in_transaction:
-                    one.raw.execute("ROLLBACK")
+                one.roll_back()
 
     def wait(self, timeout_ms: int, wake: threading.Event | None = None) -> bool:
         one = self._connection("durable")
         pause = wake or threading.Event()
         left = timeout_ms
         while True:
-            if one.changed_by_others():
+            with self._translated:
+                changed = one.changed_by_others()
+            if changed:
                 return True
             if pause.is_set() or left <= 0:
                 return False
@@ -95,26 +89,25 @@ class SqliteStore(Store):
 
     def _write(self, kind: str) -> Iterator[Transaction]:
         one = self._connection(kind)
-        with _translated(self), self._queue:
-            one.check_files()
-            raw = one.raw
-            raw.execute("BEGIN IMMEDIATE")
+        with self._translated, self._queue:
             try:
+                one.check_files()
+                one.raw.execute("BEGIN IMMEDIATE")
                 check_version(one.version(), self.path)
                 yield Transaction(one, now=self.clock.now_ms(), clock=self.clock)
-                raw.execute("COMMIT")
+                one.assert_mine()
+                one.raw.execute("COMMIT")
             except BaseException:
-                if raw.in_transaction:
-                    raw.execute("ROLLBACK")
+                one.roll_back()
                 raise
 
     def _connection(self, kind: str) -> SqliteConnection:
         found: SqliteConnection | None = getattr(self._local, kind, None)
         if found is None:
-            with _translated(self):
+            with self._translated:
                 found = open_connection(self.path, busy_ms=self.busy_ms, durable=kind == "durable")
             setattr(self._local, kind, found)
-        assert found.pid == os.getpid(), "a connection does not cross a fork"
+        found.assert_mine()
         return found
 
 
@@ -123,16 +116,27 @@ class SqliteConnection:
 
     def __init__(self, raw: apsw.Connection, path: str) -> None:
         self.raw = raw
-        self.pid = os.getpid()
         self.path = path
         self.files = _identities(path)
+        self._owner = _who()
         self._seen = self._data_version()
 
     def fetch(self, sql: str, values: dict[str, Value]) -> list[tuple[Any, ...]]:
-        return self.raw.execute(sql, values).fetchall()
+        try:
+            return self.raw.execute(sql, values).fetchall()
+        except UnicodeEncodeError:  # half a surrogate pair: in the name of a file, in what an agent said
+            return self.raw.execute(sql, {name: _storable(value) for name, value in values.items()}).fetchall()
 
     def changes(self) -> int:
         return self.raw.changes()
+
+    def assert_mine(self) -> None:
+        assert self._owner == _who(), "a connection belongs to one thread and does not cross a fork"
+
+    def roll_back(self) -> None:
+        """Ends what is still open: some errors have ended it already."""
+        if self.raw.in_transaction:
+            self.raw.execute("ROLLBACK")
 
     def version(self) -> int:
         return int(self.raw.execute("PRAGMA user_version").fetchall()[0][0])
@@ -164,7 +168,7 @@ def open_connection(path: str, *, busy_ms: int, durable: bool) -> SqliteConnecti
         # Until it is known to be ours, closing must not checkpoint another program's log into its database.
         raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         check_ours(raw, path)
-        check_version(int(raw.execute("PRAGMA user_version").fetchall()[0][0]), path)
+        _check_schema(raw, path)
         mode = raw.execute("PRAGMA journal_mode").fetchall()[0][0]
         if mode != "wal":
             raise StoreUnusable(f"WAL mode not enabled, got: {mode}", hint=f"deespec doctor looks into {path}.")
@@ -201,6 +205,8 @@ def check_ours(raw: apsw.Connection, path: str) -> None:
         ) from error
     if found == APPLICATION_ID:
         return
+    if raw.execute("PRAGMA page_count").fetchall()[0][0] == 0:
+        raise StoreUnusable(f"{path} is empty.", hint="deespec init makes a backlog of it.")
     tables = {row[0] for row in raw.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()}
     if {"sbis", "pbis"} <= tables or {"sbis", "schema_migrations"} <= tables:
         schema = (
@@ -226,19 +232,47 @@ def check_version(found: int, path: str) -> None:
         )
 
 
+def _check_schema(raw: apsw.Connection, path: str) -> None:
+    found = int(raw.execute("PRAGMA user_version").fetchall()[0][0])
+    check_version(found, path)
+    if found < SCHEMA:
+        raise StoreUnusable(
+            f"{path} has schema {found}, and this deespec needs {SCHEMA}.",
+            hint="deespec db migrate brings it up to date." if found else "deespec init completes it.",
+        )
+
+
+def real_path(path: str) -> str:
+    """The path below the real folder: SQLite must not meet a symbolic link."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)
+
+
+def lock_path(path: str) -> str:
+    return os.path.join(os.path.dirname(path), "write.lock")
+
+
+def _who() -> tuple[int, int]:
+    return os.getpid(), threading.get_ident()
+
+
 def _open_existing(path: str) -> apsw.Connection:
-    if not os.path.exists(path):
+    if not os.path.lexists(path):
         raise StoreUnusable(f"There is no database {path}.", hint="deespec init creates it; a backup can be put there.")
     try:
         return apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW)
     except apsw.CantOpenError as error:
         raise StoreUnusable(
-            f"{path} cannot be opened: {error}", hint="Look at the permissions of the folder."
+            f"{path} cannot be opened: {error}", hint="Look at its permissions; it must not be a symbolic link."
         ) from error
 
 
+def _storable(value: Value) -> Value:
+    return value.encode(errors="replace").decode() if isinstance(value, str) else value
+
+
 def _identities(path: str) -> tuple[tuple[int, int] | None, ...]:
-    return tuple(_identity(path + suffix) for suffix in ("", "-wal", "-shm"))
+    return _identity(path), _identity(path + "-wal"), _identity(path + "-shm")
 
 
 def _identity(path: str) -> tuple[int, int] | None:
@@ -247,35 +281,3 @@ def _identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
-
-
-@contextmanager
-def _translated(store: SqliteStore) -> Iterator[None]:
-    """Driver errors become ours, by type; what is ours already passes."""
-    try:
-        yield
-    except DeespecError:
-        raise
-    except (apsw.BusyError, apsw.LockedError) as error:
-        who = holder_of(store.path) or "another program"
-        seconds = store.busy_ms // 1000
-        raise StoreBusy(
-            f"{who} has held {store.path} for more than {seconds} s; nothing was written.",
-            hint="Let it finish, or end it; then run this command again.",
-        ) from error
-    except apsw.FullError as error:
-        raise StoreFull(
-            f"The disk that holds {store.path} is full; nothing was written.", hint="Free some space and run it again."
-        ) from error
-    except (apsw.ReadOnlyError, apsw.PermissionsError, apsw.AuthError, apsw.CantOpenError) as error:
-        raise StoreReadOnly(
-            f"{store.path} cannot be written: {error}", hint="Look at the permissions of the folder and its files."
-        ) from error
-    except (apsw.CorruptError, apsw.NotADBError) as error:
-        raise StoreCorrupt(
-            f"{store.path} is damaged: {error}", hint="deespec doctor tells what is left; restore a backup."
-        ) from error
-    except apsw.IOError as error:
-        raise StoreUnusable(
-            f"Reading or writing {store.path} failed: {error}", hint="Look at the disk; nothing was acknowledged."
-        ) from error

@@ -70,7 +70,8 @@ class Git:
                 self.run("add", "--all", "--", ".", index=index)
                 break
             except WorkspaceError:
-                # A neighbour wrote a file while Git was reading it.
+                # A neighbour wrote a file while Git was reading it. Or a Git that was killed has left its lock.
+                index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
                 if left == 0:
                     raise
         return self.run("write-tree", index=index).strip()

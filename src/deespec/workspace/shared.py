@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
+import tempfile
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deespec.errors import WorkspaceError
@@ -18,7 +21,6 @@ from deespec.workspace.git import Git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
 DIFF_BYTES = 200_000
 FILES_MOST = 200_000
@@ -37,6 +39,7 @@ class SharedWorkspace:
         git = Git(root, env)
         self.git = git if git.there() else None
         self._one_at_a_time = threading.Lock()
+        self._private: Path | None = None
 
     def state(self) -> str:
         """Names the present state of the folder."""
@@ -94,15 +97,25 @@ class SharedWorkspace:
     # --- with Git ---
 
     def _index(self) -> Path:
-        return self.home / "cache" / f"index-{os.getpid()}"
+        """A folder for each object, not each pid: in containers pids come again, and a killed Git leaves its lock."""
+        if self._private is None:
+            cache = self.home / "cache"
+            cache.mkdir(parents=True, exist_ok=True)
+            self._private = Path(tempfile.mkdtemp(prefix="index-", dir=cache))
+        return self._private / "index"
 
     def tidy(self, *, now_ms: int) -> None:
         """Removes this process's private index, and lists of files that no turn can still need."""
-        for suffix in ("", ".lock"):
-            (self._index().parent / (self._index().name + suffix)).unlink(missing_ok=True)
-        for path in (self.home / "cache").glob("*.files.json"):
+        if self._private is not None:
+            shutil.rmtree(self._private, ignore_errors=True)
+            self._private = None
+        cache = self.home / "cache"
+        for path in (*cache.glob("*.files.json"), *cache.glob("index-*/index")):
             if path.stat().st_mtime * 1000 < now_ms - LISTS_KEPT_MS:
                 path.unlink(missing_ok=True)
+        for folder in cache.glob("index-*/"):
+            if not any(folder.iterdir()):
+                folder.rmdir()
 
     # --- without Git ---
 

@@ -53,7 +53,10 @@ def _unless_overtaken(seen: Sbi, now: Sbi, changes: dict[str, object]) -> dict[s
     """Raises NotPossible where somebody else has changed the same field while the editor was open."""
     others = differences(draft_of(seen), draft_of(now)).keys() & changes.keys()
     if others:
-        raise NotPossible(f"{now.id} was changed meanwhile, too: {', '.join(sorted(others))}.")
+        raise NotPossible(
+            f"Somebody else has changed {now.id} meanwhile: {', '.join(sorted(others))}.",
+            hint=f"deespec sbi show {now.id}",
+        )
     return changes
 
 
@@ -71,7 +74,7 @@ def _kept(folder: Path, item: str, text: str) -> Iterator[Path]:
     try:
         yield path
     except DeespecError as error:
-        kept = f"Your text is kept. Mend it, then: deespec sbi update {item} -f {path}"
-        error.hint = f"{error.hint} {kept}" if error.hint else kept
+        kept = f"your text is kept; mend it, then: deespec sbi update {item} -f {path}"
+        error.hint = f"{error.hint} — {kept}" if error.hint else kept.capitalize()
         raise
     path.unlink()

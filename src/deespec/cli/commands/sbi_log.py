@@ -72,7 +72,7 @@ def sbi_log(
     written = sum(_Printer(chosen.folder, name, titled=len(files) > 1).go_on() for name in files)
     if not written and not session.quiet:
         what = "prompt" if prompt else "output"
-        output.tell(f"{item} turn {chosen.turn} kept no {what}: {chosen.folder}")
+        output.tell(f"Turn {chosen.turn} of {item} kept no {what} (deespec sbi log {item} --list)")
     return 0
 
 
@@ -143,7 +143,7 @@ def _list(session: Session, item: str, tries: Sequence[Try], turns: Sequence[Tur
         ]
         output.emit(id=item, items=items)
         return 0
-    rows = [_row(one, ended.get(one.token), sizes[one.token]) for one in tries]
+    rows = [_row(session, one, ended.get(one.token), sizes[one.token]) for one in tries]
     for text in output.table(("TURN", "STEP", "AGENT", "OUTCOME", "KEPT", "FOLDER"), rows, session.style):
         output.say(text)
     if not tries:
@@ -151,11 +151,12 @@ def _list(session: Session, item: str, tries: Sequence[Try], turns: Sequence[Tur
     return 0
 
 
-def _row(one: Try, turn: Turn | None, size: int) -> tuple[str, ...]:
+def _row(session: Session, one: Try, turn: Turn | None, size: int) -> tuple[str, ...]:
     kept = f"{size / 1024:,.0f} KiB" if size >= 1024 else f"{size} bytes"
+    folder = str(one.folder.relative_to(session.app.settings.home))
     if turn is None:
-        return (str(one.turn), "", "", "no outcome", kept, str(one.folder))
-    return (str(one.turn), turn.step, turn.agent, turn.outcome, kept, str(one.folder))
+        return (str(one.turn), "", "", "no outcome", kept, folder)
+    return (str(one.turn), turn.step, turn.agent, turn.outcome, kept, folder)
 
 
 # --- printing -------------------------------------------------------------------------------------------------------
@@ -178,12 +179,12 @@ class _Printer:
                 output.tell(self.title)
                 self.title = None
             self.at += len(data)
-            if sys.stdout.isatty():
-                sys.stdout.write(output.clean(self._decode(data), lines=True))
-            else:
-                sys.stdout.buffer.write(data)
-        sys.stdout.flush()
+            sys.stdout.buffer.write(self._for_terminal(data) if sys.stdout.isatty() else data)
+        sys.stdout.buffer.flush()
         return self.at - before
+
+    def _for_terminal(self, data: bytes) -> bytes:
+        return output.clean(self._decode(data), lines=True).encode(sys.stdout.encoding, errors="replace")
 
 
 def _chunks(path: Path, start: int) -> Iterator[bytes]:

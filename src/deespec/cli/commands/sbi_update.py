@@ -12,9 +12,8 @@ from deespec.backlog.register import digest
 from deespec.cli import options, output, shapes
 from deespec.cli.commands.register import read_file
 from deespec.errors import NotFound, UsageError
-from deespec.model.fields import NewItem
 from deespec.model.items import Kind, Sbi
-from deespec.model.spec import amended, draft_of, parse_spec
+from deespec.model.spec import NewItem, amended, draft_of, parse_spec
 from deespec.records import fields, record, replace
 
 if TYPE_CHECKING:
@@ -48,13 +47,12 @@ CLEARABLE = ("parent", "labels", "depends_on", "paths", "agent", "reviewer", "es
 
 def _lists(command: Callable[..., Any]) -> Callable[..., Any]:
     for one in reversed(LISTS):
-        words = f"{one.help}, in place of all before; may be given several times."
-        for option in (
-            click.option(f"--remove-{one.one}", f"remove_{one.field}", multiple=True, metavar=one.metavar),
-            click.option(f"--add-{one.one}", f"add_{one.field}", multiple=True, metavar=one.metavar),
-            click.option(*one.names, one.field, multiple=True, metavar=one.metavar, help=words),
+        for names, field, words in (
+            ((f"--remove-{one.one}",), f"remove_{one.field}", "One less."),
+            ((f"--add-{one.one}",), f"add_{one.field}", "One more."),
+            (one.names, one.field, f"{one.help}, in place of all before."),
         ):
-            command = option(command)
+            command = click.option(*names, field, multiple=True, metavar=one.metavar, help=words)(command)
     return command
 
 
@@ -66,7 +64,7 @@ def _lists(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("-f", "--file", type=click.Path(), metavar="FILE", help="Be as this spec file says, in all fields.")
 @options.as_json
 @options.session
-def sbi_update(session: Session, *, item_id: str, file: str | None, as_json: bool, **given: Any) -> int:
+def sbi_update(session: Session, /, *, item_id: str, file: str | None, as_json: bool, **given: Any) -> int:
     """Change fields of an SBI. They count from its next turn on.
 
     With -f the item becomes what registering the file would make of it; other options count on top.
@@ -106,7 +104,7 @@ def differences(before: NewItem, after: NewItem) -> dict[str, object]:
 def with_ids(session: Session, new: NewItem) -> NewItem:
     """Needs and parent that were given by uid become ids."""
     parent = session.item_id(new.parent, Kind.PBI) if new.parent else None
-    return replace(new, parent=parent, depends_on=tuple(session.item_id(need, Kind.SBI) for need in new.depends_on))
+    return replace(new, parent=parent, depends_on=_needs(session, new.depends_on))
 
 
 def show(before: Sbi, after: Sbi, *, as_json: bool) -> None:
@@ -154,9 +152,14 @@ def _read(session: Session, name: str, values: tuple[str, ...]) -> tuple[str, ..
     """The values as an item holds them. Raises InvalidInput for what the field does not take."""
     field = name.removeprefix("add_").removeprefix("remove_")
     if field == "depends_on":
-        values = tuple(session.item_id(value, Kind.SBI) for value in values)
+        values = _needs(session, values)
     found: tuple[str, ...] = getattr(amended(BLANK, **{field: values}), field)
     return found
+
+
+def _needs(session: Session, given: tuple[str, ...]) -> tuple[str, ...]:
+    """As ids in the order in which an item holds them."""
+    return tuple(f"SBI-{number}" for number in sorted({session.number(one) for one in given}))
 
 
 def _changes(wanted: Wanted, item: Sbi) -> dict[str, object]:

@@ -1,5 +1,5 @@
 SELECT number, rank, status, stopped_in, agent, reviewer, paths FROM sbi
 WHERE stage = 'pending' AND waits_on IS NULL AND held = 0
-    AND agent = :agent AND (rank, number) > (:rank, :number)
+    AND agent = :agent AND rank = :rank AND number > :number
     AND {scope}
-ORDER BY rank, number LIMIT :limit
+ORDER BY number LIMIT :limit

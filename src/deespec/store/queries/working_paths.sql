@@ -1,1 +1,1 @@
-SELECT number, paths FROM sbi WHERE stage = 'working' ORDER BY number
+SELECT number, paths FROM sbi WHERE stage = 'working' ORDER BY rank, number

@@ -107,25 +107,28 @@ CREATE TABLE sbi (
     lease_at INTEGER,
     spec TEXT NOT NULL
 ) STRICT;
-CREATE INDEX sbi_ready ON sbi (agent, rank, number) WHERE stage = 'pending' AND waits_on IS NULL AND held = 0;
-CREATE INDEX sbi_working ON sbi (rank, number) WHERE stage = 'working';
-CREATE INDEX sbi_resumable ON sbi (rank, number) WHERE stage = 'resumable' AND waits_on IS NULL AND held = 0;
+-- Each index ends with number, the rowid, without naming it: named, it would not serve `number > :number`.
+CREATE INDEX sbi_ready ON sbi (agent, rank) WHERE stage = 'pending' AND waits_on IS NULL AND held = 0;
+CREATE INDEX sbi_working ON sbi (rank) WHERE stage = 'working';
+CREATE INDEX sbi_resumable ON sbi (rank) WHERE stage = 'resumable' AND waits_on IS NULL AND held = 0;
 CREATE UNIQUE INDEX sbi_token ON sbi (lease_token) WHERE lease_token IS NOT NULL;
 CREATE INDEX sbi_claimed ON sbi (lease_worker) WHERE lease_token IS NOT NULL;
-CREATE INDEX sbi_waits ON sbi (waits_on, rank, number) WHERE waits_on IS NOT NULL;
-CREATE INDEX sbi_refused ON sbi (rank, refused_starts, number)
+CREATE INDEX sbi_waits ON sbi (waits_on, rank) WHERE waits_on IS NOT NULL;
+CREATE INDEX sbi_refused ON sbi (rank, refused_starts)
     WHERE refused_at IS NOT NULL AND held = 0 AND waits_for IS NOT 'need';
 CREATE INDEX sbi_status ON sbi (status);
 CREATE INDEX sbi_parent ON sbi (parent, status) WHERE parent IS NOT NULL;
 CREATE INDEX sbi_source ON sbi (source, source_hash) WHERE source IS NOT NULL;
 
+-- rank is that of sbi while it is open, else the lowest: so the most urgent of all that need an item is one look-up.
 CREATE TABLE need (
     sbi INTEGER NOT NULL REFERENCES sbi (number) ON DELETE CASCADE,
     needs INTEGER NOT NULL REFERENCES sbi (number),
+    rank INTEGER NOT NULL CHECK (rank BETWEEN 0 AND 3),
     PRIMARY KEY (sbi, needs),
     CHECK (sbi <> needs)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX need_reverse ON need (needs, sbi);
+CREATE INDEX need_reverse ON need (needs, rank, sbi);
 
 -- An sbi as the program sees it: its needs are in their own table, for looking at them from both ends.
 CREATE VIEW sbi_full AS

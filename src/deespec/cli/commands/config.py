@@ -1,0 +1,149 @@
+"""`config list|get|set|path|check`: what is set, where it comes from, and changing it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deespec import config
+from deespec.board.health import check_prompts
+from deespec.cli import options, output
+from deespec.config_write import config_set as set_in_file
+from deespec.config_write import shown, shown_one
+from deespec.errors import BadConfig
+
+if TYPE_CHECKING:
+    from deespec.cli.session import Session
+    from deespec.config_write import Shown
+
+HIDDEN = "(hidden)"
+_SECRET_NAMES = r"(?i:[\w-]*(?:api[-_]?key|token|secret|passw(?:or)?d|credential|authorization)[\w-]*)"
+_SECRET = re.compile(
+    rf"(?P<name>{_SECRET_NAMES}[\"']?\s*(?:[=:]|,\s|\s)\s*[\"']?(?:Bearer\s+)?)[^\s\"',\]]+"
+    r"|\b(?:sk-|gh[pousr]_|github_pat_|glpat-|xox[abpr]-|AKIA|AIza|eyJ)[\w.-]{8,}"
+)
+"""What follows a name that says so, and the forms that vendors give their keys."""
+
+
+@click.command(name="list")
+@options.as_json
+@options.session
+def config_list(session: Session, as_json: bool) -> int:
+    """List every setting with its value and where that comes from."""
+    settings = session.app.settings
+    rows = shown(settings)
+    if as_json:
+        output.emit(settings=[_json(one) for one in rows])
+        return 0
+    files = {"config.toml": settings.home / config.CONFIG_NAME, "user's": config.user_config(session.env)}
+    names = {str(path): name for name, path in files.items()}
+    cells = [(one.key, names.get(one.source, one.source), _masked(one.text) or "-") for one in rows]
+    for text in output.table(("KEY", "FROM", "VALUE"), cells, session.style):
+        output.say(text)
+    used = {one.source for one in rows}
+    for name, path in files.items():
+        if str(path) in used:
+            output.say(f"{name}: {path}")
+    return 0
+
+
+@click.command(name="get")
+@click.argument("key")
+@options.as_json
+@options.session
+def config_get(session: Session, key: str, as_json: bool) -> int:
+    """Print one setting; nothing if it has no value."""
+    one = shown_one(session.app.settings, key)
+    if as_json:
+        output.emit(**_json(one))
+        return 0
+    value = _value(one)
+    output.say(output.clean(value if isinstance(value, str) else _masked(one.text)))
+    return 0
+
+
+@click.command(name="set")
+@click.argument("key")
+@click.argument("value")
+@options.as_json
+@options.session
+def config_set(session: Session, key: str, value: str, as_json: bool) -> int:
+    """Change a setting in this backlog's config.toml; its comments stay. Running workers keep what they began with."""
+    home = session.app_for_writing().settings.home
+    set_in_file(home, key, value, env=session.env)
+    one = shown_one(config.load_settings(home, session.env, {}), key)
+    file = str(home / config.CONFIG_NAME)
+    if as_json:
+        output.emit(**_json(one), file=file)
+        return 0
+    if one.source != file:
+        output.say(f"✓ written to {file}, but {one.source} sets {key} = {_masked(one.text)}, which counts")
+    else:
+        output.say(f"✓ {key} = {_masked(one.text)}")
+    return 0
+
+
+@click.command(name="path")
+@options.as_json
+@options.session
+def config_path(session: Session, as_json: bool) -> int:
+    """Print where the settings files are: this backlog's, then yours for all backlogs."""
+    home = config.find_home(session.home, session.env, Path.cwd())
+    paths = {"backlog": home / config.CONFIG_NAME, "user": config.user_config(session.env)}
+    known = {name: path for name, path in paths.items() if path is not None}
+    if as_json:
+        output.emit(**{name: {"path": str(path), "exists": path.is_file()} for name, path in known.items()})
+        return 0
+    for path in known.values():
+        output.say(str(path) if path.is_file() else f"{path} (not there)")
+    return 0
+
+
+@click.command(name="check")
+@options.as_json
+@options.session
+def config_check(session: Session, as_json: bool) -> int:
+    """Check the settings files, the environment's settings, and the prompts of this backlog; 2 if one is not valid."""
+    home = config.find_home(session.home, session.env, Path.cwd())
+    problems: list[tuple[str, str | None]] = []
+    try:
+        config.load_settings(home, session.env, {})
+    except BadConfig as error:
+        problems.append((error.message, error.hint))
+    prompts = check_prompts(home)
+    problems += [(one.why, one.fix) for one in prompts if one.why]
+    if as_json:
+        output.emit(ok=not problems, problems=[{"problem": what, "hint": hint} for what, hint in problems])
+    for what, hint in () if as_json else problems:
+        output.say(f"✗ {output.clean(what)}")
+        if hint:
+            output.say(f"  → {output.clean(hint)}")
+    if not problems and not as_json:
+        output.say(f"✓ settings are valid{f', and {len(prompts)} prompts' if prompts else ''}")
+    return 2 if problems else 0
+
+
+# --- values ---------------------------------------------------------------------------------------------------------
+
+
+def _json(one: Shown) -> dict[str, object]:
+    return {"key": one.key, "value": _value(one), "source": one.source, "help": one.help}
+
+
+def _value(one: Shown) -> object:
+    """The value as a program wants it; what looks like a secret in it is hidden."""
+    text = _masked(one.text)
+    if not text:
+        return None
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _masked(text: str) -> str:
+    return _SECRET.sub(lambda match: (match["name"] or "") + HIDDEN, text)
