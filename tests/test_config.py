@@ -193,7 +193,7 @@ def test_what_is_wrong_is_named_with_its_file(home, text, part):
         ("parallel = 1", "there is no setting parallel.", "All keys: deespec config list"),
         ("[agents.claude]\nmodell = 'x'", "no setting agents.claude.modell.", "Did you mean agents.claude.model?"),
         ("[[gates]]\ncmd = 'x'\nrum = 'y'", "there is no setting gates[1].cmd.", None),
-        ("[ui]\nlanguage = 'jp'", 'ui.language takes "en" or "ja", not "jp".', None),
+        ("[ui]\nambiguous_width = 3", "ui.ambiguous_width takes 1 or 2, not 3.", None),
         ("[workspace]\nundeclared = 'exclusiv'", 'not "exclusiv".', 'Did you mean "exclusive"?'),
         ('[run]\nimplement = "cluade"', 'run.implement names "cluade", which is no agent.', "Did you mean claude?"),
         ('[run]\nreview = "gpt"', 'run.review names "gpt", which is no agent.', "Add [agents.gpt], or take one of: "),

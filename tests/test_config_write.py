@@ -40,13 +40,13 @@ def load(home: Path, text: str = "", env: dict[str, str] | None = None, **overri
 def test_the_list_shows_each_value_with_its_source(home):
     text = "[run]\nparallel = 2\nimplement = 'claude'\n[agents.claude]\nmodel = 'opus'\nenv = {TOKEN = 'secret'}\n"
     text += "[[gates]]\nname = 'test'\nrun = 'make'"
-    settings = load(home, text, {"DEESPEC_UI_LANGUAGE": "ja"})
+    settings = load(home, text, {"DEESPEC_WORKSPACE_UNDECLARED": "parallel"})
     rows = {row.key: (row.text, row.source) for row in shown(settings)}
     file = str(home / "config.toml")
     assert rows["run.parallel"] == ("2", file)
     assert rows["run.implement"] == ('"claude"', file)
     assert rows["run.turn_timeout"] == ('"30 min"', "default")
-    assert rows["ui.language"] == ('"ja"', "DEESPEC_UI_LANGUAGE")
+    assert rows["workspace.undeclared"] == ('"parallel"', "DEESPEC_WORKSPACE_UNDECLARED")
     assert rows["workspace.root"] == (f'"{home.parent}"', "default")
     assert rows["agents.claude.model"] == ('"opus"', file)
     assert rows["agents.claude.env"] == ("TOKEN", file)

@@ -41,7 +41,8 @@ def test_every_direct_requirement_is_pinned_as_asked_for(name: str) -> None:
 @pytest.mark.parametrize("platform", PLATFORMS, ids="-".join)
 def test_what_the_pinned_packages_require_is_pinned(name: str, python: str, platform: tuple[str, str, str]) -> None:
     pins = pinned(name)
-    environment = {**default_environment(), "python_version": python, "python_full_version": f"{python}.0", "extra": ""}
+    environment = {name: str(value) for name, value in default_environment().items()}
+    environment |= {"python_version": python, "python_full_version": f"{python}.0", "extra": ""}
     environment |= dict(zip(("sys_platform", "platform_system", "platform_machine"), platform, strict=True))
     required = itertools.chain.from_iterable(metadata.requires(package) or () for package in pins)
     needed = [one for one in map(Requirement, required) if one.marker is None or one.marker.evaluate(environment)]

@@ -80,7 +80,7 @@ def ended(process: subprocess.Popen[str], *, meanwhile: Callable[[], None] = lam
             assert process.returncode == 0, said
             return said
     process.kill()
-    pytest.fail(f"{process.args} did not end within {PATIENCE_S} s.")
+    pytest.fail(f"{process.args!r} did not end within {PATIENCE_S} s.")
 
 
 def loaded(said: str) -> set[str]:

@@ -91,7 +91,6 @@ class Settings:
     usd_per_day: float = 0
     # [ui]
     ambiguous_width: int = 1
-    language: str = "en"
     agents: tuple[AgentSettings, ...] = ()
     gates: tuple[Gate, ...] = ()
     child_env: tuple[tuple[str, str], ...] = ()

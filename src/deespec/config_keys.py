@@ -160,8 +160,6 @@ KEYS: tuple[Key, ...] = (
          default=0, span=USD, unit="USD"),
     _key("ui.ambiguous_width", T.COUNT, "The width of characters that are narrow in some terminals and wide in others",
          default=1, span=(1, 2), unit="cells"),
-    _key("ui.language", T.CHOICE, "The language of messages",
-         default="en", choices=("en", "ja")),
 )
 
 AGENT_KEYS: tuple[Key, ...] = (

@@ -76,8 +76,8 @@ def test_an_agent_that_answers_and_then_crashes_has_answered(project: Workshop) 
 @pytest.mark.parametrize(
     ("command", "words", "status"),
     [
-        ("deespec sbi review --decision SUCCEEDED --text no", "This turn is a implement turn", 2),
-        ("deespec sbi report --type resolve --text no", "This turn is a implement turn", 2),
+        ("deespec sbi review --decision SUCCEEDED --text no", "This is a turn to implement", 2),
+        ("deespec sbi report --type resolve --text no", "This is a turn to implement", 2),
         ("deespec sbi report --type nothing", "nothing needs words", 2),
         ("deespec sbi report SBI-1 --turn 7 --text no", "This is SBI-1 turn 1; it cannot answer for SBI-1 turn 7.", 4),
         ("deespec sbi report SBI-2 --turn 1 --text no", "it cannot answer for SBI-2 turn 1.", 4),

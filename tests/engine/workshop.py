@@ -185,6 +185,11 @@ class Workshop:
         with self.app.store.read() as tx:
             return tx.sbi(number)
 
+    def unfinished(self) -> int:
+        """Items that are not DONE."""
+        with self.app.store.read() as tx:
+            return sum(count for status, count in tx.counts().items() if status != "DONE")
+
     def turns(self, number: int = 1) -> list[Turn]:
         with self.app.store.read() as tx:
             return tx.turns(number)

@@ -145,6 +145,7 @@ def turn(one: Turn) -> dict[str, Any]:
         "session": one.session,
         "model": one.model,
         "cost_usd": one.cost_usd,
+        "metered": one.metered,
         "tokens_in": one.tokens_in,
         "tokens_out": one.tokens_out,
         "tree": one.tree,

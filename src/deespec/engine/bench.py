@@ -67,6 +67,10 @@ class Bench:
         """The agents that can be used here, as the claim sees them."""
         return tuple(_slot(self.app, name) for name in agent_names(self.app))
 
+    def is_metered(self, agent: str) -> bool:
+        """Whether what this agent costs counts against budgets."""
+        return any(slot.metered for slot in self.slots if slot.name == agent)
+
     @cached_property
     def backlog_uid(self) -> str:
         with self.app.store.read() as tx:

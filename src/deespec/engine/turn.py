@@ -93,6 +93,7 @@ def _turn(bench: Bench, claim: Claim, acted: Answered, verdict: Verdict, *, now:
         session=acted.result.session,
         model=usage.model,
         cost_usd=usage.cost_usd,
+        metered=bench.is_metered(claim.agent),
         tokens_in=usage.tokens_in,
         tokens_out=usage.tokens_out,
         tree=acted.tree,

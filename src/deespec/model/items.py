@@ -299,6 +299,8 @@ class Turn:
     session: str | None = None
     model: str | None = None
     cost_usd: float | None = None
+    metered: bool = True
+    """Its cost counts against budgets."""
     tokens_in: int | None = None
     tokens_out: int | None = None
     tree: str | None = None

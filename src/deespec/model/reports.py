@@ -65,7 +65,7 @@ def accepts(step: Step, answer: Answer) -> str | None:
     """Why this answer does not fit the step; None if it does."""
     if answer.kind not in KINDS.get(step, ()):
         allowed = ", ".join(KINDS.get(step, ())) or "nothing"
-        return f"This turn is a {step} turn: it takes {allowed}, not {answer.kind}."
+        return f"This is a turn to {step}: it takes {allowed}, not {answer.kind}."
     if answer.kind == "review" and answer.decision not in DECISIONS:
         return f"A review needs a decision: {', '.join(DECISIONS)}."
     if answer.kind in ("nothing", "question") and not answer.text.strip():

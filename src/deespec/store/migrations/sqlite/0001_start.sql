@@ -186,6 +186,7 @@ CREATE TABLE turn (
     session TEXT,
     model TEXT,
     cost_usd REAL,
+    metered INTEGER NOT NULL CHECK (metered IN (0, 1)),
     tokens_in INTEGER,
     tokens_out INTEGER,
     tree TEXT,
