@@ -107,7 +107,8 @@ def test_registering_answers_with_the_id(shell: Shell) -> None:
 
 
 def test_registering_as_json_gives_the_item(shell: Shell) -> None:
-    made = shell.json("register", "sbi", "--title", '引用符 "と\\', "--priority", "high", "--label", "a", "--label", "b")
+    options = ("--priority", "high", "--label", "a", "--label", "b")
+    made = shell.json("register", "sbi", "--title", '引用符 "と\\', *options)
     assert (made["id"], made["status"], made["title"]) == ("SBI-1", "PENDING", '引用符 "と\\')
     assert (made["priority"], made["labels"]) == ("high", ["a", "b"])
 
@@ -318,7 +319,8 @@ def test_of_several_items_all_are_changed_or_none(shell: Shell) -> None:
 
 
 def test_from_inside_a_turn_the_backlog_cannot_be_changed(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
-    inside = {"HOME": str(shell.folder / ".deespec"), "ITEM": "SBI-12", "TURN": "3", "CLAIM": "x-1", "OUTBOX": "/nowhere"}
+    home = str(shell.folder / ".deespec")
+    inside = {"HOME": home, "ITEM": "SBI-12", "TURN": "3", "CLAIM": "x-1", "OUTBOX": "/nowhere"}
     for name, value in inside.items():
         monkeypatch.setenv(f"DEESPEC_{name}", value)
     message = shell.error("register", "sbi", "--title", "A", exits=4)
