@@ -9,6 +9,7 @@ import subprocess
 import tomllib
 from collections import Counter
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,22 +166,27 @@ def is_dunder(name: str) -> bool:
 
 
 def test_every_query_is_used() -> None:
-    wanted = [re.compile(pattern) for pattern in set(string_patterns())]
-    names = [path.stem for path in QUERIES.rglob("*.sql")]
-    unused = [name for name in names if not any(pattern.fullmatch(name) for pattern in wanted)]
+    store = [tree for module, tree in trees().items() if module.startswith("deespec.store")]
+    wanted = {pattern for tree in store for node in ast.walk(tree) for pattern in names_made_by(node)}
+    unused = [path.stem for path in QUERIES.rglob("*.sql") if not any(re.fullmatch(one, path.stem) for one in wanted)]
     assert unused == [], "\n".join(unused)
 
 
-def string_patterns() -> Iterator[str]:
-    """Every string of the store that could be a query's name, as a pattern; what is filled in may be any word."""
-    for module, tree in trees().items():
-        for node in ast.walk(tree) if module.startswith("deespec.store") else ():
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.isidentifier():
-                yield re.escape(node.value)
-            elif isinstance(node, ast.JoinedStr):
-                parts = [part.value if isinstance(part, ast.Constant) else None for part in node.values]
-                if any(isinstance(part, str) for part in parts):
-                    yield "".join("[a-z]+" if part is None else re.escape(str(part)) for part in parts)
+def names_made_by(node: ast.AST) -> list[str]:
+    """The names that an expression may come to, as patterns; what is filled in while the program runs is any word."""
+    match node:
+        case ast.Constant(value=str() as text) if re.fullmatch(r"\w+", text):
+            return [text]
+        case ast.IfExp(body=one, orelse=other):
+            return names_made_by(one) + names_made_by(other)
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return [head + tail for head in names_made_by(left) for tail in names_made_by(right)]
+        case ast.FormattedValue():
+            return ["[a-z]+"]
+        case ast.JoinedStr(values=[*parts]) if any(isinstance(part, ast.Constant) for part in parts):
+            return ["".join(made) for made in product(*map(names_made_by, parts))]
+        case _:
+            return []
 
 
 # --- nothing undocumented ---------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ def record(cls: type[T]) -> type[T]:
     defaults = {name: namespace.pop(name) for name in names if name in namespace}
     namespace["__slots__"] = names
     namespace["__fields__"] = names
-    namespace["__init__"] = _make_init(names, defaults)
+    namespace["__init__"] = _init_when_needed(names, defaults)
     namespace["__setattr__"] = _refuse
     namespace["__delattr__"] = _refuse
     namespace["__eq__"] = _equal
@@ -47,6 +47,16 @@ def fields(cls: type[Any]) -> tuple[str, ...]:
 def as_dict(obj: object) -> dict[str, Any]:
     """A record's fields and values, not descending into nested records."""
     return {name: getattr(obj, name) for name in fields(type(obj))}
+
+
+def _init_when_needed(names: tuple[str, ...], defaults: dict[str, object]) -> Any:
+    """Compiles a class's own `__init__` when its first record is made: a command makes few of the kinds it imports."""
+
+    def first(self: Any, **values: object) -> None:
+        type(self).__init__ = _make_init(names, defaults)
+        self.__init__(**values)
+
+    return first
 
 
 def _make_init(names: tuple[str, ...], defaults: dict[str, object]) -> Any:

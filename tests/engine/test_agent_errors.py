@@ -1,4 +1,4 @@
-"""Errors that are not the item's: of an account, whose limit is used up, and of an agent, which a person must see to."""
+"""Errors that are not the item's: an account whose limit is used up, an agent that a person must see to."""
 
 from __future__ import annotations
 

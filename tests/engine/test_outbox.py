@@ -249,4 +249,4 @@ def test_a_temporary_folder_that_was_tidied_up_is_made_anew(project: Workshop) -
             folders = list(temporary.rglob("*"))
             assert folders
             assert all(stat.S_IMODE(path.stat().st_mode) == 0o700 for path in folders)
-            shutil.rmtree(temporary / f"deespec-{os.getuid()}")
+            shutil.rmtree(temporary / f"deespec-{os.getuid()}", ignore_errors=True)

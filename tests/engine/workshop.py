@@ -1,4 +1,4 @@
-"""A project with a backlog, agents of a few lines of shell, and workers in threads or processes: what these tests share."""
+"""What these tests share: a project with a backlog, agents of a few lines of shell, workers in threads or processes."""
 
 from __future__ import annotations
 
@@ -43,6 +43,24 @@ class SteadyClock(Clock):
 
     def jitter(self, upper_ms: int) -> int:
         return 0
+
+
+class HandClock(SteadyClock):
+    """Stands still until it is moved; all three clocks go together."""
+
+    def __init__(self) -> None:
+        self.ms = 1_700_000_000_000
+
+    def now_ms(self) -> int:
+        return self.ms
+
+    boot_ms = waking_ms = now_ms
+
+    def boot_id(self) -> str:
+        return "this boot"
+
+    def forward(self, ms: int) -> None:
+        self.ms += ms
 
 
 def steps(implement: str = IMPLEMENTS, review: str = ACCEPTS) -> str:
@@ -245,7 +263,9 @@ class Workshop:
             yield running
         finally:
             running.kill()
-            running.communicate()
+            running.wait()
+            assert running.stdout is not None
+            running.stdout.close()
 
     # --- below ---
 

@@ -1,4 +1,4 @@
-"""The commands that write specs anew, look into the store and keep it in order: what they say and what they exit with."""
+"""The commands that change specs, look into the store and keep it in order: what they say, what they exit with."""
 
 from __future__ import annotations
 
@@ -387,6 +387,13 @@ def test_the_log_follows_no_link_out_of_the_home(worked: Backlog) -> None:
     assert worked("sbi", "log", "1", "--turn", "1") == ""
 
 
+def test_the_log_follows_no_linked_folder_out_of_the_home(worked: Backlog) -> None:
+    folder = worked.home / "turns" / "SBI-1"
+    folder.rename(worked.folder / "elsewhere")
+    folder.symlink_to(worked.folder / "elsewhere")
+    assert "Nothing is kept of SBI-1" in worked.refusal("sbi", "log", "1", exits=3)
+
+
 def test_following_the_log_ends_with_the_claim(backlog: Backlog, app: App) -> None:
     backlog.write("slow.sh", SLOW_AGENT)
     (backlog.folder / "slow.sh").chmod(0o755)
@@ -584,7 +591,7 @@ def test_the_journal_of_a_sound_backlog_agrees_with_its_items(worked: Backlog) -
 def test_the_journal_check_finds(backlog: Backlog, app: App, entry: dict[str, str], contradiction: str) -> None:
     register(backlog)
     with app.store.transaction() as tx:
-        tx.note("a bug", **entry)  # type: ignore[arg-type]
+        tx.note("a bug", **entry)
     assert contradiction in backlog("journal", "check", exits=1)
 
 
@@ -836,4 +843,6 @@ def test_an_agent_cannot_change_the_backlog_it_works_for(
     turn = {"HOME": str(backlog.home), "ITEM": "SBI-1", "TURN": "3", "CLAIM": "x"}
     for name, value in turn.items():
         monkeypatch.setenv(f"DEESPEC_{name}", value)
-    assert backlog.refusal(*command.split(), exits=4) == "Not from inside a turn (SBI-1 turn 3). Say it in your report.\n"
+    assert (
+        backlog.refusal(*command.split(), exits=4) == "Not from inside a turn (SBI-1 turn 3). Say it in your report.\n"
+    )

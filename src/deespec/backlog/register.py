@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from deespec.errors import InvalidInput, NotFound, NotPossible
@@ -158,6 +157,8 @@ def refuse_cycle(tx: Transaction, number: int) -> None:
 
 
 def digest(content: bytes) -> str:
+    import hashlib  # only here: it is slow to load, and items from options have no file
+
     return hashlib.sha256(content).hexdigest()
 
 

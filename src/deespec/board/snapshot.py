@@ -1,19 +1,23 @@
-"""What `status` shows: one consistent look at the whole backlog."""
+"""What `status` shows: one consistent look at the whole backlog, item by item or by what they wait for."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from deespec.board.waiting import Situation, Waiting
-from deespec.model.lifecycle import ENDED, IN_WORK, Status
+from deespec.model.lifecycle import ENDED, IN_WORK, STOPPED, Status
 from deespec.model.wanted import Scope
-from deespec.records import record
+from deespec.records import record, replace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deespec.app import App
     from deespec.model.items import AgentPause, Line, Worker
+    from deespec.store.base import Transaction
 
 OPEN = tuple(status for status in Status if status not in ENDED)
+FOR_A_PERSON = ("parked", "failed")
 
 
 @record
@@ -36,11 +40,91 @@ class Snapshot:
     agents: tuple[AgentNow, ...]
 
 
+@record
+class Group:
+    """All open items that wait for the same reason first."""
+
+    reason: str
+    count: int
+    first: Line
+    why: Waiting
+    """Of the first one."""
+
+
+@record
+class Overview:
+    """The same in short: its cost depends on how items differ, not on their number."""
+
+    counts: dict[str, int]
+    running: tuple[Line, ...]
+    groups: tuple[Group, ...]
+    asked: tuple[tuple[Line, Waiting], ...]
+    """The first of those that wait for a person."""
+    workers: tuple[Worker, ...]
+    agents: tuple[AgentNow, ...]
+
+
+def overview(app: App, *, asked: int) -> Overview:
+    """One consistent look; never waits for a writer. At most `asked` of the items that wait for a person are named."""
+    with app.store.read() as tx:
+        situation = Situation(app, tx)
+        claimed = tx.running()
+        groups = groups_of(tx, situation, claimed)
+        counts = tx.counts()
+        shown = _asked(tx, situation, asked) if any(group.reason in FOR_A_PERSON for group in groups) else ()
+    return Overview(
+        counts={status: counts.get(status, 0) for status in Status},
+        running=tuple(line for line in claimed if situation.runs(line)),
+        groups=groups,
+        asked=shown,
+        workers=tuple(situation.workers),
+        agents=agents_now(app, situation),
+    )
+
+
+def groups_of(tx: Transaction, situation: Situation, claimed: Sequence[Line]) -> tuple[Group, ...]:
+    """Why open items wait, one group a reason, in order of their first items.
+
+    Items in which nothing differs that matters are judged once; `claimed` are those with a claim, perhaps of the dead.
+    """
+    found: dict[tuple[str, bool], tuple[int, int]] = {}
+    for alike in tx.waiting_alike(by_paths=situation.paths_matter, next_in_turn=situation.next):
+        key = (alike.key, alike.paths is not None and bool(situation.bars(alike.first, alike.paths)))
+        first, count = found.get(key, (alike.first, 0))
+        found[key] = first, count + alike.count
+    judged = [(tx.line(first), count) for first, count in found.values()]
+    judged += [(line, 1) for line in claimed if not situation.runs(line)]
+    groups: dict[str, Group] = {}
+    for line, count in sorted(judged, key=lambda one: one[0].number):
+        why = situation.waiting(line)[0]
+        known = groups.get(why.reason)
+        if known is None:
+            groups[why.reason] = Group(reason=why.reason, count=count, first=line, why=why)
+        else:
+            groups[why.reason] = replace(known, count=known.count + count)
+    return tuple(groups.values())
+
+
+def _asked(tx: Transaction, situation: Situation, most: int) -> tuple[tuple[Line, Waiting], ...]:
+    """What waits for a person, in order of registration; retried items among them wait for something else."""
+    found: list[tuple[Line, Waiting]] = []
+    offset = 0
+    while len(found) < most:
+        lines = tx.list_sbis(Scope(), statuses=STOPPED, limit=most, offset=offset).lines
+        judged = [(line, situation.waiting(line)[0]) for line in lines]
+        found += [one for one in judged if one[1].reason in FOR_A_PERSON]
+        offset += most
+        if len(lines) < most:
+            break
+    return tuple(found[:most])
+
+
 def snapshot(app: App) -> Snapshot:
-    """One consistent look; never waits for a writer."""
+    """One consistent look at every item; never waits for a writer."""
     with app.store.read() as tx:
         situation = Situation(app, tx)
         page = tx.list_sbis(Scope(), statuses=OPEN)
+        situation.look_at([line.number for line in page.lines])
         waiting = [(line, found[0]) for line in page.lines if (found := situation.waiting(line))]
         running = [line for line in tx.running() if situation.runs(line)]
         counts = tx.counts()

@@ -11,7 +11,7 @@ from deespec.records import record
 from deespec.store.alive import is_alive
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from deespec.app import App
     from deespec.model.items import AgentPause, Line, Worker
@@ -42,12 +42,15 @@ class Situation:
         self._alive = {worker.uid for worker in self.workers}
         self.pauses: dict[str, AgentPause] = {pause.account: pause for pause in tx.pauses()}
         self.used = tx.accounts_in_use()
-        self.needs = tx.unmet_needs()
         self.working = tx.working_paths()
         self.next = tx.next_in_turn()
         self.next_paths = tx.sbi(self.next).paths if self.next is not None else ()
-        self._reasons: dict[int, str | None] = {}
+        self._needs: dict[int, list[tuple[int, str]]] = {}
         self._tx = tx
+
+    def look_at(self, numbers: Sequence[int]) -> None:
+        """Reads the needs of these items at once, so that judging many of them does not take a query each."""
+        self._needs |= self._tx.unmet_needs(numbers)
 
     def waiting(self, line: Line) -> list[Waiting]:
         """Why this item is not being worked on; empty for one that is, or that has ended."""
@@ -57,6 +60,18 @@ class Situation:
             return [Waiting(reason="slot", text="its worker died; the next one takes it up", remedy="deespec run")]
         found = list(self._conditions(line))
         return found or [self._slot()]
+
+    @property
+    def paths_matter(self) -> bool:
+        """Whether anything is there that could bar an item by its paths."""
+        return bool(self.working) or self.next is not None
+
+    def bars(self, number: int, paths: tuple[str, ...]) -> list[int]:
+        """The items for which this one would have to wait if it could start otherwise, by its paths."""
+        found = [other for other, theirs in self.working if other != number and self._conflict(paths, theirs)]
+        if self.next not in (None, number) and self._conflict(paths, self.next_paths):
+            found.append(self.next or 0)
+        return found
 
     def runs(self, line: Line) -> bool:
         """Whether a living worker has a claim on it."""
@@ -80,12 +95,12 @@ class Situation:
         yield from self._agent(line)
 
     def _entry(self, line: Line) -> Iterator[Waiting]:
-        needs = self.needs.get(line.number, [])
+        if line.number not in self._needs:
+            self.look_at([line.number])
+        needs = self._needs[line.number]
         if needs:
             yield self._need(line, needs)
-        bars = [number for number, paths in self.working if number != line.number and self._conflict(line.paths, paths)]
-        if self.next not in (None, line.number) and self._conflict(line.paths, self.next_paths):
-            bars.append(self.next or 0)
+        bars = self.bars(line.number, line.paths)
         if bars:
             by = tuple(f"SBI-{number}" for number in bars)
             yield Waiting(reason="paths", text=f"works on the same files as {', '.join(by)}", by=by)

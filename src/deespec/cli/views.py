@@ -14,7 +14,7 @@ from deespec.model.wanted import Scope
 from deespec.records import record
 
 if TYPE_CHECKING:
-    from deespec.board.snapshot import AgentNow, Snapshot
+    from deespec.board.snapshot import AgentNow, Overview
     from deespec.cli.session import Session
     from deespec.model.items import Line
 
@@ -28,11 +28,11 @@ OPEN = tuple(status for status in Status if status not in ENDED)
 
 def status(session: Session, *, as_json: bool) -> int:
     """Shows what runs, what waits and why, and what waits for a person."""
-    from deespec.board.snapshot import snapshot
+    from deespec.board.snapshot import overview, snapshot
 
     app = session.app
-    seen = snapshot(app)
     if as_json:
+        seen = snapshot(app)
         output.emit(
             counts=seen.counts,
             running=[shapes.running(line, seen.workers) for line in seen.running],
@@ -42,12 +42,12 @@ def status(session: Session, *, as_json: bool) -> int:
             store={"home": str(app.settings.home), "kind": "sqlite"},
         )
         return 0
-    for text in _status_lines(session, seen):
+    for text in _status_lines(session, overview(app, asked=STATUS_LINES)):
         output.say(text)
     return 0
 
 
-def _status_lines(session: Session, seen: Snapshot) -> list[str]:
+def _status_lines(session: Session, seen: Overview) -> list[str]:
     from deespec.board.snapshot import in_work
 
     how = session.style
@@ -71,7 +71,7 @@ def _status_lines(session: Session, seen: Snapshot) -> list[str]:
     return lines
 
 
-def _running_lines(session: Session, seen: Snapshot) -> list[str]:
+def _running_lines(session: Session, seen: Overview) -> list[str]:
     if not seen.running:
         return []
     names = {worker.uid: worker.name for worker in seen.workers}
@@ -92,27 +92,27 @@ def _running_lines(session: Session, seen: Snapshot) -> list[str]:
     return ["", *output.table(head, rows, session.style)]
 
 
-def _person_lines(session: Session, seen: Snapshot) -> list[str]:
-    asked = [(line, why) for line, why in seen.waiting if why.reason in ("parked", "failed")]
-    if not asked:
+def _person_lines(session: Session, seen: Overview) -> list[str]:
+    from deespec.board.snapshot import FOR_A_PERSON
+
+    if not seen.asked:
         return []
-    rows = [(line.id, line.title, why.text) for line, why in asked[:STATUS_LINES]]
-    more = [f"… and {len(asked) - STATUS_LINES} more: deespec inbox"] if len(asked) > STATUS_LINES else []
+    rows = [(line.id, line.title, why.text) for line, why in seen.asked]
+    total = sum(group.count for group in seen.groups if group.reason in FOR_A_PERSON)
+    more = [f"… and {total - len(rows)} more: deespec inbox"] if total > len(rows) else []
     return ["", *output.table(("FOR A PERSON", "TITLE", "WHY"), rows, session.style), *more]
 
 
-def _waiting_lines(session: Session, seen: Snapshot) -> list[str]:
-    groups: dict[str, list[tuple[Line, str]]] = {}
-    for line, why in seen.waiting:
-        if why.reason not in ("parked", "failed"):
-            groups.setdefault(why.reason, []).append((line, why.text))
-    if not groups:
-        return []
+def _waiting_lines(session: Session, seen: Overview) -> list[str]:
+    from deespec.board.snapshot import FOR_A_PERSON
+
     rows = []
-    for reason, members in groups.items():
-        line, text = members[0]
-        example = f"{line.id} {text}" if reason != "slot" else text
-        rows.append((reason, str(len(members)), example if len(members) == 1 else f"{example} …"))
+    for group in seen.groups:
+        if group.reason not in FOR_A_PERSON:
+            example = group.why.text if group.reason == "slot" else f"{group.first.id} {group.why.text}"
+            rows.append((group.reason, str(group.count), example if group.count == 1 else f"{example} …"))
+    if not rows:
+        return []
     return ["", *output.table(("WAITING", "ITEMS", "WHY"), rows, session.style)]
 
 
@@ -124,10 +124,12 @@ def _pause_line(agent: AgentNow) -> list[str]:
     return ["", text if agent.pause.until_at else f"{text} → deespec agent resume {agent.name}"]
 
 
-def _next_step(seen: Snapshot) -> str:
+def _next_step(seen: Overview) -> str:
+    from deespec.board.snapshot import FOR_A_PERSON
+
     if not sum(seen.counts.values()):
         return 'Nothing is registered yet → deespec register sbi --title "…"'
-    if any(why.reason not in ("parked", "failed") for _, why in seen.waiting) and not seen.workers:
+    if any(group.reason not in FOR_A_PERSON for group in seen.groups) and not seen.workers:
         return "No worker is running → deespec run"
     if seen.counts["PARKED"] or seen.counts["FAILED"]:
         return "Something waits for you → deespec inbox"
@@ -160,6 +162,7 @@ def sbi_list(session: Session, listing: Listing, *, as_json: bool) -> int:
     with app.store.read() as tx:
         page = tx.list_sbis(listing.scope, statuses=statuses, ready=listing.ready, limit=limit, offset=listing.offset)
         situation = Situation(app, tx)
+        situation.look_at([line.number for line in page.lines])
         waiting = {line.number: situation.waiting(line) for line in page.lines}
         counts = tx.counts()
     if as_json:

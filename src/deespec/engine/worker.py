@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from deespec.app import App
 
+SIGNAL_LOOK_MS = 100
 DRAIN_LOOK_MS = 1_000
 """How often a draining worker with nothing to do looks whether anything can still go on."""
 
@@ -44,18 +45,27 @@ class Orders:
 class Crew:
     """One `deespec run`: the slots, their pulse, and the two ways to stop."""
 
-    def __init__(self, app: App, orders: Orders, *, tell: Callable[[Outcome], None]) -> None:
+    def __init__(
+        self,
+        app: App,
+        orders: Orders,
+        *,
+        tell: Callable[[Outcome], None],
+        tell_stop: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self.app = app
         self.orders = orders
         self.worker = _worker(app, orders.slots)
         self.pulse = Pulse(app, self.worker, on_stop=self.stop)
         self.bench = Bench(app, self.worker, self.pulse, scope=orders.scope, implement=orders.implement)
         self.failure: BaseException | None = None
-        self.signal = 0
-        """The first signal that ended it, if one did."""
+        self.signals: list[int] = []
+        """Those that came to the process. Their handler only adds to it: it may interrupt anything, even itself."""
         self.outcomes: dict[str, int] = {}
         self.spent_usd = 0.0
         self._tell = tell
+        self._tell_stop = tell_stop
+        self._heeded = 0
         self._telling = threading.Lock()
         self._finishing = threading.Event()
 
@@ -90,6 +100,11 @@ class Crew:
     def stopping(self) -> bool:
         return self._finishing.is_set()
 
+    @property
+    def signal(self) -> int:
+        """The first signal that came; 0: none."""
+        return self.signals[0] if self.signals else 0
+
     # --- slots ---
 
     def _work(self) -> None:
@@ -97,6 +112,7 @@ class Crew:
             threading.Thread(target=self._slot, name=f"slot-{number + 1}", daemon=True)
             for number in range(1 if self.orders.once else self.orders.slots)
         ]
+        self._heed_signals()
         for thread in threads:
             thread.start()
         timer = threading.Timer((self.orders.for_ms or 0) / 1000, self.stop, args=("finish",))
@@ -105,8 +121,17 @@ class Crew:
             timer.start()
         for thread in threads:
             while thread.is_alive():
-                thread.join(0.2)  # with a limit, so that signals are handled between
+                thread.join(SIGNAL_LOOK_MS / 1000)
+                self._heed_signals()
         timer.cancel()
+
+    def _heed_signals(self) -> None:
+        """The first one: finish. Each further one: now."""
+        while self._heeded < len(self.signals):
+            how = "now" if self._heeded else "finish"
+            self._heeded += 1
+            self._tell_stop(how)
+            self.stop(how)
 
     def _slot(self) -> None:
         try:

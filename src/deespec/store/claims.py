@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from deespec.store.rows import Value
 
-TESTS_PER_TRANSACTION = 200
+TESTS_PER_TRANSACTION = 100
 """Candidates tested before the write lock is given back for others."""
 PAGE = 32
 RANKS = range(len(Priority))
@@ -285,7 +285,7 @@ def scope_values(scope: Scope) -> dict[str, Value]:
     """The parameters of `{scope}` in a query."""
     return {
         "numbers": None if scope.numbers is None else json.dumps(scope.numbers),
-        "label": scope.label,
+        "label": None if scope.label is None else json.dumps(scope.label, ensure_ascii=False),
         "parent": scope.parent,
         "text": scope.text,
         "owner": scope.owner,

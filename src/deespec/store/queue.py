@@ -18,12 +18,21 @@ class WriteQueue:
         self._threads = threading.Lock()
         self._file: int | None = None
         self._pid = 0
+        self._holder = 0
 
     def __enter__(self) -> None:
+        here = threading.get_ident()
+        assert self._holder != here, "transactions do not nest"
         if not self._threads.acquire(timeout=self.busy_ms / 1000):
             raise self._busy()
         try:
-            self._lock(self._descriptor())
+            if self._file is None or self._pid != os.getpid():
+                self._file = self._open()
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._wait_in_turn(self._file)
+            self._holder = here
         except BaseException:
             if self._file is not None:
                 fcntl.flock(self._file, fcntl.LOCK_UN)  # it may have been had when a signal came
@@ -32,28 +41,22 @@ class WriteQueue:
 
     def __exit__(self, *_: object) -> None:
         assert self._file is not None
+        self._holder = 0
         fcntl.flock(self._file, fcntl.LOCK_UN)
         self._threads.release()
 
-    def _descriptor(self) -> int:
-        if self._file is None or self._pid != os.getpid():
-            try:
-                self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            except OSError as error:
-                raise StoreReadOnly(
-                    f"{self.path} cannot be opened for writing: {error.strerror}.",
-                    hint="The backlog's folder must be writable, its files yours.",
-                ) from error
-            self._pid = os.getpid()
-        return self._file
-
-    def _lock(self, file: int) -> None:
+    def _open(self) -> int:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._lock_in_turn(file)
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise StoreReadOnly(
+                f"{self.path} cannot be opened for writing: {error.strerror}.",
+                hint="The backlog's folder must be writable, its files yours.",
+            ) from error
+        self._pid = os.getpid()
+        return file
 
-    def _lock_in_turn(self, file: int) -> None:
+    def _wait_in_turn(self, file: int) -> None:
         """Waits in the kernel's queue, which is fair; a thread does it because a blocked flock knows no time limit."""
         done = threading.Event()
         given_up = threading.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deespec.model.items import (
@@ -85,11 +86,13 @@ def stage(status: Status, *, resume: bool) -> str:
     return "resumable" if resume else "stopped"
 
 
+@cache
 def insert_sql(cls: type[Any]) -> str:
     names = _stored(cls)
     return f"INSERT INTO {TABLES[cls]} ({', '.join(names)}) VALUES ({', '.join(':' + name for name in names)})"
 
 
+@cache
 def update_sql(cls: type[Any]) -> str:
     names = [name for name in _stored(cls) if name not in ("number", "uid")]
     return f"UPDATE {TABLES[cls]} SET {', '.join(f'{name} = :{name}' for name in names)} WHERE number = :number"

@@ -33,6 +33,7 @@ SCHEMA = 1
 OLDEST_SQLITE = (3, 51, 3)
 REPAIRED_SQLITE = ((3, 44, 6), (3, 50, 7))
 WAIT_STEP_MS = 50
+FOLDER_SETTLED_MS = 3_000
 
 
 class SqliteStore(Store):
@@ -43,21 +44,19 @@ class SqliteStore(Store):
         self.clock = clock
         self.busy_ms = busy_ms
         self._local = threading.local()
-        self._queue = WriteQueue(lock_path(self.path), busy_ms=busy_ms)
-        self._translated = Translated(self.path, busy_ms=busy_ms)
+        self.queue = WriteQueue(lock_path(self.path), busy_ms=busy_ms)
+        self.translated = Translated(self.path, busy_ms=busy_ms)
 
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        yield from self._write("durable")
+    def transaction(self) -> Writing:
+        return Writing(self, self._connection("durable"))
 
-    @contextmanager
-    def light_transaction(self) -> Iterator[Transaction]:
-        yield from self._write("light")
+    def light_transaction(self) -> Writing:
+        return Writing(self, self._connection("light"))
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         one = self._connection("durable")
-        with self._translated:
+        with self.translated:
             try:
                 one.raw.execute("BEGIN")
                 yield Transaction(one, now=self.clock.now_ms(), clock=self.clock)
@@ -70,7 +69,7 @@ class SqliteStore(Store):
         pause = wake or threading.Event()
         left = timeout_ms
         while True:
-            with self._translated:
+            with self.translated:
                 changed = one.changed_by_others()
             if changed:
                 return True
@@ -87,28 +86,52 @@ class SqliteStore(Store):
 
     # --- below ---
 
-    def _write(self, kind: str) -> Iterator[Transaction]:
-        one = self._connection(kind)
-        with self._translated, self._queue:
-            try:
-                one.check_files()
-                one.raw.execute("BEGIN IMMEDIATE")
-                check_version(one.version(), self.path)
-                yield Transaction(one, now=self.clock.now_ms(), clock=self.clock)
-                one.assert_mine()
-                one.raw.execute("COMMIT")
-            except BaseException:
-                one.roll_back()
-                raise
-
     def _connection(self, kind: str) -> SqliteConnection:
         found: SqliteConnection | None = getattr(self._local, kind, None)
         if found is None:
-            with self._translated:
+            with self.translated:
                 found = open_connection(self.path, busy_ms=self.busy_ms, durable=kind == "durable")
             setattr(self._local, kind, found)
         found.assert_mine()
         return found
+
+
+class Writing:
+    """A write as a context manager: in its turn, all of it or nothing. (As a generator it would take twice as long.)"""
+
+    __slots__ = ("_one", "_store")
+
+    def __init__(self, store: SqliteStore, one: SqliteConnection) -> None:
+        self._store = store
+        self._one = one
+
+    def __enter__(self) -> Transaction:
+        store, one = self._store, self._one
+        with store.translated:
+            store.queue.__enter__()
+            try:
+                now = store.clock.now_ms()
+                one.begin(now)
+            except BaseException:
+                self._leave()
+                raise
+        return Transaction(one, now=now, clock=store.clock)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        translated = self._store.translated
+        try:
+            if error is None:
+                with translated:
+                    self._one.commit()
+        finally:
+            self._leave()
+        translated.__exit__(kind, error, trace)
+
+    def _leave(self) -> None:
+        try:
+            self._one.roll_back()
+        finally:
+            self._store.queue.__exit__()
 
 
 class SqliteConnection:
@@ -117,9 +140,13 @@ class SqliteConnection:
     def __init__(self, raw: apsw.Connection, path: str) -> None:
         self.raw = raw
         self.path = path
-        self.files = _identities(path)
+        self._files = _identities(path)
+        self._folder: tuple[int, ...] | None = None
+        """The state of the folder in which its files were known to be ours."""
         self._owner = _who()
         self._seen = self._data_version()
+        self._known = 0
+        """The state of the database in which its schema was known, as SQLite counts states of it."""
 
     def fetch(self, sql: str, values: dict[str, Value]) -> list[tuple[Any, ...]]:
         try:
@@ -133,13 +160,22 @@ class SqliteConnection:
     def assert_mine(self) -> None:
         assert self._owner == _who(), "a connection belongs to one thread and does not cross a fork"
 
+    def begin(self, now: int) -> None:
+        """Begins to write, if the files are still those that were opened and nobody has migrated them."""
+        self._check_files(now)
+        self.raw.execute("BEGIN IMMEDIATE")
+        if self.raw.data_version() != self._known:  # another connection has written
+            check_version(schema_of(self.raw), self.path)
+
+    def commit(self) -> None:
+        self.assert_mine()
+        self.raw.execute("COMMIT")
+        self._known = self.raw.data_version()
+
     def roll_back(self) -> None:
         """Ends what is still open: some errors have ended it already."""
         if self.raw.in_transaction:
             self.raw.execute("ROLLBACK")
-
-    def version(self) -> int:
-        return int(self.raw.execute("PRAGMA user_version").fetchall()[0][0])
 
     def changed_by_others(self) -> bool:
         """Whether another connection has written since this was asked last."""
@@ -148,12 +184,23 @@ class SqliteConnection:
         self._seen = seen
         return changed
 
-    def check_files(self) -> None:
-        if _identities(self.path) != self.files:
+    def _check_files(self, now: int) -> None:
+        """Raises StoreReplaced unless all three files are those that were opened.
+
+        In a folder that has not changed nothing was replaced, so mostly this is one look instead of three. Its ctime
+        tells, which nobody can set back; file systems count time in steps, so a fresh change might hide the next.
+        """
+        folder = os.stat(os.path.dirname(self.path))
+        state = (folder.st_ctime_ns, folder.st_ino, folder.st_dev)
+        if state == self._folder:
+            return
+        if _identities(self.path) != self._files:
             raise StoreReplaced(
                 f"{self.path} or a file beside it was replaced or removed while it was in use; nothing was written.",
                 hint="Run the command again. Never move or delete deespec.db, -wal or -shm while deespec runs.",
             )
+        settled = now - folder.st_ctime_ns // 1_000_000 > FOLDER_SETTLED_MS
+        self._folder = state if settled else None
 
     def _data_version(self) -> int:
         return int(self.raw.execute("PRAGMA data_version").fetchall()[0][0])
@@ -178,6 +225,8 @@ def open_connection(path: str, *, busy_ms: int, durable: bool) -> SqliteConnecti
         if raw.execute("PRAGMA foreign_keys").fetchall()[0][0] != 1:
             raise StoreUnusable("Foreign keys cannot be switched on in this SQLite library.")
         raw.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
+        # One plan for a statement, whatever its values are: else SQLite prepares it anew for each (30 times slower).
+        raw.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         return SqliteConnection(raw, path)
     except BaseException:
@@ -224,6 +273,10 @@ def check_ours(raw: apsw.Connection, path: str) -> None:
     )
 
 
+def schema_of(raw: apsw.Connection) -> int:
+    return int(raw.execute("PRAGMA user_version").fetchall()[0][0])
+
+
 def check_version(found: int, path: str) -> None:
     if found > SCHEMA:
         raise SchemaTooNew(
@@ -233,7 +286,7 @@ def check_version(found: int, path: str) -> None:
 
 
 def _check_schema(raw: apsw.Connection, path: str) -> None:
-    found = int(raw.execute("PRAGMA user_version").fetchall()[0][0])
+    found = schema_of(raw)
     check_version(found, path)
     if found < SCHEMA:
         raise StoreUnusable(
@@ -271,13 +324,9 @@ def _storable(value: Value) -> Value:
     return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
-def _identities(path: str) -> tuple[tuple[int, int] | None, ...]:
-    return _identity(path), _identity(path + "-wal"), _identity(path + "-shm")
-
-
-def _identity(path: str) -> tuple[int, int] | None:
+def _identities(path: str) -> list[tuple[int, int]] | None:
+    """What tells the database's three files from any others; None if one of them is not there."""
     try:
-        found = os.stat(path)
+        return [(found.st_ino, found.st_dev) for found in map(os.stat, (path, path + "-wal", path + "-shm"))]
     except OSError:
         return None
-    return found.st_dev, found.st_ino

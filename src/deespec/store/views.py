@@ -11,6 +11,8 @@ from deespec.store import rows
 from deespec.store.claims import ClaimVerbs, call_from, scope_values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deespec.model.items import Call
     from deespec.model.wanted import Scope
 
@@ -23,6 +25,17 @@ class Page:
     total: int
     hidden: int = 0
     """Finished ones that the list left out."""
+
+
+@record
+class Alike:
+    """Items in which nothing differs that choosing looks at, but perhaps their paths."""
+
+    first: int
+    count: int
+    key: str
+    paths: tuple[str, ...] | None
+    """None: their paths do not matter now."""
 
 
 @record
@@ -91,12 +104,20 @@ class ViewVerbs(ClaimVerbs):
         total, dearest = self._all("spent_on", number=number)[0]
         return total, dearest
 
-    def unmet_needs(self) -> dict[int, list[tuple[int, str]]]:
-        """(number, status) of the needs that are not DONE, by waiting item."""
-        found: dict[int, list[tuple[int, str]]] = {}
-        for number, need, status in self._all("needs_unmet"):
-            found.setdefault(number, []).append((need, status))
+    def unmet_needs(self, numbers: Sequence[int]) -> dict[int, list[tuple[int, str]]]:
+        """(number, status) of the needs that are not DONE, for each of these items."""
+        found: dict[int, list[tuple[int, str]]] = {number: [] for number in numbers}
+        for number, need, status in self._all("needs_unmet", numbers=json.dumps(numbers)):
+            found[number].append((need, status))
         return found
+
+    def waiting_alike(self, *, by_paths: bool, next_in_turn: int | None) -> list[Alike]:
+        """Open items without a claim, in sets of those that choosing treats alike, in order of their first ones."""
+        found = self._all("waiting_alike", by_paths=int(by_paths), next=next_in_turn, now=self.now)
+        return [
+            Alike(first=first, count=count, key=key, paths=None if paths is None else tuple(json.loads(paths)))
+            for first, count, key, paths in found
+        ]
 
     def working_paths(self) -> list[tuple[int, tuple[str, ...]]]:
         """The declared paths of the items in work."""

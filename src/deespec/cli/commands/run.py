@@ -16,8 +16,6 @@ from deespec.model.lifecycle import ENDED, Status
 from deespec.model.wanted import Scope
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from deespec.app import App
     from deespec.board.waiting import Waiting
     from deespec.cli.session import Session
@@ -129,8 +127,9 @@ def _work(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Cr
     if not session.quiet and not as_json:
         for text in (*looked, *_terms(app, orders)):
             output.tell(text)
-    crew = Crew(app, orders, tell=lambda outcome: _tell(session, outcome, as_json=as_json))
-    _listen(crew)
+    crew = Crew(app, orders, tell=lambda outcome: _tell(session, outcome, as_json=as_json), tell_stop=_tell_stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda came, _: crew.signals.append(came))
     journal_from = _journal_end(app) if as_json else 0
     follower = _Follower(app, journal_from) if as_json else None
     if follower:
@@ -184,19 +183,9 @@ def _summary(app: App, crew: Crew) -> None:
     output.tell(f"This run: {told}{spent}. The backlog: {state or 'empty'}.")
 
 
-def _listen(crew: Crew) -> None:
-    """First signal: finish. Second: stop now. Both leave everything resumable."""
-    seen: list[int] = []
-
-    def on_signal(number: int, _: FrameType | None) -> None:
-        seen.append(number)
-        crew.signal = crew.signal or number
-        crew.stop("finish" if len(seen) == 1 else "now")
-        words = "Finishing the running turns; once more stops them." if len(seen) == 1 else "Stopping the agents."
-        output.tell(words)
-
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, on_signal)
+def _tell_stop(how: str) -> None:
+    """The first signal lets running turns end, the second stops them. Both leave everything resumable."""
+    output.tell("Finishing the running turns; once more stops them." if how == "finish" else "Stopping the agents.")
 
 
 class _Follower:

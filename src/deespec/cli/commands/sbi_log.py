@@ -90,7 +90,7 @@ def _tries(home: Path, item: str) -> list[Try]:
     return [
         Try(turn=turn, token=token, folder=folder / name)
         for token, turn, name in sorted(found)
-        if (folder / name).resolve() == folder.resolve() / name  # nothing that leads out of the home
+        if _is_own(folder / name)
     ]
 
 
@@ -120,11 +120,12 @@ def _names(folder: Path) -> list[str]:
 
 
 def _size(path: Path) -> int:
-    try:
-        found = path.lstat()
-    except OSError:
-        return 0
-    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+    return path.stat().st_size if path.is_file() and _is_own(path) else 0
+
+
+def _is_own(path: Path) -> bool:
+    """No link on the way: what an agent has put there must not lead out of the home."""
+    return path.resolve() == path
 
 
 def _list(session: Session, item: str, tries: Sequence[Try], turns: Sequence[Turn], *, as_json: bool) -> int:

@@ -1,5 +1,5 @@
 (:numbers IS NULL OR number IN (SELECT value FROM json_each(:numbers)))
-    AND (:label IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE value = :label))
+    AND (:label IS NULL OR instr(labels, :label) > 0)
     AND (:parent IS NULL OR parent = :parent OR parent IN (SELECT 'PBI-' || p.number FROM pbi AS p WHERE p.parent = :parent))
     AND (:text IS NULL OR instr(lower(title), lower(:text)) > 0)
     AND (:owner IS NULL OR owner = :owner)

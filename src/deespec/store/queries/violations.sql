@@ -1,17 +1,17 @@
 WITH
-item (id, status) AS (
+item (id, status) AS MATERIALIZED (
     SELECT 'SBI-' || number, status FROM sbi
     UNION ALL SELECT 'PBI-' || number, status FROM pbi
     UNION ALL SELECT 'EPIC-' || number, status FROM epic
 ),
-registered (id, times) AS (
+registered (id, times) AS MATERIALIZED (
     SELECT item, count(*) FROM journal WHERE event = 'registered' GROUP BY item
 ),
-move (id, seq, came_from, led_to, before) AS (
-    SELECT item, seq, from_status, to_status, lag(to_status) OVER (PARTITION BY item ORDER BY seq)
+move (id, seq, came_from, led_to, before, is_last) AS MATERIALIZED (
+    SELECT item, seq, from_status, to_status, lag(to_status) OVER own, lead(seq) OVER own IS NULL
     FROM journal WHERE item IS NOT NULL AND to_status IS NOT NULL
-),
-last (id, seq) AS (SELECT id, max(seq) FROM move GROUP BY id)
+    WINDOW own AS (PARTITION BY item ORDER BY seq)
+)
 SELECT 'SBI-' || s.number || ' has ended ' || s.turn || ' turns, but ' || count(t.number) || ' are recorded'
 FROM sbi AS s LEFT JOIN turn AS t ON t.sbi = s.number
 GROUP BY s.number HAVING count(t.number) <> s.turn OR coalesce(max(t.number), 0) <> s.turn
@@ -25,7 +25,7 @@ SELECT 'SBI-' || number || ' is ' || status || ' and has a live claim'
 FROM sbi WHERE lease_token IS NOT NULL AND stage <> 'working'
 UNION ALL
 SELECT i.id || ' is ' || i.status || ', but its last move in the journal (' || m.seq || ') led to ' || m.led_to
-FROM last JOIN move AS m USING (id, seq) JOIN item AS i USING (id) WHERE m.led_to <> i.status
+FROM item AS i JOIN move AS m ON m.id = i.id AND m.is_last WHERE m.led_to <> i.status
 UNION ALL
 SELECT id || ' was ' || before || ' in the journal, and its next move (' || seq || ') began at ' || came_from
 FROM move WHERE came_from <> before
@@ -34,6 +34,6 @@ SELECT i.id || ' is not in the journal' FROM item AS i LEFT JOIN registered AS r
 UNION ALL
 SELECT id || ' was registered ' || times || ' times' FROM registered WHERE times > 1
 UNION ALL
-SELECT r.id || ' was registered and not deleted, and is not there'
-FROM registered AS r LEFT JOIN item AS i USING (id)
-WHERE i.id IS NULL AND NOT EXISTS (SELECT 1 FROM journal WHERE item = r.id AND event = 'deleted')
+SELECT id || ' was registered and not deleted, and is not there'
+FROM (SELECT id FROM registered EXCEPT SELECT id FROM item) AS gone
+WHERE NOT EXISTS (SELECT 1 FROM journal WHERE item = gone.id AND event = 'deleted')

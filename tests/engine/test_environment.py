@@ -1,0 +1,85 @@
+"""What the children of a turn find in their environment: what names the turn, and none of the secrets of others."""
+
+from __future__ import annotations
+
+import pytest
+from workshop import IMPLEMENTS, Workshop, steps
+
+from deespec.engine.calling import VENDOR_KEYS, environment
+from deespec.engine.turn import take
+from deespec.engine.worker import Crew, Orders
+from deespec.model.items import Claim
+
+TURN = {"DEESPEC_HOME", "DEESPEC_ITEM", "DEESPEC_STEP", "DEESPEC_TURN", "DEESPEC_CLAIM", "DEESPEC_OUTBOX"}
+
+
+def written(project: Workshop, name: str) -> dict[str, str]:
+    lines = (project.saw(name) or "").split("\0")
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+def deespec_names(env: dict[str, str]) -> set[str]:
+    return {name for name in env if name.startswith("DEESPEC")}
+
+
+@pytest.fixture
+def called(project: Workshop) -> Workshop:
+    """A turn with a gate, called from where other deespecs and vendors have left their variables."""
+    keys = dict.fromkeys(VENDOR_KEYS, "secret")
+    project.env |= {
+        **keys,
+        "DEESPEC_HOME": "/elsewhere",
+        "DEESPEC_RUN_PARALLEL": "7",
+        "MY_DEESPEC_KEY": "x",
+        "EDITOR": "ed",
+    }
+    project.agent(
+        steps(f'cat /proc/self/environ > "$SEEN/agent"; {IMPLEMENTS}'), env={"MINE": "1", "SEEN": str(project.seen)}
+    )
+    project.gate(f"cat /proc/self/environ > {project.seen}/gate", env={"GATE": "2"})
+    project.register()
+    project.turn()
+    return project
+
+
+def test_an_agent_s_environment_names_its_turn(called: Workshop) -> None:
+    env = written(called, "agent")
+    turn = called.turns()[0]
+    assert deespec_names(env) == TURN
+    assert (env["DEESPEC_HOME"], env["DEESPEC_ITEM"]) == (str(called.home), "SBI-1")
+    assert (env["DEESPEC_STEP"], env["DEESPEC_TURN"]) == ("implement", "1")
+    assert env["DEESPEC_CLAIM"].endswith(f"-{turn.token}")
+    assert env["DEESPEC_OUTBOX"].startswith(str(called.folder / "tmp"))
+
+
+def test_an_agent_keeps_what_is_the_user_s_and_gets_what_its_section_says(called: Workshop) -> None:
+    env = written(called, "agent")
+    assert (env["EDITOR"], env["MINE"], env["USER"]) == ("ed", "1", "tester")
+
+
+def test_a_gate_does_not_find_this_backlog(called: Workshop) -> None:
+    env = written(called, "gate")
+    assert deespec_names(env) == {"DEESPEC_CLAIM"}
+    assert env["GATE"] == "2"
+
+
+def test_a_gate_sees_no_keys_and_nothing_of_the_agent_s(called: Workshop) -> None:
+    env = written(called, "gate")
+    assert not env.keys() & VENDOR_KEYS.keys()
+    assert "MINE" not in env
+
+
+@pytest.mark.parametrize("kind", ["claude", "codex", "gemini", "opencode"])
+def test_a_client_sees_the_keys_of_its_own_vendor_only(project: Workshop, kind: str) -> None:
+    from deespec.config import AgentSettings
+
+    project.env |= dict.fromkeys(VENDOR_KEYS, "secret")
+    project.agent(steps())
+    project.register()
+    bench = Crew(project.app, Orders(), tell=lambda _: None).bench
+    claim = take(bench)
+    assert isinstance(claim, Claim)
+    env = environment(bench, claim, AgentSettings(name="any", kind=kind))
+    assert env.keys() & VENDOR_KEYS.keys() == {name for name, owner in VENDOR_KEYS.items() if owner == kind}
+    passed = environment(bench, claim, AgentSettings(name="any", kind=kind, pass_env=("GH_TOKEN",)))
+    assert passed["GH_TOKEN"] == "secret"
