@@ -1,4 +1,4 @@
-"""Writes the pages of docs/ that follow from the program itself: the commands, and the life of an item."""
+"""Writes the pages that follow from the program itself: the commands, and the life of an item."""
 
 from __future__ import annotations
 
@@ -17,31 +17,30 @@ if TYPE_CHECKING:
 
     from deespec.cli.manifest import Entry
 
-DOCS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
 COMMANDS = """\
 # Commands
 
 Every command answers `--help`. This page is written by `make docs` from the commands themselves.
 """
-LIFECYCLE = """\
-# The life of an SBI
-
-Drawn by `make docs` from the table in `src/deespec/model/lifecycle.py`, which the program itself goes by.
-
-```mermaid
-{diagram}
-```
-"""
+BEGIN, END = "<!-- lifecycle -->", "<!-- /lifecycle -->"
 
 
 def main() -> None:
     for name, text in pages().items():
-        (DOCS / name).write_text(text, encoding="utf-8")
+        (ROOT / name).write_text(text, encoding="utf-8")
 
 
 def pages() -> dict[str, str]:
-    """The text of each generated page by its name in docs/."""
-    return {"commands.md": _commands(), "lifecycle.md": LIFECYCLE.format(diagram=mermaid())}
+    """The text of each page that is generated, or has a generated part."""
+    return {"docs/commands.md": _commands(), "ARCHITECTURE.md": _with_lifecycle()}
+
+
+def _with_lifecycle() -> str:
+    """ARCHITECTURE.md with the diagram drawn from the table that the program itself goes by."""
+    before, _, rest = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    return f"{before}{BEGIN}\n\n```mermaid\n{mermaid()}\n```\n\n{END}{after}"
 
 
 def _commands() -> str:

@@ -15,11 +15,10 @@ import pytest
 from deespec.agents.base import AgentRequest
 from deespec.agents.patch import PatchAgent, diff_blocks, file_patches
 from deespec.config import AgentSettings
-from deespec.model.fields import NewItem
 from deespec.model.items import Guard, Kind, Priority
 from deespec.model.lifecycle import Step
 from deespec.model.selection import inside, paths_overlap
-from deespec.model.spec import advice, parse_spec
+from deespec.model.spec import NewItem, advice, parse_spec
 
 SAMPLE = Path(__file__).parent.parent / "examples" / "calc"
 FILES = (*sorted((SAMPLE / "specs").glob("*.md")), *sorted((SAMPLE / "late").glob("*.md")))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from deespec.model.lifecycle import roll_up
+from deespec.store import claims
 
 if TYPE_CHECKING:
     from deespec.model.items import Claim
@@ -48,7 +49,8 @@ class Seen:
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
         connection.execute("BEGIN")
-        self.tables = {name: self._rows(name) for name in TABLES}
+        self.tables = {name: self._rows(f"SELECT * FROM {name}") for name in TABLES}
+        self.tables["journal"] = self._rows("SELECT count(*) AS entries, max(seq) AS last FROM journal")
         connection.execute("COMMIT")
         self.items: dict[int, Row] = {row.number: row for row in self._as_rows("sbi")}
         for row in self.items.values():
@@ -62,17 +64,16 @@ class Seen:
         self.answers = {(row.sbi, row.turn) for row in self._as_rows("answer")}
         self.groups = {f"PBI-{row.number}": row.status for row in self._as_rows("pbi")}
         self.paused = {row.account: row.until_at for row in self._as_rows("agent_pause")}
+        self.counters = {row.name: row.value for row in self._as_rows("counter")}
         self.workers = {row.uid for row in self._as_rows("worker")}
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Seen) and {k: v[1] for k, v in self.tables.items()} == {
-            k: v[1] for k, v in other.tables.items()
-        }
+        return isinstance(other, Seen) and self.tables == other.tables
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _rows(self, table: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        cursor = self._connection.execute(f"SELECT * FROM {table}")
+    def _rows(self, query: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        cursor = self._connection.execute(query)
         try:
             names = [column[0] for column in cursor.get_description()]
         except apsw.ExecutionCompleteError:
@@ -103,7 +104,7 @@ class Seen:
 
 TABLES = (
     *("sbi", "need", "releasing", "meta", "turn", "answer", "pbi", "agent_pause", "agent_strike"),
-    *("worker", "call", "counter", "journal"),
+    *("worker", "call", "counter"),
 )
 
 
@@ -201,10 +202,10 @@ class Rules:
         """No item that comes before it could have been taken."""
         if before.releasing or after.releasing:
             return
-        place = self._place(before.items[claim.sbi.number])
-        better = [
-            row for row in self._takeable(before, now, label, (before.next, after.next)) if self._place(row) < place
-        ]
+        taken = before.items[claim.sbi.number]
+        nexts = {before.next, after.next} | ({taken.number} if self._may_be_next(before, taken, now) else set())
+        takeable = self._takeable(before, now, label, nexts)
+        better = [row for row in takeable if self._place(row) < self._place(taken)]
         passed = [f"SBI-{row.number}" for row in better]
         assert not passed, f"SBI-{claim.sbi.number} was taken before {passed}"
 
@@ -212,11 +213,11 @@ class Rules:
 
     def may_rest(self, seen: Seen, idle: Idle, *, now: int, label: str | None) -> None:
         """Nothing that may start is left lying."""
-        left = [f"SBI-{row.number}" for row in self._takeable(seen, now, label, (seen.next,))]
+        left = [f"SBI-{row.number}" for row in self._takeable(seen, now, label, {seen.next})]
         assert not left, f"idle, and {left} could be taken"
         assert idle.running == len(seen.leases)
 
-    def _takeable(self, seen: Seen, now: int, label: str | None, nexts: tuple[int | None, ...]) -> list[Row]:
+    def _takeable(self, seen: Seen, now: int, label: str | None, nexts: set[int | None]) -> list[Row]:
         working = seen.in_work
         reserved = [seen.items[number] for number in nexts if number in seen.items]
         reserved = [
@@ -284,6 +285,14 @@ class Rules:
 
     def _expected(self, seen: Seen, row: Row, now: int) -> bool:
         return any(self._open(seen, name, now) for name in self._names(row))
+
+    @staticmethod
+    def _may_be_next(seen: Seen, row: Row, now: int) -> bool:
+        """Whether it was refused so often or so long that others make room for it."""
+        if row.refused_at is None:
+            return False
+        often = row.refused_starts <= seen.counters.get("starts", 0) - claims.NEXT_AFTER_STARTS
+        return row.rank == 0 or often or row.refused_at <= now - claims.NEXT_AFTER_MS
 
     @staticmethod
     def _place(row: Row) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from world import World
 from deespec.engine import pulse
 from deespec.store import claims, items
 
-STEPS = 160
+STEPS = 120
 SHORT = range(40)
 FULL = range(40, 2_040)
 

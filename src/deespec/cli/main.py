@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -12,9 +13,13 @@ from deespec.errors import DeespecError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+GARBAGE = 50_000
+"""New objects before Python looks for cycles among them; with its own 700 it looks dozens of times during imports."""
+
 
 def main() -> None:
     """The console script."""
+    gc.set_threshold(GARBAGE)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from deespec.cli.session import Session
 
-Decorator = "Callable[[Callable[..., Any]], Callable[..., Any]]"
-
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer as one JSON object.")
 yes = click.option("--yes", "-y", is_flag=True, help="Do it without asking.")
 dry_run = click.option("--dry-run", is_flag=True, help="Say what it would do, and do nothing.")

@@ -95,13 +95,8 @@ _RANGE = r"(?s)(.)-(.)|(.)"
 _EXTENSION = r"\.[^*?\[\]]+\Z"
 
 
-def overlap(a: str, b: str) -> bool:
-    """Can the two globs name a common path? May err towards yes, never towards no."""
-    return _meet(_glob(a).row, _glob(b).row, _segments_meet)
-
-
 def paths_overlap(a: Sequence[str], b: Sequence[str]) -> bool:
-    """Can a glob of `a` name a path that one of `b` names as well?"""
+    """Can a glob of `a` name a path that one of `b` names as well? May err towards yes, never towards no."""
     sought = _by_prefix(tuple(b))
     few = len(sought.globs) <= FEW
     for glob in map(_glob, a):

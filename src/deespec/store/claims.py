@@ -164,7 +164,7 @@ class _Agents:
         self.slots = {slot.name: slot for slot in wanted.agents}
         self.used: dict[str, int] = dict(tx._all("claim_accounts"))
         self.next_at: int | None = None
-        self.paused: dict[str, int | None] = {account: until for account, until in tx._all("pause_active", now=tx.now)}
+        self.paused: dict[str, int | None] = dict(tx._all("pause_active", now=tx.now))
         self.spent_out = _day_is_spent(tx, wanted)
 
     def free(self, names: tuple[str, ...]) -> AgentSlot | None:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from deespec.store.rows import Value
 
 Item = Sbi | Pbi | Epic
-CLASSES: dict[Kind, type[Sbi] | type[Pbi] | type[Epic]] = {Kind.SBI: Sbi, Kind.PBI: Pbi, Kind.EPIC: Epic}
 
 RELEASE_STEP = 500
 """Waiters returned to the ready index in one transaction, so that none is longer than 20 ms."""

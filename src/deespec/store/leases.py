@@ -118,7 +118,7 @@ class LeaseVerbs(ItemVerbs):
     ) -> Sbi:
         """A try at the turn ended without an outcome: back-off, or FAILED when it was the last."""
         tried = replace(sbi, attempts=sbi.attempts + 1, not_before=self.now + delay_ms if delay_ms else None)
-        facts = {"turn": sbi.turn + 1, "agent": agent}
+        facts: dict[str, Any] = {"turn": sbi.turn + 1, "agent": agent}
         if tried.attempts >= max_attempts:
             return self.move(tried, Event.LIMIT_REACHED, actor=actor, reason="attempts", error=error, **facts)
         return self.move(tried, Event.RELEASED, actor=actor, error=error, **facts)

@@ -1,4 +1,4 @@
-"""Creating and migrating: numbered .sql files, each applied once, each in its own transaction, one process at a time."""
+"""Creating and migrating: numbered .sql files, each applied once, in its own transaction, one process at a time."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _switch_to_wal(raw: apsw.Connection) -> None:
 def _migrate(raw: apsw.Connection, path: str, clock: Clock) -> int:
     done = 0
     for number, file in migrations():
-        found = raw.execute("PRAGMA user_version").fetchall()[0][0]
+        found = sqlite.schema_of(raw)
         sqlite.check_version(found, path)
         if number <= found:
             continue

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from itertools import count
 from typing import TYPE_CHECKING
 
 from deespec.errors import InvalidInput, LeaseLost, NotPossible
@@ -39,7 +38,6 @@ class NamedLocks:
         self._host = host
         self._person = person
         self._boot = clock.boot_id()
-        self._numbers = count(1)
 
     @contextmanager
     def hold(self, name: str, *, ttl_ms: int = TTL_MS, wait_ms: int = 0, owner: str | None = None) -> Iterator[Lock]:
@@ -83,7 +81,7 @@ class NamedLocks:
         with self._store.light_transaction() as tx:
             return tx.lock_acquire(
                 name,
-                owner=owner or f"{self._person} {pid}.{next(self._numbers)}",
+                owner=owner or f"{self._person} {pid}.{self._clock.random_bytes(4).hex()}",
                 ttl_ms=ttl_ms,
                 host=self._host,
                 pid=pid,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deespec.model.items import (
@@ -86,16 +85,21 @@ def stage(status: Status, *, resume: bool) -> str:
     return "resumable" if resume else "stopped"
 
 
-@cache
 def insert_sql(cls: type[Any]) -> str:
-    names = _stored(cls)
-    return f"INSERT INTO {TABLES[cls]} ({', '.join(names)}) VALUES ({', '.join(':' + name for name in names)})"
+    found = _INSERTS.get(cls)
+    if found is None:
+        names = _stored(cls)
+        values = ", ".join(f":{name}" for name in names)
+        found = _INSERTS[cls] = f"INSERT INTO {TABLES[cls]} ({', '.join(names)}) VALUES ({values})"
+    return found
 
 
-@cache
 def update_sql(cls: type[Any]) -> str:
-    names = [name for name in _stored(cls) if name not in ("number", "uid")]
-    return f"UPDATE {TABLES[cls]} SET {', '.join(f'{name} = :{name}' for name in names)} WHERE number = :number"
+    found = _UPDATES.get(cls)
+    if found is None:
+        changes = ", ".join(f"{name} = :{name}" for name in _stored(cls) if name not in ("number", "uid"))
+        found = _UPDATES[cls] = f"UPDATE {TABLES[cls]} SET {changes} WHERE number = :number"
+    return found
 
 
 def query(name: str) -> str:
@@ -113,6 +117,8 @@ def query(name: str) -> str:
 
 
 _LOADED: dict[str, str] = {}
+_INSERTS: dict[type[Any], str] = {}
+_UPDATES: dict[type[Any], str] = {}
 _CONVERTERS: dict[type[Any], tuple[tuple[str, Callable[[Any], Any]], ...]] = {}
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deespec.errors import LeaseLost
 from deespec.model.items import Sbi, Turn
-from deespec.model.lifecycle import Event
+from deespec.model.lifecycle import Event, Status
 from deespec.records import replace
 from deespec.store.leases import LeaseVerbs
 
@@ -29,7 +29,7 @@ class SettleVerbs(LeaseVerbs):
         if sbi.manifest is None:
             sbi = replace(sbi, manifest=manifest)
             self._update(sbi)
-        if claim.sbi.status == "PICKED":
+        if claim.sbi.status is Status.PICKED:
             sbi = self.move(sbi, Event.WORKSPACE_READY, actor=actor, turn=claim.turn)
         return sbi
 
@@ -44,7 +44,8 @@ class SettleVerbs(LeaseVerbs):
     ) -> Sbi:
         """Records a turn's outcome and moves the item along `events` (event, reason); ends the claim.
 
-        With `usd_per_item` an item that cannot afford one more of its dearest turns is parked. Raises LeaseLost, and writes nothing, if the claim is not the item's any more.
+        With `usd_per_item` an item that cannot afford one more of its dearest turns is parked. Raises LeaseLost, and
+        writes nothing, if the claim is not the item's any more.
         """
         sbi = self.owned(claim)
         self.free(sbi.number)
@@ -62,7 +63,7 @@ class SettleVerbs(LeaseVerbs):
             reviews=sbi.reviews + (turn.outcome == Event.NEEDS_CHANGES),
             question=turn.report if turn.outcome == "question" else None,
         )
-        facts = {
+        facts: dict[str, Any] = {
             "turn": turn.number,
             "step": turn.step,
             "agent": turn.agent,
@@ -99,7 +100,7 @@ class SettleVerbs(LeaseVerbs):
         self.free(sbi.number)
         self._run("call_remove", token=claim.token)
         tried = replace(sbi, setbacks=sbi.setbacks + 1, not_before=self.now + delay_ms)
-        facts = {"turn": claim.turn, "agent": claim.agent}
+        facts: dict[str, Any] = {"turn": claim.turn, "agent": claim.agent}
         if tried.setbacks >= SETBACKS_MOST:
             tried = replace(tried, question=why)
             return self.move(tried, Event.NEEDS_PERSON, actor=actor, reason="workspace", error=why, **facts)
@@ -118,8 +119,8 @@ class SettleVerbs(LeaseVerbs):
         self.must_own(claim)
         sbi = self.sbi(claim.sbi.number)
         expected = {claim.sbi.status}
-        if claim.sbi.status == "PICKED":
-            expected = {claim.sbi.status, "IMPLEMENTING"}
+        if claim.sbi.status is Status.PICKED:
+            expected = {claim.sbi.status, Status.IMPLEMENTING}
         if sbi.status not in expected or sbi.turn + 1 != claim.turn:
             raise LeaseLost(f"{sbi.id} has moved on to {sbi.status}.")
         return sbi

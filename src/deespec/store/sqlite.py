@@ -140,6 +140,7 @@ class SqliteConnection:
     def __init__(self, raw: apsw.Connection, path: str) -> None:
         self.raw = raw
         self.path = path
+        self._home = os.path.dirname(path)
         self._files = _identities(path)
         self._folder: tuple[int, ...] | None = None
         """The state of the folder in which its files were known to be ours."""
@@ -190,11 +191,15 @@ class SqliteConnection:
         In a folder that has not changed nothing was replaced, so mostly this is one look instead of three. Its ctime
         tells, which nobody can set back; file systems count time in steps, so a fresh change might hide the next.
         """
-        folder = os.stat(os.path.dirname(self.path))
-        state = (folder.st_ctime_ns, folder.st_ino, folder.st_dev)
-        if state == self._folder:
-            return
-        if _identities(self.path) != self._files:
+        try:
+            folder = os.stat(self._home)
+            state = (folder.st_ctime_ns, folder.st_ino, folder.st_dev)
+            if state == self._folder:
+                return
+            same = _identities(self.path) == self._files
+        except OSError:
+            same = False
+        if not same:
             raise StoreReplaced(
                 f"{self.path} or a file beside it was replaced or removed while it was in use; nothing was written.",
                 hint="Run the command again. Never move or delete deespec.db, -wal or -shm while deespec runs.",
@@ -203,7 +208,8 @@ class SqliteConnection:
         self._folder = state if settled else None
 
     def _data_version(self) -> int:
-        return int(self.raw.execute("PRAGMA data_version").fetchall()[0][0])
+        seen: Any = self.raw.execute("PRAGMA data_version").fetchall()[0][0]
+        return int(seen)
 
 
 def open_connection(path: str, *, busy_ms: int, durable: bool) -> SqliteConnection:
@@ -274,7 +280,8 @@ def check_ours(raw: apsw.Connection, path: str) -> None:
 
 
 def schema_of(raw: apsw.Connection) -> int:
-    return int(raw.execute("PRAGMA user_version").fetchall()[0][0])
+    found: Any = raw.execute("PRAGMA user_version").fetchall()[0][0]
+    return int(found)
 
 
 def check_version(found: int, path: str) -> None:
@@ -324,9 +331,6 @@ def _storable(value: Value) -> Value:
     return value.encode(errors="replace").decode() if isinstance(value, str) else value
 
 
-def _identities(path: str) -> list[tuple[int, int]] | None:
-    """What tells the database's three files from any others; None if one of them is not there."""
-    try:
-        return [(found.st_ino, found.st_dev) for found in map(os.stat, (path, path + "-wal", path + "-shm"))]
-    except OSError:
-        return None
+def _identities(path: str) -> list[tuple[int, int]]:
+    """What tells the database's three files from any others. Raises OSError if one of them is not there."""
+    return [(found.st_ino, found.st_dev) for found in map(os.stat, (path, path + "-wal", path + "-shm"))]

@@ -55,10 +55,10 @@ class Unit:
         return [rows.decode(cls, row) for row in self._all(name, **values)]
 
     def _insert(self, record: object) -> None:
-        self.connection.fetch(rows.insert_sql(type(record)), rows.encode(record))
+        self.connection.fetch(rows.insert_sql(record.__class__), rows.encode(record))
 
     def _update(self, record: object) -> None:
-        self.connection.fetch(rows.update_sql(type(record)), rows.encode(record))
+        self.connection.fetch(rows.update_sql(record.__class__), rows.encode(record))
 
     def _next(self, counter: str) -> int:
         number: int = self._value("counter_next", name=counter)

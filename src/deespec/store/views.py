@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from deespec.model.items import Epic, Line, Pbi, Turn
+from deespec.model.wanted import Scope
 from deespec.records import record
 from deespec.store import rows
 from deespec.store.claims import ClaimVerbs, call_from, scope_values
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deespec.model.items import Call
-    from deespec.model.wanted import Scope
 
 
 @record
@@ -75,8 +75,13 @@ class ViewVerbs(ClaimVerbs):
         lines = self._records(Line, "list_page", **values, limit=limit, offset=offset)
         total = len(lines)
         if offset or (limit >= 0 and total == limit):
-            total = self._value("list_total", **values)
+            everything = scope == Scope() and ready is None
+            total = self._counted(statuses) if everything else self._value("list_total", **values)
         return Page(lines=tuple(lines), total=total)
+
+    def _counted(self, statuses: tuple[str, ...] | None) -> int:
+        """The same from the index of statuses, without a look at any item."""
+        return sum(count for status, count in self.counts().items() if statuses is None or status in statuses)
 
     def line(self, number: int) -> Line:
         return rows.decode(Line, self._one("line_get", number=self.sbi(number).number) or ())
@@ -98,11 +103,6 @@ class ViewVerbs(ClaimVerbs):
     def turns(self, number: int) -> list[Turn]:
         """An item's turns, oldest first."""
         return self._records(Turn, "turns", number=number)
-
-    def spent_on(self, number: int) -> tuple[float, float]:
-        """What an item's turns have cost so far, and the dearest of them, in US dollars."""
-        total, dearest = self._all("spent_on", number=number)[0]
-        return total, dearest
 
     def unmet_needs(self, numbers: Sequence[int]) -> dict[int, list[tuple[int, str]]]:
         """(number, status) of the needs that are not DONE, for each of these items."""

@@ -31,7 +31,7 @@ def _command(kind: Kind) -> Callable[[Callable[..., Any]], click.Command]:
                 click.option("-f", "--file", "--from-file", "more", multiple=True, metavar="FILE", help="A spec file."),
                 click.option("--stdin", is_flag=True, help="Read the spec from standard input."),
                 click.option("--label", "-l", "label", multiple=True, metavar="L", help="May be given several times."),
-                click.option("--labels", "label_list", metavar="A,B", hidden=True),
+                click.option("--labels", "label_list", metavar="A,B", hidden=True, help="The same, in one word."),
                 click.option("--hold", is_flag=True, help="Register it held."),
                 click.option("--key", metavar="K", help="A second call with K returns the first item."),
                 click.option("--again", is_flag=True, help="Even if this file is registered already, unchanged."),
@@ -60,7 +60,7 @@ def register_sbi(session: Session, **given: Any) -> int:
 @_command(Kind.PBI)
 @click.option("--title", "-t", help="Its title, 200 characters at most.")
 @click.option("--body", "-b", help="The text as Markdown.")
-@click.option("--priority", type=options.PRIORITIES)
+@click.option("--priority", type=options.PRIORITIES, help="Default: normal.")
 @click.option("--parent", metavar="EPIC-N", help="The EPIC it belongs to.")
 @click.option("--story-points", type=int, help="0 to 13.")
 def register_pbi(session: Session, **given: Any) -> int:
@@ -71,7 +71,7 @@ def register_pbi(session: Session, **given: Any) -> int:
 @_command(Kind.EPIC)
 @click.option("--title", "-t", help="Its title, 200 characters at most.")
 @click.option("--body", "-b", help="The text as Markdown.")
-@click.option("--priority", type=options.PRIORITIES)
+@click.option("--priority", type=options.PRIORITIES, help="Default: normal.")
 def register_epic(session: Session, **given: Any) -> int:
     """Register EPICs. Their status follows from what is below them."""
     return _register(session, Kind.EPIC, **given)

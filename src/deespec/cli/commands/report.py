@@ -53,7 +53,12 @@ def sbi_report(
 
 
 @click.command(name="review")
-@click.option("--decision", required=True, type=click.Choice(DECISIONS, case_sensitive=False))
+@click.option(
+    "--decision",
+    required=True,
+    type=click.Choice(DECISIONS, case_sensitive=False),
+    help="SUCCEEDED: it fulfils the spec; NEEDS_CHANGES: say what; FAILED: cannot be done as specified.",
+)
 @_answer
 def sbi_review(
     session: Session, *, decision: str, item_id: str | None, turn: int | None, as_json: bool, **words: Any

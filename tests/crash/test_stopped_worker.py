@@ -1,0 +1,124 @@
+"""Workers stopped (SIGSTOP) beyond their lease, and continued: the next owner meets nobody, the old one changes nothing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from scene import Scene, kill
+from workshop import eventually
+
+from deespec.model.lifecycle import Status
+from deespec.store.queue import WriteQueue
+
+LEASE = "3 s"
+"""The shortest one that a busy machine can renew in time."""
+
+
+@pytest.fixture
+def leased(scene: Scene) -> Scene:
+    scene.settle("run", lease=LEASE)
+    (scene.seen / "hang").touch()
+    scene.register()
+    return scene
+
+
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+@contextmanager
+def stopped(scene: Scene, process: subprocess.Popen[str], *others: int) -> Iterator[None]:
+    """The worker, and maybe others, stand still; none of them holds the write lock, which would stop everybody."""
+    pids = (process.pid, *others)
+    with WriteQueue(str(scene.home / "write.lock"), busy_ms=10_000):
+        for pid in pids:
+            process_signal(pid, signal.SIGSTOP)
+        assert eventually(lambda: all(state(pid) == "T" for pid in pids))
+    (scene.seen / "hang").unlink()
+    try:
+        yield
+    finally:
+        for pid in pids:
+            process_signal(pid, signal.SIGCONT)
+
+
+def process_signal(pid: int, number: signal.Signals) -> None:
+    import os
+
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def names(scene: Scene) -> list[str]:
+    return [turn.worker for turn in scene.turns()]
+
+
+def test_the_agents_of_a_stopped_worker_are_ended_before_its_lease_is_over(leased: Scene) -> None:
+    with leased.worker() as worker:
+        leased.wait_for("hanging")
+        with stopped(leased, worker):
+            assert eventually(lambda: not leased.processes())
+            with leased.app.store.read() as tx:
+                assert tx.line(1).lease_worker is not None  # nobody has taken it over: the guard did it by itself
+        assert eventually(lambda: leased.sbi().status is Status.DONE)
+    leased.check_done()
+    assert leased.sbi().turn == 2
+
+
+def test_another_worker_takes_over_and_the_stopped_one_changes_nothing_and_works_on(leased: Scene) -> None:
+    with leased.worker() as worker:
+        leased.wait_for("hanging")
+        with stopped(leased, worker):
+            leased.drain()
+            assert leased.sbi().status is Status.DONE
+            before = [leased.sbi(), leased.turns(), leased.journal()]
+        assert worker.stdout is not None
+        assert any("SBI-1 implement 1 lost" in line for line in worker.stdout)
+        assert [leased.sbi(), leased.turns(), leased.journal()] == before
+        leased.register("for the one that was stopped")
+        assert eventually(lambda: leased.unfinished() == 0)
+        assert {turn.worker.rpartition("-")[2] for turn in leased.turns(2)} == {str(worker.pid)}
+    leased.check_done()
+
+
+def test_worker_guard_and_agent_stopped_together_are_met_by_nobody(leased: Scene) -> None:
+    with leased.worker() as worker:
+        agent = leased.wait_for("hanging")[0]
+        with stopped(leased, worker, leased.guard().pid, agent.pid):
+            leased.drain()
+            assert leased.sbi().status is Status.DONE
+        assert worker.stdout is not None
+        assert any("SBI-1 implement 1 lost" in line for line in worker.stdout)
+    leased.check_done()
+
+
+def test_a_worker_killed_while_it_was_stopped_is_dead_at_once(leased: Scene) -> None:
+    leased.settle("run", lease="10 min")
+    with leased.worker() as worker:
+        leased.wait_for("hanging")
+        with stopped(leased, worker):
+            kill(worker.pid)
+            leased.drain()
+    leased.check_done()
+
+
+def test_a_worker_stopped_for_less_than_its_lease_keeps_its_item(leased: Scene) -> None:
+    leased.settle("run", lease="10 min")
+    with leased.worker("--drain") as worker, leased.working():
+        leased.wait_for("hanging")
+        with stopped(leased, worker):
+            assert leased.processes()
+        (leased.seen / "hang").touch()
+        agent = leased.notes("hanging")[0]
+        assert state(agent.pid) != "Z"
+        (leased.seen / "hang").unlink()
+        kill(agent.pid)
+        assert eventually(lambda: leased.sbi().status is Status.DONE)
+    leased.check_done()
