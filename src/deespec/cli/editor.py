@@ -29,7 +29,7 @@ priority: normal        # urgent, high, normal or low
 ---
 What is to be done, and why.
 
-## Acceptance criteria
+**Acceptance criteria**
 
 - Given … when … then …
 """

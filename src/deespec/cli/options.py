@@ -24,6 +24,21 @@ session = click.pass_obj
 PRIORITIES = click.Choice([priority.value for priority in Priority], case_sensitive=False)
 
 
+class Duration(click.ParamType[int]):
+    """A time such as 90 s, 10 min or 2 h; in ms."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from deespec.config_keys import HOUR_MS, Key, Type, from_text
+
+        key = Key(name="--for", field="", type=Type.DURATION, help="", low=1, high=31 * 24 * HOUR_MS)
+        try:
+            return int(str(from_text(key, str(value))))
+        except ValueError:
+            self.fail(f"{value!r} is not a duration; say 90 s, 10 min or 2 h", param, ctx)
+
+
 def fields(command: Callable[..., Any]) -> Callable[..., Any]:
     """The fields of an item, as `register` and `update` take them."""
     for option in reversed(

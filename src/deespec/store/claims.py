@@ -87,7 +87,7 @@ class ClaimVerbs(ItemVerbs):
             self.note(wanted.actor, "claimed", item=sbi.id, turn=sbi.turn + 1, step=sbi.step, agent=slot.name)
         else:
             event = Event.CLAIMED if sbi.status is Status.PENDING else Event.RESUMED
-            sbi = self.move(sbi, event, actor=wanted.actor, agent=slot.name)
+            sbi = self.move(sbi, event, actor=wanted.actor, agent=slot.name, turn=sbi.turn + 1)
             self._next("starts")
         token = self._next("token")
         outbox = os.path.join(wanted.outboxes, str(token))

@@ -124,5 +124,7 @@ class LeaseVerbs(ItemVerbs):
         return self.move(tried, Event.RELEASED, actor=actor, error=error, **facts)
 
     def forget_worker(self, uid: str) -> None:
+        """Takes a dead worker off the list."""
+        name = next((worker.name for worker in self.workers() if worker.uid == uid), uid)
         if self._run("worker_remove", uid=uid):
-            self.note("deespec", "worker_died", detail=uid)
+            self.note("deespec", "worker_died", detail=name)

@@ -11,7 +11,6 @@ from deespec.agents.registry import LOOKED_FOR
 from deespec.board.snapshot import agents_now
 from deespec.board.waiting import Situation
 from deespec.cli import options, output, shapes
-from deespec.cli.commands.run import Duration
 from deespec.clock import iso, local
 from deespec.errors import DeespecError, NoAgent, NotFound
 from deespec.model.items import AgentPause
@@ -77,7 +76,9 @@ def agent_check(session: Session, names: tuple[str, ...], as_json: bool) -> int:
 
 @click.command(name="pause")
 @click.argument("name")
-@click.option("--for", "for_ms", type=Duration(), metavar="DURATION", help="Until then (default: until resumed).")
+@click.option(
+    "--for", "for_ms", type=options.Duration(), metavar="DURATION", help="Until then (default: until resumed)."
+)
 @click.option("--reason", "-m", help="Why; `status` and `why` show it.")
 @options.as_json
 @options.session

@@ -29,26 +29,13 @@ WITH_PERMISSIONS = ("claude",)
 ERRORS = ("attempt failed", "paused", "given back", "lost", "stopped")
 
 
-class Duration(click.ParamType[int]):
-    name = "duration"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from deespec.config_keys import HOUR_MS, Key, Type, from_text
-
-        key = Key(name="--for", field="", type=Type.DURATION, help="", low=1, high=31 * 24 * HOUR_MS)
-        try:
-            return int(str(from_text(key, str(value))))
-        except ValueError:
-            self.fail(f"{value!r} is not a duration; say 90 s, 10 min or 2 h", param, ctx)
-
-
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--parallel", "-p", type=click.IntRange(1, 64), help="Items at the same time (default: run.parallel).")
 @click.option("--agent", multiple=True, metavar="NAME", help="Who implements items that name nobody.")
 @click.option("--once", is_flag=True, help="One turn, then stop: 0 an outcome, 1 an agent's error, 6 nothing to do.")
 @click.option("--drain", is_flag=True, help="Stop when nothing can go on without a person: 0 all DONE, 1, or 7.")
-@click.option("--for", "for_ms", type=Duration(), metavar="DURATION", help="Take nothing new after this time.")
+@click.option("--for", "for_ms", type=options.Duration(), metavar="DURATION", help="Take nothing new after this time.")
 @click.option("--budget-usd", type=float, metavar="X", help="Take nothing new after this much was spent.")
 @click.option("--workflows", default="sbi", help="sbi.", type=click.Choice(["sbi"]), expose_value=False)
 @click.option("--dirty", is_flag=True, help="Work in a checkout with changes that are not this backlog's.")
