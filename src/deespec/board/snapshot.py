@@ -87,9 +87,9 @@ def groups_of(tx: Transaction, situation: Situation, claimed: Sequence[Line]) ->
 
     Items in which nothing differs that matters are judged once; `claimed` are those with a claim, perhaps of the dead.
     """
-    found: dict[tuple[str, bool], tuple[int, int]] = {}
+    found: dict[tuple[int, str, bool], tuple[int, int]] = {}
     for alike in tx.waiting_alike(by_paths=situation.paths_matter, next_in_turn=situation.next):
-        key = (alike.key, alike.paths is not None and bool(situation.bars(alike.first, alike.paths)))
+        key = (*alike.key, alike.paths is not None and bool(situation.bars(alike.first, alike.paths)))
         first, count = found.get(key, (alike.first, 0))
         found[key] = first, count + alike.count
     judged = [(tx.line(first), count) for first, count in found.values()]

@@ -212,6 +212,9 @@ class _Entry:
         need = tx._value("need_unmet", number=sbi.number)
         if need is not None:
             tx._run("sbi_wait", number=sbi.number, on=need)
+            if tx._run("next_clear", number=str(sbi.number)):  # the need was undone
+                tx.release_waiters(sbi.number, sbi.status)
+                self.next = []
             return False
         for number, paths in (*self.working, *self.next):
             if number != sbi.number and self._conflict(sbi.paths, paths):

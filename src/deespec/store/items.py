@@ -217,10 +217,7 @@ class ItemVerbs(JournalVerbs):
         kind, _, number = item_id.partition("-")
         group = self.item(item_id)
         assert not isinstance(group, Sbi), f"{item_id} cannot have children"
-        counts: dict[str, int] = {}
-        for status, count in self._all("child_counts", parent=item_id):
-            counts[status] = counts.get(status, 0) + count
-        status = roll_up(counts)
+        status = roll_up(dict(self._all("child_counts", parent=item_id)))
         if status is group.status:
             return
         self._run(f"{kind.lower()}_status", number=int(number), status=status, now=self.now)

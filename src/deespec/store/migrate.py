@@ -33,14 +33,15 @@ def create(path: str, *, clock: Clock, busy_ms: int) -> bool:
         try:
             raw.set_busy_timeout(busy_ms)
             raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-            raw.execute("PRAGMA synchronous = FULL")
-            raw.execute("PRAGMA fullfsync = ON")
             if _is_empty(raw):
                 os.chmod(path, 0o600)
                 # Before all else, and atomic: whatever dies here leaves an empty file or one that is known to be ours.
                 raw.execute(f"PRAGMA application_id = {sqlite.APPLICATION_ID}")
             sqlite.check_ours(raw, path)
+            sqlite.check_version(sqlite.schema_of(raw), path)
             raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+            raw.execute("PRAGMA synchronous = FULL")
+            raw.execute("PRAGMA fullfsync = ON")
             _switch_to_wal(raw)
             return _migrate(raw, path, clock) > 0
         finally:
@@ -73,9 +74,7 @@ def _switch_to_wal(raw: apsw.Connection) -> None:
 def _migrate(raw: apsw.Connection, path: str, clock: Clock) -> int:
     done = 0
     for number, file in migrations():
-        found = sqlite.schema_of(raw)
-        sqlite.check_version(found, path)
-        if number <= found:
+        if number <= sqlite.schema_of(raw):
             continue
         # Outside the transaction: inside it the pragma is ignored, and a table rebuilt would cascade.
         raw.execute("PRAGMA foreign_keys = OFF")

@@ -44,6 +44,8 @@ class SqliteStore(Store):
         self.clock = clock
         self.busy_ms = busy_ms
         self._local = threading.local()
+        self._database: tuple[int, int] | None = None
+        """The file that the first connection opened: no later one may have opened another."""
         self.queue = WriteQueue(lock_path(self.path), busy_ms=busy_ms)
         self.translated = Translated(self.path, busy_ms=busy_ms)
 
@@ -91,6 +93,11 @@ class SqliteStore(Store):
         if found is None:
             with self.translated:
                 found = open_connection(self.path, busy_ms=self.busy_ms, durable=kind == "durable")
+            self._database = self._database or found.files[0]
+            if found.files[0] != self._database:
+                found.raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+                found.raw.close()
+                raise replaced(self.path)
             setattr(self._local, kind, found)
         found.assert_mine()
         return found
@@ -141,7 +148,7 @@ class SqliteConnection:
         self.raw = raw
         self.path = path
         self._home = os.path.dirname(path)
-        self._files = _identities(path)
+        self.files = _identities(path)
         self._folder: tuple[int, ...] | None = None
         """The state of the folder in which its files were known to be ours."""
         self._owner = _who()
@@ -196,14 +203,11 @@ class SqliteConnection:
             state = (folder.st_ctime_ns, folder.st_ino, folder.st_dev)
             if state == self._folder:
                 return
-            same = _identities(self.path) == self._files
+            same = _identities(self.path) == self.files
         except OSError:
             same = False
         if not same:
-            raise StoreReplaced(
-                f"{self.path} or a file beside it was replaced or removed while it was in use; nothing was written.",
-                hint="Run the command again. Never move or delete deespec.db, -wal or -shm while deespec runs.",
-            )
+            raise replaced(self.path)
         settled = now - folder.st_ctime_ns // 1_000_000 > FOLDER_SETTLED_MS
         self._folder = state if settled else None
 
@@ -290,6 +294,13 @@ def check_version(found: int, path: str) -> None:
             f"{path} has schema {found}; this deespec knows up to {SCHEMA}. Nothing was touched.",
             hint="Upgrade deespec: pip install --upgrade deespec",
         )
+
+
+def replaced(path: str) -> StoreReplaced:
+    return StoreReplaced(
+        f"{path} or a file beside it was replaced or removed while it was in use; nothing was written.",
+        hint="Run the command again. Never move or delete deespec.db, -wal or -shm while deespec runs.",
+    )
 
 
 def _check_schema(raw: apsw.Connection, path: str) -> None:

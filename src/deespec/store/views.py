@@ -33,7 +33,7 @@ class Alike:
 
     first: int
     count: int
-    key: str
+    key: tuple[int, str]
     paths: tuple[str, ...] | None
     """None: their paths do not matter now."""
 
@@ -115,8 +115,8 @@ class ViewVerbs(ClaimVerbs):
         """Open items without a claim, in sets of those that choosing treats alike, in order of their first ones."""
         found = self._all("waiting_alike", by_paths=int(by_paths), next=next_in_turn, now=self.now)
         return [
-            Alike(first=first, count=count, key=key, paths=None if paths is None else tuple(json.loads(paths)))
-            for first, count, key, paths in found
+            Alike(first=first, count=count, key=(state, agents), paths=None if tested is None else _paths(tested))
+            for first, count, state, agents, tested in found
         ]
 
     def working_paths(self) -> list[tuple[int, tuple[str, ...]]]:
@@ -162,3 +162,7 @@ class ViewVerbs(ClaimVerbs):
             application_id=application,
             schema=schema,
         )
+
+
+def _paths(text: str) -> tuple[str, ...]:
+    return tuple(json.loads(text))

@@ -1,3 +1,6 @@
-SELECT status, count(*) FROM sbi WHERE parent = :parent GROUP BY status
-UNION ALL
-SELECT status, count(*) FROM pbi WHERE parent = :parent GROUP BY status
+SELECT status, sum(items) FROM (
+    SELECT status, count(*) AS items FROM sbi WHERE parent = :parent GROUP BY status
+    UNION ALL
+    SELECT status, count(*) FROM pbi WHERE parent = :parent GROUP BY status
+)
+GROUP BY status

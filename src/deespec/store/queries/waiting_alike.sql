@@ -1,19 +1,20 @@
 -- Open items that nobody works on; those in which nothing differs that choosing looks at, together.
-SELECT
-    min(number) AS first, count(*),
-    kind || held || later || next || needs || agents AS alike,
-    CASE WHEN :by_paths AND kind = 'enters' AND held = 0 AND needs = 0 THEN paths END AS tested
+-- The digits of `state`: 0 to enter work, 1 in work, 2 PARKED, 3 FAILED; held; a need not DONE; a time to come; next.
+-- One number, because sorting by five columns takes twice as long.
+SELECT min(number) AS first, count(*), state, agents, CASE WHEN :by_paths AND state < 100 THEN paths END AS tested
 FROM (
     SELECT
-        number, held, paths,
-        CASE stage WHEN 'stopped' THEN status WHEN 'working' THEN 'works' ELSE 'enters' END AS kind,
-        coalesce(not_before > :now, 0) AS later,
-        coalesce(number = :next, 0) AS next,
-        CASE WHEN 'REVIEWING' IN (status, coalesce(stopped_in, '')) THEN 'review' || reviewer ELSE agent END AS agents,
-        EXISTS (
-            SELECT 1 FROM need AS n JOIN sbi AS s ON s.number = n.needs WHERE n.sbi = sbi.number AND s.status <> 'DONE'
-        ) AS needs
+        number, paths,
+        10000 * CASE stage WHEN 'working' THEN 1 WHEN 'stopped' THEN 2 + (status = 'FAILED') ELSE 0 END
+            + 1000 * held
+            + 100 * (waits_for IS 'need' OR EXISTS (
+                SELECT 1 FROM need AS n JOIN sbi AS s ON s.number = n.needs
+                WHERE n.sbi = sbi.number AND s.status <> 'DONE'
+            ))
+            + 10 * coalesce(not_before > :now, 0)
+            + coalesce(number = :next, 0) AS state,
+        CASE WHEN 'REVIEWING' IN (status, coalesce(stopped_in, '')) THEN 'review' || reviewer ELSE agent END AS agents
     FROM sbi WHERE stage <> 'ended' AND lease_token IS NULL
 )
-GROUP BY alike, tested
+GROUP BY state, agents, tested
 ORDER BY first

@@ -1,0 +1,709 @@
+"""A backlog, its workers, its people and its clock, all moved by one seed in one thread.
+
+A turn is cut into the pieces between its transactions; the seed decides whose piece comes next. A worker dies by never
+getting its next one, and freezes by not getting it for a while. After each piece `life_rules.py` judges what is there.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+from life_rules import PATHS, Rules, Seen
+
+from deespec.agents.base import AgentError, AgentResult, Blame, Usage
+from deespec.app import App
+from deespec.backlog import edit
+from deespec.backlog.register import Order, register
+from deespec.backlog.start import start
+from deespec.clock import Clock
+from deespec.config import load_settings
+from deespec.engine.acting import Acted, Answered, Failed, GivenBack, Needed
+from deespec.engine.bench import Bench
+from deespec.engine.calling import step_for
+from deespec.engine.pulse import Pulse
+from deespec.engine.turn import settle, take
+from deespec.errors import InvalidInput, LeaseLost, NotPossible, StaleAnswer
+from deespec.model.items import AgentPause, Answer, Claim, Kind, Priority, Sbi, Worker
+from deespec.model.lifecycle import Step
+from deespec.model.reports import accepts
+from deespec.model.spec import new_item
+from deespec.model.wanted import Idle, Scope
+from deespec.records import replace
+from deespec.store.alive import LifeLock
+
+ITEMS_MOST = 14
+HANDS_MOST = 4
+ACTIONS_SHOWN = 30
+REST_ROUNDS = 1_500
+"""Far more than 14 items can need to come to their ends."""
+AGAIN_MOST = 100
+PERSON = "person@test"
+AGENTS = ("ann", "bob", "cyd")
+CONFIG = """
+[run]
+implement = "{implement}"
+review = "{review}"
+max_turns = {max_turns}
+max_attempts = {max_attempts}
+[workspace]
+undeclared = "{undeclared}"
+[budget]
+usd_per_item = {usd_per_item}
+[agents.ann]
+kind = "command"
+command = ["true"]
+limit = 1
+[agents.bob]
+kind = "command"
+command = ["true"]
+account = "shared"
+limit = 2
+[agents.cyd]
+kind = "command"
+command = ["true"]
+account = "{cyd}"
+"""
+
+
+class SeededClock(Clock):
+    """Moved by hand; all that is random comes from the seed."""
+
+    def __init__(self, seeded: random.Random) -> None:
+        self.seeded = seeded
+        self.boot = 5_000_000
+        self.boots = 1
+        self.wall = 1_700_000_000_000
+
+    def now_ms(self) -> int:
+        return self.wall
+
+    def boot_ms(self) -> int:
+        return self.boot
+
+    waking_ms = boot_ms
+
+    def boot_id(self) -> str:
+        return f"boot {self.boots}"
+
+    def random_bytes(self, count: int) -> bytes:
+        return self.seeded.randbytes(count)
+
+    def forward(self, ms: int) -> None:
+        self.boot += ms
+        self.wall += ms
+
+
+class Flight:
+    """A claim on its way to its settlement."""
+
+    def __init__(self, claim: Claim) -> None:
+        self.claim = claim
+        self.sbi: Sbi | None = None
+        """The item when its workspace was ready."""
+        self.answer: Answer | None = claim.answer
+        self.cleared = False
+
+
+class Hand:
+    """One worker: the real bench and pulse, without the thread."""
+
+    def __init__(self, app: App, name: str, *, slots: int, scope: Scope) -> None:
+        clock = app.clock
+        self.worker = Worker(
+            uid=clock.uid(),
+            name=name,
+            host="here",
+            pid=1,
+            pid_start="1",
+            namespace="1",
+            boot=clock.boot_id(),
+            slots=slots,
+            started_at=clock.now_ms(),
+            seen_at=clock.now_ms(),
+        )
+        self.life = LifeLock(str(app.settings.home), self.worker.uid)
+        self.pulse = Pulse(app, self.worker, on_stop=lambda _: None)
+        self.bench = Bench(app, self.worker, self.pulse, scope=scope)
+        self.flights: list[Flight] = []
+        self.frozen = False
+        with app.store.transaction() as tx:
+            tx.add_worker(self.worker)
+
+    @property
+    def name(self) -> str:
+        return self.worker.name
+
+    @property
+    def tokens(self) -> list[int]:
+        return [flight.claim.token for flight in self.flights]
+
+    @property
+    def label(self) -> str | None:
+        return self.bench.scope.label
+
+    def die(self) -> None:
+        """As the kernel does it: the lock is gone, its file stays."""
+        os.close(self.life.file)
+
+
+class Life:
+    def __init__(self, seed: int, folder: Path) -> None:
+        self.seeded = random.Random(seed)
+        self.clock = SeededClock(self.seeded)
+        self.app = self._app(folder)
+        self.hands: list[Hand] = []
+        self.actions: deque[str] = deque(maxlen=ACTIONS_SHOWN)
+        self.registered: dict[int, str] = {}
+        self.ended_turns: set[tuple[int, int, int]] = set()
+        """(item, turn, token) of every settlement that was acknowledged."""
+        self.last_token = 0
+        self.calm = False
+        """Nobody dies, no agent is broken for good, and people have stopped deciding."""
+        self.rules = self._rules()
+        self._heard: Idle | None = None
+        """What a worker heard that found nothing to take, if this was the last thing that happened."""
+        self._freed: set[int] = set()
+        self._began: set[int] = set()
+        """Claims that were ended, and items that were taken, by the running piece."""
+        self._looking = apsw.Connection(str(folder / ".deespec" / "deespec.db"), flags=apsw.SQLITE_OPEN_READWRITE)
+        with self.app.store.read() as tx:
+            raw = tx.connection.raw  # type: ignore[attr-defined]
+        raw.execute("PRAGMA synchronous = OFF")  # nothing here depends on the disk
+        order = Order(kind=Kind.PBI, new=new_item(Kind.PBI, title="All of it"))
+        register(self.app.store, [order], uids=[self.clock.uid()], owner=PERSON)
+        self._version = self._data_version()
+        self.seen = self._newest = Seen(self._looking)
+        self._do(self._spawn)
+        self._do(self._register)
+
+    def close(self) -> None:
+        for hand in self.hands:
+            hand.life.release()
+        self._looking.close()
+        self.app.close()
+
+    def _app(self, folder: Path) -> App:
+        dice = self.seeded
+        home = folder / ".deespec"
+        (folder / "tmp").mkdir()
+        start(home, clock=self.clock, agents=())
+        text = CONFIG.format(
+            implement=dice.choice(("ann", "bob, cyd", "cyd", "ann, bob")),
+            review=dice.choice(("ann", "bob", "cyd", "cyd, ann")),
+            max_turns=dice.randint(2, 6),
+            max_attempts=dice.randint(1, 3),
+            undeclared=dice.choice(("exclusive", "exclusive", "parallel")),
+            usd_per_item=dice.choice((0, 0, 3)),
+            cyd=dice.choice(("shared", "own")),
+        )
+        (home / "config.toml").write_text(text)
+        settings = load_settings(home, {}, {})
+        return App(settings, clock=self.clock, env={"TMPDIR": str(folder / "tmp")})
+
+    def _rules(self) -> Rules:
+        settings = self.app.settings
+        probe = Bench(self.app, None, None, scope=Scope())  # type: ignore[arg-type]
+        return Rules(
+            exclusive=settings.undeclared == "exclusive",
+            implement=settings.implement,
+            review=settings.review,
+            slots=probe.slots,
+            max_turns=settings.max_turns,
+            max_attempts=settings.max_attempts,
+        )
+
+    # --- one piece after the other ---
+
+    def live(self, steps: int) -> None:
+        """So many pieces, in an order and with outcomes that the seed chooses."""
+        work = {self._register: 8, self._take: 30, self._proceed: 60, self._beat: 14}
+        world = {self._pass_time: 8, self._spawn: 4}
+        trouble = {self._die: 2, self._freeze: 5, self._thaw: 2, self._leave: 1, self._restart: 0.3}
+        people = {
+            self._hold: 2,
+            self._unhold: 3,
+            self._cancel: 1.5,
+            self._go_on: 6,
+            self._reset: 2,
+            self._update: 5,
+            self._delete: 0.5,
+            self._pause: 1,
+            self._resume: 2,
+        }
+        # A kind of trouble that is missing makes room for others (swarm testing), so each life has its own mixture.
+        moods = {move: weight * self.seeded.choice((0, 1, 1, 3)) for move, weight in {**trouble, **people}.items()}
+        moves = {**work, **world, **moods}
+        for _ in range(steps):
+            while not self._do(self.seeded.choices(list(moves), list(moves.values()))[0]):
+                pass
+
+    def come_to_rest(self) -> None:
+        """Deaths and decisions stop; all that can go on must come to its end in finite time."""
+        self.calm = True
+        held = [row.number for row in self.seen.items.values() if row.held]
+        edit.unhold(self.app.store, held, actor=PERSON)
+        last = self._hire(slots=3, scope=Scope())
+        self.seen = self._look()
+        for _ in range(REST_ROUNDS):
+            self._do(self._resume)
+            idle = self._round(last)
+            if idle is None:
+                continue
+            if idle.next_at is None and not self.seen.leases and not self._frozen():
+                break
+            lease_ms = self.app.settings.lease_ms
+            self.clock.forward(lease_ms // 4 if idle.next_at is None else max(1, idle.next_at - self.clock.now_ms()))
+        else:
+            raise AssertionError("it does not come to rest")
+        self.rules.is_settled(self.seen)
+
+    def _round(self, last: Hand) -> Idle | None:
+        """Everybody works until nothing is in flight; what the last one heard, if nobody found anything to do."""
+        heard: Idle | None = None
+        for hand in self._awake():
+            self._do(self._beat, hand)
+            self._do(self._take, hand)
+            if hand is last:
+                heard = self._heard
+        busy = False
+        while self._do(self._proceed):
+            busy = True
+            if self.seeded.random() < 0.1:
+                self._do(self._thaw)
+        return None if busy or self._do(self._thaw) else heard
+
+    def _do(self, move: Callable[..., str | None], *args: Hand) -> bool:
+        """One piece and a look at what it did; False: there was nothing of this kind to do."""
+        self._freed.clear()
+        self._began.clear()
+        before = self.seen
+        self.actions.append(f"{self._when} now: {move.__name__}")
+        try:
+            words = move(*args)
+        except (NotPossible, InvalidInput) as error:
+            words = f"refused: {error.message}"
+            assert self._look() == before, f"{words}, but something was changed"
+        self.actions.pop()
+        if words is None:
+            return False
+        self.actions.append(f"{self._when} {words}")
+        self.seen = self._look()
+        if self.seen is not before:
+            self._check(before)
+        return True
+
+    def _look(self) -> Seen:
+        """What is there now; the same object as long as nobody has written."""
+        version = self._data_version()
+        if version != self._version:
+            self._version, self._newest = version, Seen(self._looking)
+        return self._newest
+
+    def _data_version(self) -> int:
+        version: int = self._looking.execute("PRAGMA data_version").fetchall()[0][0]
+        return version
+
+    @property
+    def _when(self) -> str:
+        return f"{self.clock.boot / 1000:>12,.1f}"
+
+    def _check(self, before: Seen) -> None:
+        self.rules.always(self.seen)
+        gone = {n: uid for n, uid in self.registered.items() if n not in self.seen.items}
+        assert not gone, f"registered, and not there: {gone}"
+        assert self.ended_turns <= set(self.seen.turns), "an acknowledged turn is not there"
+        for token, row in before.leases.items():
+            if token not in self.seen.leases and token not in self._freed:
+                self._may_be_buried(row)
+        for number, row in self.seen.items.items():
+            began = row.stage == "working" and (number not in before.items or before.items[number].stage != "working")
+            assert not began or number in self._began, f"SBI-{number} is in work and nobody has taken it"
+        with self.app.store.read() as tx:
+            assert tx.orphans() == []
+
+    def _may_be_buried(self, row: object) -> None:
+        """Nobody takes a claim from a living worker that beats in time."""
+        alive = {hand.worker.uid for hand in self.hands}
+        over = row.lease_until < self.clock.boot or row.lease_boot != self.clock.boot_id()  # type: ignore[attr-defined]
+        dead = row.lease_worker not in alive  # type: ignore[attr-defined]
+        assert over or dead, f"SBI-{row.number} was taken from {row.lease_worker}"  # type: ignore[attr-defined]
+
+    # --- workers ---
+
+    def _awake(self) -> list[Hand]:
+        return [hand for hand in self.hands if not hand.frozen]
+
+    def _frozen(self) -> list[Hand]:
+        return [hand for hand in self.hands if hand.frozen]
+
+    def _hire(self, *, slots: int, scope: Scope) -> Hand:
+        hand = Hand(
+            self.app, f"w{len(self.seen.tables['worker'][1])}{self.seeded.choice('abcdefgh')}", slots=slots, scope=scope
+        )
+        self.hands.append(hand)
+        return hand
+
+    def _spawn(self) -> str | None:
+        if len(self.hands) >= HANDS_MOST:
+            return None
+        label = self.seeded.choice((None, None, None, "core"))
+        hand = self._hire(slots=self.seeded.randint(1, 3), scope=Scope(label=label))
+        hand.pulse._renew()
+        hand.pulse._bury()
+        return f"{hand.name} starts with {hand.worker.slots} slots, for {label or 'all'}"
+
+    def _take(self, hand: Hand | None = None) -> str | None:
+        free = [one for one in self._awake() if len(one.flights) < one.worker.slots]
+        if hand is None:
+            hand = self.seeded.choice(free) if free else None
+        if hand is None or hand not in free:
+            return None
+        now, before = self.clock.now_ms(), self.seen
+        for _ in range(AGAIN_MOST):
+            got = take(hand.bench)
+            after = self._look()
+            if isinstance(got, Claim) or not got.again:
+                break
+            before = after
+        else:
+            raise AssertionError("it is told to ask again, and again")
+        if isinstance(got, Idle):
+            self._heard = got
+            self.rules.may_rest(after, got, now=now, label=hand.label)
+            return f"{hand.name} finds nothing until {got.next_at}"
+        self._heard = None
+        assert got.token > self.last_token, "tokens must grow"
+        self.last_token = got.token
+        self._began.add(got.sbi.number)
+        self.rules.may_start(before, got, now=now)
+        self.rules.was_first(before, after, got, now=now, label=hand.label)
+        hand.pulse.hold(got.token)
+        hand.flights.append(Flight(got))
+        return f"{hand.name} takes SBI-{got.sbi.number} turn {got.turn} to {got.step} as {got.token} with {got.agent}"
+
+    def _beat(self, hand: Hand | None = None) -> str | None:
+        awake = self._awake()
+        if not awake:
+            return None
+        hand = hand or self.seeded.choice(awake)
+        changed = self.calm or self.seeded.random() < 0.5
+        hand.pulse.beat(changed=changed)
+        if changed:
+            lost = set(hand.tokens) - set(self._look().leases)
+            noticed = {token for token in hand.tokens if hand.pulse.is_revoked(token)}
+            assert noticed == lost, f"{hand.name} has lost {lost} and noticed {noticed}"
+        return f"{hand.name} beats"
+
+    def _die(self) -> str | None:
+        hand = self._victim(self.hands)
+        if hand is None:
+            return None
+        self.hands.remove(hand)
+        hand.die()
+        return f"{hand.name} dies with {hand.tokens}"
+
+    def _freeze(self) -> str | None:
+        """Stopped, but not dead: its lock is held, and nobody renews its leases."""
+        hand = self._victim(self._awake())
+        if hand is None:
+            return None
+        hand.frozen = True
+        return f"{hand.name} freezes with {hand.tokens}"
+
+    def _thaw(self) -> str | None:
+        """Goes on as if nothing had been; mostly after others have taken its items over."""
+        frozen = self._frozen()
+        if not frozen:
+            return None
+        hand = max(frozen, key=lambda one: len(set(one.tokens) - set(self.seen.leases)))
+        hand.frozen = False
+        return f"{hand.name} thaws with {hand.tokens}"
+
+    def _victim(self, hands: list[Hand]) -> Hand | None:
+        """Mostly one that is at work."""
+        busy = [hand for hand in hands if hand.flights]
+        among = busy if busy and self.seeded.random() < 0.8 else hands
+        return self.seeded.choice(among) if among else None
+
+    def _leave(self) -> str | None:
+        """A worker that has nothing to do ends itself, as Crew.run does."""
+        idle = [hand for hand in self._awake() if not hand.flights]
+        if not idle:
+            return None
+        hand = self.seeded.choice(idle)
+        self.hands.remove(hand)
+        with self.app.store.transaction() as tx:
+            tx.remove_worker(hand.worker)
+        hand.life.release()
+        return f"{hand.name} leaves"
+
+    def _restart(self) -> str:
+        """The machine is started anew."""
+        for hand in self.hands:
+            hand.die()
+        self.hands = []
+        self.clock.boots += 1
+        self.clock.boot = 60_000
+        return "the machine restarts"
+
+    def _pass_time(self) -> str:
+        if self.seeded.random() < 0.1:
+            shift = self.seeded.choice((-3_600_000, -2_000, 2_000))
+            self.clock.wall += shift
+            return f"the wall clock is set by {shift} ms"
+        ms = self.seeded.choice((50, 900, 4_000, 15_000, 15_000, 15_000, 15_000, 70_000, 400_000, 2_000_000))
+        self.clock.forward(ms)
+        return f"{ms} ms pass"
+
+    # --- a turn, piece by piece ---
+
+    def _proceed(self, hand: Hand | None = None) -> str | None:
+        busy = [one for one in self._awake() if one.flights]
+        if not busy:
+            return None
+        hand = hand or self.seeded.choice(busy)
+        flight = self.seeded.choice(hand.flights)
+        claim = flight.claim
+        row = self.seen.items.get(claim.sbi.number)
+        mine = row is not None and row.lease_token == claim.token
+        who = f"{hand.name} with {claim.token} on SBI-{claim.sbi.number}"
+        lost: Exception | None = None
+        try:
+            words = self._piece(hand, flight)
+        except (LeaseLost, StaleAnswer) as error:
+            lost, words = error, "has lost it"
+            self._over(hand, flight)
+        if mine:
+            assert lost is None, f"{who} is the owner, and hears: {lost}"
+        else:
+            assert lost is not None, f"{who} is not the owner, and {words}"
+            assert self._look() == self.seen, f"{who} is not the owner, and has changed something"
+        return f"{who} {words}"
+
+    def _piece(self, hand: Hand, flight: Flight) -> str:
+        store, claim, dice = self.app.store, flight.claim, self.seeded
+        if not flight.cleared:
+            for call in claim.leftovers:
+                with store.transaction() as tx:
+                    tx.must_own(claim)
+                    tx.call_over(call.token)
+            flight.cleared = True
+            if claim.leftovers:
+                return f"clears {len(claim.leftovers)} leftovers"
+        if flight.sbi is None:
+            flight.sbi = claim.sbi
+            if claim.sbi.manifest is None or claim.step is Step.PREPARE:
+                manifest = claim.sbi.manifest or f"state {claim.token}"
+                with store.transaction() as tx:
+                    flight.sbi = tx.workspace_ready(claim, manifest=manifest, actor=hand.bench.actor)
+                assert flight.sbi.status != "PICKED"
+                return "prepares"
+        if flight.answer is None and dice.random() < 0.35:
+            answer = self._answer(claim)
+            with store.transaction() as tx:
+                tx.store_answer(sbi=claim.sbi.number, turn=claim.turn, token=claim.token, answer=answer, actor="agent")
+            flight.answer = answer
+            return f"has the answer {answer.kind} {answer.decision or ''}"
+        return self._settle(hand, flight)
+
+    def _settle(self, hand: Hand, flight: Flight) -> str:
+        claim = flight.claim
+        acted = self._acted(flight)
+        outcome = settle(hand.bench, claim, acted)
+        self._freed.add(claim.token)
+        self._over(hand, flight)
+        if outcome.turn is not None:
+            self.ended_turns.add((claim.sbi.number, claim.turn, claim.token))
+        assert outcome.after is not None
+        return f"ends: {outcome.what}, {outcome.after.status}"
+
+    def _acted(self, flight: Flight) -> Acted:
+        dice = self.seeded
+        chance = dice.random()
+        if chance < 0.7 or flight.answer is not None:
+            answer = flight.answer or self._answer(flight.claim)
+            complaint = accepts(step_for(flight.claim), answer)
+            assert complaint is None, f"an answer of another step: {complaint}"
+            assert flight.sbi is not None
+            findings = ("It does not work.",) if answer.kind == "implement" and dice.random() < 0.2 else ()
+            usage = Usage(cost_usd=dice.choice((None, 0.5, 1.5)))
+            return Answered(sbi=flight.sbi, answer=answer, result=AgentResult(usage=usage), findings=findings)
+        if chance < 0.9:
+            return Failed(error=self._error(), result=AgentResult())
+        if chance < 0.98:
+            return GivenBack(why="the workspace failed", setback=dice.random() < 0.6)
+        return Needed(reason="leftovers", question="End it.")
+
+    def _answer(self, claim: Claim) -> Answer:
+        dice = self.seeded
+        if dice.random() < 0.06:
+            return Answer(kind="question", text="Which one?")
+        if step_for(claim) is Step.REVIEW:
+            decision = dice.choice(("SUCCEEDED", "SUCCEEDED", "SUCCEEDED", "NEEDS_CHANGES", "NEEDS_CHANGES", "FAILED"))
+            return Answer(kind="review", text="So it is.", decision=decision)
+        return Answer(kind=dice.choice(("implement", "implement", "nothing")), text="Done.")
+
+    def _error(self) -> AgentError:
+        dice = self.seeded
+        kinds = (
+            (Blame.CALL, "crash"),
+            (Blame.CALL, "overloaded"),
+            (Blame.STOPPED, "stopped"),
+            (Blame.STOPPED, "deadline"),
+            (Blame.ACCOUNT, "rate_limit"),
+            (Blame.AGENT, "login"),
+        )
+        blame, code = dice.choice(kinds)
+        reset_at = self.clock.now_ms() + dice.choice((-5, 30_000, 10**9)) if blame is Blame.ACCOUNT else None
+        return AgentError(blame=blame, code=code, message="It failed.", reset_at=reset_at)
+
+    def _over(self, hand: Hand, flight: Flight) -> None:
+        hand.flights.remove(flight)
+        hand.pulse.drop(flight.claim.token)
+
+    # --- people ---
+
+    def _register(self) -> str | None:
+        dice = self.seeded
+        if len(self.registered) >= ITEMS_MOST:
+            return None
+        last = self.seen.counters.get("sbi", 0)
+        orders = [
+            self._order(known=[*self.registered, *range(last + 1, last + 1 + index)])
+            for index in range(dice.randint(1, 3))
+        ]
+        uids = [self.clock.uid() for _ in orders]
+        done = register(self.app.store, orders, uids=uids, owner=PERSON)
+        for one in done:
+            assert isinstance(one.item, Sbi)
+            self.registered[one.item.number] = one.item.uid
+        return "; ".join(f"{one.item.id} is new" for one in done)
+
+    def _order(self, *, known: list[int]) -> Order:
+        dice = self.seeded
+        needs = dice.sample(known, min(len(known), dice.choice((0, 0, 0, 1, 1, 2))))
+        new = replace(
+            new_item(Kind.SBI, title="Do it"),
+            priority=dice.choice(tuple(Priority)),
+            parent=dice.choice((None, None, "PBI-1")),
+            labels=dice.choice(((), ("core",))),
+            depends_on=_ids(needs),
+            paths=self._paths(),
+            agent=self._agents(),
+            reviewer=self._agents(),
+            only_implement=dice.random() < 0.3,
+            max_turns=dice.choice((None, None, None, 1, 4)),
+        )
+        return Order(kind=Kind.SBI, new=new, hold=dice.random() < 0.05)
+
+    def _paths(self) -> tuple[str, ...]:
+        return tuple(self.seeded.sample(list(PATHS), self.seeded.choice((0, 1, 1, 1, 2))))
+
+    def _agents(self) -> tuple[str, ...]:
+        return tuple(self.seeded.sample(AGENTS, self.seeded.choice((0, 0, 1, 2))))
+
+    def _some(self, *statuses: str) -> int | None:
+        fitting = [row.number for row in self.seen.items.values() if not statuses or row.status in statuses]
+        return self.seeded.choice(fitting) if fitting else None
+
+    def _hold(self) -> str | None:
+        number = self._some()
+        if number is None:
+            return None
+        now = self.seeded.random() < 0.5
+        if now:
+            self._may_lose(number)
+        edit.hold(self.app.store, [number], actor=PERSON, now=now)
+        return f"SBI-{number} is held{' now' if now else ''}"
+
+    def _unhold(self) -> str | None:
+        held = [row.number for row in self.seen.items.values() if row.held]
+        if not held:
+            return None
+        edit.unhold(self.app.store, held, actor=PERSON)
+        return f"{held} are not held any more"
+
+    def _cancel(self) -> str | None:
+        number = self._some()
+        if number is None:
+            return None
+        self._may_lose(number)
+        edit.cancel(self.app.store, [number], actor=PERSON)
+        return f"SBI-{number} is cancelled"
+
+    def _go_on(self) -> str | None:
+        number = self._some("FAILED", "PARKED")
+        if number is None:
+            return None
+        if self.seen.items[number].status == "PARKED" and self.seeded.random() < 0.6:
+            edit.answer(self.app.store, number, "This one.", actor=PERSON)
+            return f"SBI-{number} is answered"
+        turns = self.seeded.choice((None, 1, 4))
+        edit.retry(self.app.store, [number], actor=PERSON, hint="Again.", max_turns=turns, agent=self._agents())
+        return f"SBI-{number} is retried, with {turns or 'as many'} turns"
+
+    def _reset(self) -> str | None:
+        number = self._some("FAILED", "PARKED", "CANCELLED")
+        if number is None:
+            return None
+        edit.reset(self.app.store, [number], actor=PERSON)
+        return f"SBI-{number} is reset"
+
+    def _update(self) -> str | None:
+        number = self._some()
+        if number is None:
+            return None
+        others = [one for one in self.registered if one != number]
+        change: dict[str, object] = self.seeded.choice(
+            (
+                {"paths": self._paths()},
+                {"priority": self.seeded.choice(tuple(Priority))},
+                {"depends_on": _ids(self.seeded.sample(others, min(len(others), self.seeded.randint(0, 2))))},
+                {"agent": self._agents(), "reviewer": self._agents()},
+                {"parent": self.seeded.choice((None, "PBI-1"))},
+            )
+        )
+        edit.update(self.app.store, f"SBI-{number}", lambda _: change, actor=PERSON)
+        return f"SBI-{number} is changed: {change}"
+
+    def _delete(self) -> str | None:
+        number = self._some("PENDING", "CANCELLED")
+        if number is None:
+            return None
+        edit.delete(self.app.store, f"SBI-{number}", actor=PERSON)
+        del self.registered[number]
+        return f"SBI-{number} is deleted"
+
+    def _pause(self) -> str:
+        agent = self.seeded.choice(AGENTS)
+        until = self.seeded.choice((None, self.clock.now_ms() + 60_000))
+        pause = AgentPause(
+            account=self.app.account(agent), agent=agent, reason="person", message="", until_at=until, by_person=True
+        )
+        with self.app.store.transaction() as tx:
+            tx.pause(pause, actor=PERSON)
+        return f"{agent} is paused until {until}"
+
+    def _resume(self) -> str | None:
+        with self.app.store.transaction() as tx:
+            names = sorted({pause.agent for pause in tx.pauses()})
+            for name in names:
+                tx.resume_agent(name, actor=PERSON)
+        if not names:
+            return None
+        return f"{names} go on"
+
+    def _may_lose(self, number: int) -> None:
+        """A person takes the item away from whoever works on it."""
+        token = self.seen.items[number].lease_token
+        if token is not None:
+            self._freed.add(token)
+
+
+def _ids(numbers: list[int]) -> tuple[str, ...]:
+    return tuple(f"SBI-{number}" for number in sorted(numbers))
