@@ -28,7 +28,7 @@ def main() -> int:
     asked = _arguments()
     with tempfile.TemporaryDirectory(prefix="deespec-bench-", dir=asked.folder) as folder:
         _isolate(Path(folder))
-        print(_surroundings(Path(folder)), flush=True)
+        print(_surroundings(Path(folder)), table.head(), sep="\n\n", flush=True)
         broken = [name for name in asked.themes or THEMES if not _run(name, Path(folder), short=asked.short)]
     if broken:
         print(f"\nbroken: {', '.join(broken)}", file=sys.stderr)
@@ -90,8 +90,8 @@ def _run(name: str, folder: Path, *, short: bool) -> bool:
         if place.complaints.exists():
             print(place.complaints.read_text(encoding="utf-8", errors="replace"), file=sys.stderr)
         return False
-    print()
-    print(*table.lines(rows, group=f"{name} ({time.perf_counter() - began:.0f} s)"), sep="\n", flush=True)
+    print(f"\n{name} ({time.perf_counter() - began:.0f} s)")
+    print(*map(table.line_of, rows), sep="\n", flush=True)
     return True
 
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 HEAD = ("what", "measured", "floor", "ratio", "bar", "")
+WIDTHS = (47, 10, 30, 6, 24, 4)
 
 
 @record
@@ -54,14 +55,15 @@ def time_text(seconds: float) -> str:
     return f"{seconds * 1e6:.3g} µs"
 
 
-def lines(rows: Sequence[Row], *, group: str) -> list[str]:
-    """The rows of one theme as an aligned table, headed by its name."""
-    cells = [(group, *HEAD[1:]), *(_cells(row) for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(HEAD))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+def head() -> str:
+    return line(HEAD)
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def line_of(row: Row) -> str:
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
     verdict = {True: "ok", False: "over", None: ""}[row.kept]
-    return (row.what, row.measured, row.floor, ratio, row.bar, verdict)
+    return line((row.what, row.measured, row.floor, ratio, row.bar, verdict))
+
+
+def line(cells: Sequence[str]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, WIDTHS, strict=True)).rstrip()

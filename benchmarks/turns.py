@@ -58,7 +58,7 @@ def measure(place: Place, sizes: Sizes) -> Iterator[Row]:
         measured=time_text(overhead),
         floor=f"turn {time_text(whole)}, agent {time_text(alone)}",
         ratio=overhead / most,
-        bar=f"≤ 30 ms + 3 fdatasync = {time_text(most)}",
+        bar="≤ 30 ms + 3 × fdatasync",
         kept=overhead <= most,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -231,6 +231,24 @@ def store(path: str, fresh_database: Path, clock: FakeClock) -> Iterator[Store]:
     opened = open_store(path, clock=clock, busy_ms=BUSY_MS)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def new_ledger(tmp_path: Path, fresh_database: Path) -> Iterator[Callable[[], Ledger]]:
+    """Makes as many backlogs as are asked for, each empty."""
+    made: list[Store] = []
+
+    def make() -> Ledger:
+        clock = FakeClock()
+        folder = tmp_path / str(len(made))
+        folder.mkdir()
+        shutil.copyfile(fresh_database, folder / "deespec.db")
+        made.append(open_store(str(folder / "deespec.db"), clock=clock, busy_ms=BUSY_MS))
+        return Ledger(made[-1], clock)
+
+    yield make
+    for opened in made:
+        opened.close()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from scene import Scene, kill
 from workshop import eventually
 
+from deespec.backlog import edit
 from deespec.model.lifecycle import Status
 from deespec.store.queue import WriteQueue
 
@@ -97,6 +98,19 @@ def test_worker_guard_and_agent_stopped_together_are_met_by_nobody(leased: Scene
         assert worker.stdout is not None
         assert any("SBI-1 implement 1 lost" in line for line in worker.stdout)
     leased.check_done()
+
+
+def test_an_item_taken_away_and_freed_is_not_begun_before_its_old_agent_is_gone(scene: Scene) -> None:
+    (scene.seen / "hang").touch()
+    scene.register()
+    with scene.worker("--parallel", "2"):
+        scene.wait_for("hanging")
+        (scene.seen / "hang").unlink()
+        edit.hold(scene.app.store, [1], actor="person", now=True)
+        edit.unhold(scene.app.store, [1], actor="person")
+        assert eventually(lambda: scene.sbi().status is Status.DONE)
+        assert eventually(lambda: not scene.processes())
+    scene.check_done()
 
 
 def test_a_worker_killed_while_it_was_stopped_is_dead_at_once(leased: Scene) -> None:

@@ -9,10 +9,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from workshop import Workshop, eventually, steps
+from workshop import Workshop, steps
 
 from deespec.clock import Clock
 from deespec.engine import outbox
+from deespec.engine.worker import Crew, Orders
 from deespec.errors import NoReceipt, StaleAnswer, StoreUnusable
 from deespec.model.items import Answer
 
@@ -240,13 +241,8 @@ def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_temporary_folder_that_was_tidied_up_is_made_anew(project: Workshop) -> None:
-    project.agent(steps())
-    temporary = project.folder / "tmp"
-    with project.working():
-        for _ in range(2):
-            project.register()
-            assert eventually(lambda: not project.unfinished())
-            folders = list(temporary.rglob("*"))
-            assert folders
-            assert all(stat.S_IMODE(path.stat().st_mode) == 0o700 for path in folders)
-            shutil.rmtree(temporary / f"deespec-{os.getuid()}", ignore_errors=True)
+    bench = Crew(project.app, Orders(), tell=lambda _: None).bench
+    made = Path(bench.outboxes)
+    shutil.rmtree(made.parent)
+    assert Path(bench.outboxes) == made
+    assert stat.S_IMODE(made.stat().st_mode) == stat.S_IMODE(made.parent.stat().st_mode) == 0o700

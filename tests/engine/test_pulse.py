@@ -150,6 +150,16 @@ def test_a_living_worker_s_claim_stays_for_as_long_as_its_lease(app: App, clock:
     assert item(app) == (Status.PICKED, 1, False)
 
 
+def test_a_worker_that_beats_keeps_its_claims(app: App, clock: HandClock) -> None:
+    busy, hand = Hand(app), Hand(app)
+    busy.claim()
+    for _ in range(5 * LEASE_MS // 5_000):
+        clock.forward(5_000)
+        busy.pulse.beat(changed=False)
+        hand.pulse.beat(changed=False)
+    assert item(app) == (Status.PICKED, 0, True)
+
+
 def test_the_second_death_in_a_turn_waits_before_the_next_try(app: App, clock: HandClock, folder: Workshop) -> None:
     folder.settle("run", retry_delay="10 s")
     app.settings = folder.app.settings

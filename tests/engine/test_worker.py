@@ -6,12 +6,18 @@ import os
 import signal
 import subprocess
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from workshop import ACCEPTS, IMPLEMENTS, WAITS, Workshop, eventually, processes_with, steps
 
 from deespec.engine.worker import Crew, Orders
+from deespec.errors import StoreFull
 from deespec.model.lifecycle import Status
+from deespec.store.base import Transaction
+from deespec.store.sqlite import SqliteStore
 
 SLOW_ONE = f'if test $DEESPEC_ITEM = SBI-1; then touch "$SEEN/begun"; {WAITS}; fi\n{IMPLEMENTS}'
 WAITS_EACH = f'touch "$SEEN/begun"; {WAITS}\n{IMPLEMENTS}'
@@ -120,6 +126,38 @@ def test_after_its_time_it_takes_nothing_new(project: Workshop) -> None:
     (project.seen / "go").touch()
     thread.join()
     assert (project.sbi(1).turn, project.sbi(2).status) == (1, Status.PENDING)
+
+
+class Filling(SqliteStore):
+    """A store whose disk is full for one transaction, when it is told so."""
+
+    full = False
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        if self.full:
+            self.full = False
+            raise StoreFull
+        with super().transaction() as tx:
+            yield tx
+
+
+def test_what_a_failed_worker_could_not_settle_is_free_at_once(project: Workshop) -> None:
+    """Not only when its lease of a minute is over."""
+    project.agent(steps(WAITS_EACH))
+    project.register()
+    store = Filling(str(project.home / "deespec.db"), clock=project.app.clock, busy_ms=1_000)
+    project.app.store = store
+    crew = Crew(project.app, Orders(), tell=lambda _: None)
+    with ThreadPoolExecutor() as pool:
+        ended = pool.submit(crew.run)
+        assert eventually(lambda: begun(project))
+        store.full = True
+        (project.seen / "go").touch()
+        assert isinstance(ended.exception(), StoreFull)
+    assert project.sbi().attempts == 0
+    assert [outcome.what for outcome in project.drain()] == ["implemented", "succeeded"]
+    assert [entry.error for entry in project.journal() if entry.error] == ["worker died"]
 
 
 # --- exit codes -----------------------------------------------------------------------------------------------------

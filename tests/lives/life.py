@@ -36,11 +36,13 @@ from deespec.model.wanted import Idle, Scope
 from deespec.records import replace
 from deespec.store.alive import LifeLock
 
-ITEMS_MOST = 14
+ITEMS_MOST = 16
 HANDS_MOST = 4
+STRIDE_MS = 15_000
+"""Not so long that a beat after it counts as late."""
 ACTIONS_SHOWN = 30
 REST_ROUNDS = 1_500
-"""Far more than 14 items can need to come to their ends."""
+"""Far more than so few items can need to come to their ends."""
 AGAIN_MOST = 100
 PERSON = "person@test"
 AGENTS = ("ann", "bob", "cyd")
@@ -223,7 +225,7 @@ class Life:
         """So many pieces, in an order and with outcomes that the seed chooses."""
         work = {self._register: 8, self._take: 30, self._proceed: 60, self._beat: 14}
         world = {self._pass_time: 8, self._spawn: 4}
-        trouble = {self._die: 2, self._freeze: 5, self._thaw: 2, self._leave: 1, self._restart: 0.3}
+        trouble = {self._die: 2, self._freeze: 3, self._oversleep: 3, self._thaw: 2, self._leave: 1, self._restart: 0.3}
         people = {
             self._hold: 2,
             self._unhold: 3,
@@ -250,7 +252,8 @@ class Life:
         last = self._hire(slots=3, scope=Scope())
         self.seen = self._look()
         for _ in range(REST_ROUNDS):
-            self._do(self._resume)
+            if None in self.seen.paused.values():
+                self._do(self._resume)
             idle = self._round(last)
             if idle is None:
                 continue
@@ -320,6 +323,10 @@ class Life:
         for token, row in before.leases.items():
             if token not in self.seen.leases and token not in self._freed:
                 self._may_be_buried(row)
+                after = self.seen.items[row.number]
+                assert after.status == "FAILED" or after.attempts > row.attempts, (
+                    f"SBI-{row.number}: no attempt is used"
+                )
         for number, row in self.seen.items.items():
             began = row.stage == "working" and (number not in before.items or before.items[number].stage != "working")
             assert not began or number in self._began, f"SBI-{number} is in work and nobody has taken it"
@@ -382,6 +389,10 @@ class Life:
         self._began.add(got.sbi.number)
         self.rules.may_start(before, got, now=now)
         self.rules.was_first(before, after, got, now=now, label=hand.label)
+        for rival in self._frozen():
+            # The most dangerous moment: both believe that the item is theirs.
+            if self.seeded.random() < 0.7 and any(f.claim.sbi.number == got.sbi.number for f in rival.flights):
+                rival.frozen = False
         hand.pulse.hold(got.token)
         hand.flights.append(Flight(got))
         return f"{hand.name} takes SBI-{got.sbi.number} turn {got.turn} to {got.step} as {got.token} with {got.agent}"
@@ -397,6 +408,10 @@ class Life:
             lost = set(hand.tokens) - set(self._look().leases)
             noticed = {token for token in hand.tokens if hand.pulse.is_revoked(token)}
             assert noticed == lost, f"{hand.name} has lost {lost} and noticed {noticed}"
+        if self.clock.boot >= hand.pulse._no_takeover_until:
+            alive = {one.worker.uid for one in self.hands}
+            left = [token for token, row in self._look().leases.items() if row.lease_worker not in alive]
+            assert not left, f"{left} of dead workers are still claimed"
         return f"{hand.name} beats"
 
     def _die(self) -> str | None:
@@ -414,6 +429,18 @@ class Life:
             return None
         hand.frozen = True
         return f"{hand.name} freezes with {hand.tokens}"
+
+    def _oversleep(self) -> str | None:
+        """One stands still while the others go on, until its leases are over and what it does is another's."""
+        words = self._freeze()
+        others = self._awake()
+        if words is None or not others:
+            return words
+        for _ in range(self.app.settings.lease_ms // STRIDE_MS + 1):
+            self.clock.forward(STRIDE_MS)
+            for hand in others:
+                hand.pulse.beat(changed=False)
+        return f"{words} for longer than its lease"
 
     def _thaw(self) -> str | None:
         """Goes on as if nothing had been; mostly after others have taken its items over."""
@@ -462,12 +489,13 @@ class Life:
 
     # --- a turn, piece by piece ---
 
-    def _proceed(self, hand: Hand | None = None) -> str | None:
+    def _proceed(self) -> str | None:
         busy = [one for one in self._awake() if one.flights]
         if not busy:
             return None
-        hand = hand or self.seeded.choice(busy)
-        flight = self.seeded.choice(hand.flights)
+        flights = [(one, flight) for one in busy for flight in one.flights]
+        rivals = [(one, flight) for one, flight in flights if self._has_rival(flight.claim)]
+        hand, flight = self.seeded.choice(rivals if rivals and self.seeded.random() < 0.5 else flights)
         claim = flight.claim
         row = self.seen.items.get(claim.sbi.number)
         mine = row is not None and row.lease_token == claim.token
@@ -484,6 +512,10 @@ class Life:
             assert lost is not None, f"{who} is not the owner, and {words}"
             assert self._look() == self.seen, f"{who} is not the owner, and has changed something"
         return f"{who} {words}"
+
+    def _has_rival(self, claim: Claim) -> bool:
+        row = self.seen.items.get(claim.sbi.number)
+        return row is not None and row.lease_token not in (None, claim.token)
 
     def _piece(self, hand: Hand, flight: Flight) -> str:
         store, claim, dice = self.app.store, flight.claim, self.seeded

@@ -141,6 +141,7 @@ class Rules:
         tokens = [token for _, _, token in seen.turns]
         assert len(set(tokens)) == len(tokens), "one claim has ended two turns"
         for number, turn in seen.answers:
+            assert seen.items[number].status != "PENDING", f"SBI-{number} keeps an answer of before its reset"
             assert turn == seen.items[number].turn + 1, f"SBI-{number} keeps an answer of turn {turn}"
         for account in {slot.account for slot in self.slots.values()}:
             most = max(slot.limit or 99 for slot in self.slots.values() if slot.account == account)

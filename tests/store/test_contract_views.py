@@ -184,9 +184,13 @@ def test_a_reader_cannot_write(ledger: Ledger) -> None:
     assert ledger.events() == []
 
 
-def test_transactions_do_not_nest(ledger: Ledger) -> None:
-    with ledger.store.transaction(), pytest.raises(AssertionError, match="nest"), ledger.store.light_transaction():
-        pass
+@pytest.mark.parametrize("inner", ["transaction", "light_transaction", "read"])
+def test_transactions_do_not_nest(ledger: Ledger, inner: str) -> None:
+    with ledger.store.transaction() as tx:
+        tx.note("test", "outer")
+        with pytest.raises(AssertionError, match="nest"), getattr(ledger.store, inner)():
+            pass
+    assert ledger.events() == ["outer"]
 
 
 def test_time_stands_still_within_a_transaction(ledger: Ledger) -> None:

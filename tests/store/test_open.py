@@ -173,7 +173,7 @@ def test_a_library_that_can_lose_data_is_refused(version: str) -> None:
 
 MOUNTS = r"""
 21 1 254:0 / / rw,relatime - ext4 /dev/vda rw
-40 21 0:35 / /home rw - nfs4 server:/home rw
+40 21 0:35 / /srv rw - nfs4 server:/srv rw
 41 40 0:36 / /srv/ann/local rw shared:1 - xfs /dev/vdb rw
 42 21 0:37 / /mnt/my\040disk rw - cifs //server/share rw
 43 21 0:38 / /mnt/é rw - fuse.sshfs host:/ rw
@@ -185,8 +185,8 @@ MOUNTS = r"""
     ("folder", "kind"),
     [
         ("/", "ext4"),
-        ("/homes/bob", "ext4"),
-        ("/home", "nfs4"),
+        ("/srvs/bob", "ext4"),
+        ("/srv", "nfs4"),
         ("/srv/ann", "nfs4"),
         ("/srv/ann/local/project/.deespec", "xfs"),
         ("/mnt/my disk/project", "cifs"),

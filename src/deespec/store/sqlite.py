@@ -58,6 +58,7 @@ class SqliteStore(Store):
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         one = self._connection("durable")
+        assert not one.raw.in_transaction, "transactions do not nest"
         with self.translated:
             try:
                 one.raw.execute("BEGIN")
