@@ -1,4 +1,4 @@
-"""A worker that kills itself at the n-th passing of one point of a turn: `python dying_worker.py POINT N`, in the project."""
+"""A worker that kills itself at the n-th passing of one point of a turn: `python dying_worker.py POINT N`."""
 
 from __future__ import annotations
 

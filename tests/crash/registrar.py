@@ -1,4 +1,4 @@
-"""Registers COUNT held items one by one, and prints the id of each as soon as it is acknowledged: `registrar.py COUNT`."""
+"""Registers held items one by one, and prints the id of each when it is acknowledged: `python registrar.py COUNT`."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class Scene(Workshop):
             assert tx.running() == []
             journal = tx.journal()
             turns = {number: tx.turns(number) for number in range(1, sum(tx.counts().values()) + 1)}
-        for number, done in turns.items():
+        for done in turns.values():
             assert [turn.number for turn in done] == list(range(1, len(done) + 1))
         settled = Counter((entry.item, entry.turn) for entry in journal if entry.event in OUTCOMES)
         assert settled == Counter((f"SBI-{number}", turn.number) for number, done in turns.items() for turn in done)

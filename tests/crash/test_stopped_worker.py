@@ -1,4 +1,4 @@
-"""Workers stopped (SIGSTOP) beyond their lease, and continued: the next owner meets nobody, the old one changes nothing."""
+"""Workers stopped (SIGSTOP) beyond their lease and continued: the next owner meets nobody, the old one does nothing."""
 
 from __future__ import annotations
 

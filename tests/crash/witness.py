@@ -1,10 +1,11 @@
 """An agent that writes down when it lived, and whether anything else was alive on its item: `python -I -S witness.py`.
 
-Its lines are `WORD ITEM TURN CLAIM PID`: start, end, acknowledged (its report was, with exit 0), crowd (it was not alone)
-and clash (another item of its group was worked on at the same time).
+Its lines are `WORD ITEM TURN CLAIM PID`: start, end, acknowledged (its report was, with exit 0), crowd (it was not
+alone) and clash (another item of its group was worked on at the same time).
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -72,7 +73,8 @@ def behave() -> None:
 
 def hang() -> None:
     """For ever, with a child that has left session and parent, both deaf to polite signals."""
-    script = 'trap "" TERM HUP INT; while :; do sleep 1; done'
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    script = "while :; do sleep 1; done"
     subprocess.Popen(["/bin/sh", "-c", script], start_new_session=True)
     note("hanging")
     while True:
