@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from deespec.model.items import AgentPause, Claim, Priority, Sbi
 from deespec.model.lifecycle import STOPPED, Event, Status, can
 from deespec.model.selection import paths_overlap
-from deespec.model.wanted import AgentSlot, Idle
+from deespec.model.wanted import AgentSlot
 from deespec.store.claims import NEXT_AFTER_MS
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The schema and the program say the same: statuses, stages, records, statements; and the hot ones use their indexes."""
+"""Schema and program say the same: statuses, stages, records, statements; and the hot statements use their indexes."""
 
 from __future__ import annotations
 

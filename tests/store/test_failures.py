@@ -1,4 +1,4 @@
-"""A full disk, a refused write, a death at the n-th write: nothing that was acknowledged is lost, and it is said why."""
+"""A full disk, a refused write, a death at the n-th write: nothing acknowledged is lost, and the error says why."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from deespec.store.opener import create_store, open_store
 
 if TYPE_CHECKING:
     from conftest import Ledger
-
     from deespec.store.base import Store
 
 ACTS = """

@@ -1,4 +1,4 @@
-"""Real processes and their signals: deaths in the middle of a write, forks, files that are taken away, who is blamed."""
+"""Real processes and their signals: deaths in the middle of a write, forks, files taken away, and who is blamed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import shutil
 import signal
 import threading
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from children import HOLDS, STORE, child, ended, heard
 
 from deespec.clock import Clock
 from deespec.errors import StoreBusy, StoreReplaced
-from deespec.store.base import Store
+from deespec.store.base import Store, Transaction
 from deespec.store.opener import open_store
 
 if TYPE_CHECKING:
@@ -189,11 +190,14 @@ def test_others_write_again_when_a_stopped_writer_goes_on(impatient: Store, path
     with child(HOLDS, path) as holder:
         assert heard(holder) == "inside"
         os.kill(holder.pid, signal.SIGSTOP)
-        with pytest.raises(StoreBusy, match=rf"\(pid {holder.pid}, stopped\) .* more than 0\.3 s"), _writing(impatient):
+        with (
+            pytest.raises(StoreBusy, match=rf"\(pid {holder.pid}, stopped\) .* more than 0\.3 s"),
+            impatient.transaction(),
+        ):
             pass
         os.kill(holder.pid, signal.SIGCONT)
         ended(holder, "\n")
-    with _writing(impatient) as tx:
+    with impatient.transaction() as tx:
         tx.note("test", "wrote")
     assert events(impatient) == ["held", "wrote"]
 
@@ -204,14 +208,10 @@ def test_another_program_that_writes_is_named_and_those_who_only_read_are_not(
 ) -> None:
     with child(BEGINS, path, "BEGIN") as reader, child(BEGINS, path, hold) as writer:
         assert [heard(reader), heard(writer)] == ["inside", "inside"]
-        with pytest.raises(StoreBusy) as refused, _writing(impatient):
+        with pytest.raises(StoreBusy) as refused, impatient.transaction():
             pass
     assert f"pid {writer.pid})" in refused.value.message
     assert f"pid {reader.pid})" not in refused.value.message
-
-
-def _writing(store: Store) -> object:
-    return store.transaction()
 
 
 # --- forks ----------------------------------------------------------------------------------------------------------
@@ -245,17 +245,25 @@ def wait_for_the_next_step_of_the_file_system_s_clock(folder: Path) -> None:
         os.utime(folder)
 
 
-@pytest.mark.parametrize("settled", [True, False])
-@pytest.mark.parametrize("kind", ["transaction", "light_transaction"])
+@pytest.fixture(params=["transaction", "light_transaction"])
+def begin(request: pytest.FixtureRequest, store: Store) -> Callable[[], AbstractContextManager[Transaction]]:
+    """Either kind of write."""
+    return getattr(store, request.param)
+
+
+@pytest.fixture(params=["fresh", "settled"])
+def settled(request: pytest.FixtureRequest, clock: FakeClock) -> None:
+    """Settled: the last change of the folder lies so far back that to look at the folder alone is enough."""
+    if request.param == "settled":
+        clock.wall = Clock().now_ms() + HOUR_MS
+
+
+@pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("how", ["removed", "moved", "replaced"])
 @pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
 def test_nothing_is_written_when_a_file_was_taken_away(
-    store: Store, path: str, tmp_path: Path, clock: FakeClock, suffix: str, how: str, kind: str, settled: bool
+    begin: Callable[[], AbstractContextManager[Transaction]], path: str, tmp_path: Path, suffix: str, how: str
 ) -> None:
-    """`settled`: the last change of the folder lies so far back that looking at the folder alone is enough."""
-    begin = getattr(store, kind)
-    if settled:
-        clock.wall = Clock().now_ms() + HOUR_MS
     with begin() as tx:
         tx.note("test", "before")
     wait_for_the_next_step_of_the_file_system_s_clock(tmp_path.parent)

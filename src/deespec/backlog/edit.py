@@ -28,7 +28,7 @@ def hold(store: Store, numbers: Sequence[int], *, actor: str, now: bool = False)
             sbi = tx.sbi(number)
             _must_not_have_ended(sbi)
             if now:
-                tx.revoke(sbi)
+                tx.revoke(sbi, actor=actor)
             tx.set_held(sbi, held=True, actor=actor)
         return [tx.sbi(number) for number in numbers]
 
@@ -46,7 +46,7 @@ def cancel(store: Store, numbers: Sequence[int], *, actor: str, reason: str | No
         moved = []
         for number in numbers:
             sbi = tx.sbi(number)
-            tx.revoke(sbi)
+            tx.revoke(sbi, actor=actor)
             moved.append(tx.move(sbi, Event.CANCELLED, actor=actor, reason=reason or "by a person"))
         return moved
 
@@ -181,7 +181,8 @@ def _resume(
         raise NotPossible(
             f"{sbi.id} is {sbi.status}: only FAILED and PARKED items can go on.", hint=f"deespec why {sbi.id}"
         )
-    changed = replace(sbi, resume=True, not_before=None, hint=hint or sbi.hint, updated_at=tx.now, finished_at=None)
+    words = "\n\n".join(one for one in (sbi.hint, hint) if one) or None
+    changed = replace(sbi, resume=True, not_before=None, hint=words, updated_at=tx.now, finished_at=None)
     if max_turns is not None:
         changed = replace(changed, max_turns=max_turns)
     if agent:

@@ -127,6 +127,8 @@ class Situation:
         if not known:
             named = ", ".join(names) or "none is set up"
             remedy = "deespec config set run.implement claude"
+            if line.agent or line.reviewer:
+                remedy = f"deespec sbi update {line.id} --clear agent, or add a section [agents.{names[0]}]"
             yield Waiting(reason="agent_paused", text=f"no agent can do it ({named})", by=names, remedy=remedy)
             return
         barred = [self._barred(name) for name in known]
@@ -166,14 +168,14 @@ class Situation:
 
 
 def _stopped(line: Line) -> Waiting:
+    asked = f": {line.question.strip().splitlines()[0]}" if line.question and line.question.strip() else ""
     if line.status is Status.FAILED:
         return Waiting(
             reason="failed",
-            text=f"FAILED ({line.reason or 'no reason given'})",
+            text=f"FAILED ({line.reason or 'no reason given'}){asked}",
             by=(line.reason,) if line.reason else (),
             remedy=f"deespec sbi show {line.id}, then deespec sbi retry {line.id}",
         )
-    asked = f": {line.question.strip().splitlines()[0]}" if line.question and line.question.strip() else ""
     remedy = f'deespec answer {line.id} "…"' if line.reason == "question" else f"deespec sbi retry {line.id}"
     return Waiting(
         reason="parked",

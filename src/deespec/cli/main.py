@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -41,6 +42,11 @@ def run(args: Sequence[str]) -> int:
         # The reader has gone (`| head`); what Python would flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return output.fail(DeespecError("The answer could not be written: no space left on the device."), as_json=False)
     except Exception as error:
         # A bug of ours. Whoever meets it gets two lines; what we need to mend it comes with -v.
         if {"-v", "--verbose", "-vv"} & set(args):

@@ -21,6 +21,8 @@ ids = click.argument("ids", nargs=-1, required=True, metavar="ID...")
 one_id = click.argument("item_id", metavar="ID")
 session = click.pass_obj
 
+MANY = 2**31 - 1
+"""The largest number that a limit may be."""
 PRIORITIES = click.Choice([priority.value for priority in Priority], case_sensitive=False)
 
 
@@ -81,10 +83,15 @@ def scope_of(
     owner: str | None,
     ids: tuple[str, ...] = (),
 ) -> Scope:
+    numbers = tuple(session.number(one) for one in ids)
+    above = session.item_id(parent, None) if parent else None
+    with session.app.store.read() as tx:
+        for item_id in (*(f"SBI-{number}" for number in numbers), *((above,) if above else ())):
+            tx.item(item_id)  # raises NotFound
     return Scope(
-        numbers=tuple(session.number(one) for one in ids) or None,
+        numbers=numbers or None,
         label=label,
-        parent=session.item_id(parent, None) if parent else None,
+        parent=above,
         text=text,
         owner=owner,
     )

@@ -19,6 +19,7 @@ FALLBACKS = {"✓": "OK", "→": "->", "…": "...", "—": "-", "·": "-", "▸
 COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "dim": 2, "bold": 1}
 GAP = "  "
 NARROWEST = 10
+ELASTIC_LEAST = 24
 
 
 @record
@@ -153,15 +154,18 @@ def table(
     how: Style,
     *,
     colour: Callable[[int, str], str | None] = lambda _column, _text: None,
+    elastic: int = -1,
 ) -> list[str]:
-    """Lines of a table with spaces between its columns; the last column gives way to the width of the terminal."""
+    """Lines of a table, spaces between its columns; on a narrow terminal column `elastic` gives way, then the last."""
     cells = [[clean(cell) for cell in row] for row in body]
     if not cells:
         return []
     widths = [max(width_of(row[column], how) for row in (head, *cells)) for column in range(len(head))]
     if how.width is not None:
-        rest = how.width - sum(widths[:-1]) - len(GAP) * (len(widths) - 1)
-        widths[-1] = min(widths[-1], max(rest, NARROWEST))
+        for column, least in ((elastic, ELASTIC_LEAST), (-1, NARROWEST)):
+            over = sum(widths) + len(GAP) * (len(widths) - 1) - how.width
+            if over > 0:
+                widths[column] = max(min(least, widths[column]), widths[column] - over)
     lines = [_row(head, widths, how, lambda _column, _text: "dim")]
     lines += [_row(row, widths, how, colour) for row in cells]
     return lines

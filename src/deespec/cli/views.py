@@ -173,7 +173,7 @@ def sbi_list(session: Session, listing: Listing, *, as_json: bool) -> int:
         for line in page.lines
     ]
     lines = output.table(
-        ("ID", "STATUS", "PRIORITY", "TITLE", "WAITS"), rows, session.style, colour=output.status_colour
+        ("ID", "STATUS", "PRIORITY", "TITLE", "WAITS"), rows, session.style, colour=output.status_colour, elastic=3
     )
     for text in lines:
         output.say(text)

@@ -87,8 +87,10 @@ class LeaseVerbs(ItemVerbs):
         self.free(sbi.number)
         self.move(sbi, Event.RELEASED, actor=actor, reason=why, turn=claim.turn, agent=claim.agent)
 
-    def revoke(self, sbi: Sbi) -> None:
+    def revoke(self, sbi: Sbi, *, actor: str) -> None:
         """Takes the claim away from whoever works on it; his writes fail from now on."""
+        if self._value("lease_held", number=sbi.number) is not None:
+            self.note(actor, "revoked", item=sbi.id, turn=sbi.turn + 1, step=sbi.step)
         self.free(sbi.number)
 
     def free(self, number: int) -> None:
@@ -120,6 +122,7 @@ class LeaseVerbs(ItemVerbs):
         tried = replace(sbi, attempts=sbi.attempts + 1, not_before=self.now + delay_ms if delay_ms else None)
         facts: dict[str, Any] = {"turn": sbi.turn + 1, "agent": agent}
         if tried.attempts >= max_attempts:
+            tried = replace(tried, question=f"{tried.attempts} tries, the last: {error}")
             return self.move(tried, Event.LIMIT_REACHED, actor=actor, reason="attempts", error=error, **facts)
         return self.move(tried, Event.RELEASED, actor=actor, error=error, **facts)
 

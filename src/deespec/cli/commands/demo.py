@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -130,7 +131,7 @@ class Play:
 
     def _announce(self, args: Sequence[str]) -> None:
         output.say()
-        output.say(f"$ deespec {' '.join(args)}")
+        output.say(f"$ deespec {shlex.join(args)}")
 
     def _call(self, argv: Sequence[str]) -> int:
         if argv[0] == "python3":

@@ -13,7 +13,8 @@ from deespec.backlog.start import Started, find_agents, find_gates, start
 from deespec.cli import options, output
 from deespec.clock import Clock
 from deespec.config import HOME_NAME, AgentSettings, Gate
-from deespec.errors import InsideTurn
+from deespec.config_keys import IMPLIED
+from deespec.errors import InsideTurn, InvalidInput
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
@@ -51,6 +52,12 @@ def init(
     root = home.parent
     asks = sys.stdin.isatty() and sys.stdout.isatty() and not as_json and not (home / "config.toml").exists()
     agents = list(agent) or _choose_agents(find_agents(session.env, LOOKED_FOR), asks=asks)
+    unknown = [name for name in agent if name not in IMPLIED]
+    if unknown:
+        raise InvalidInput(
+            f"init can set up {' and '.join(IMPLIED)}, not {unknown[0]}.",
+            hint=f"deespec init, then add a section [agents.{unknown[0]}] to config.toml.",
+        )
     gates = [Gate(name=f"gate-{number}", run=run) for number, run in enumerate(gate, 1)]
     if not gates and not no_gate:
         gates = _choose_gate(find_gates(root), asks=asks)

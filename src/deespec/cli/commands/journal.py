@@ -32,7 +32,7 @@ LESS_IMPORTANT = ("DECISION", "AGENT", "BY")
 @click.command(name="list")
 @click.option("--item", metavar="ID", help="Only this SBI, PBI or EPIC.")
 @click.option("--event", metavar="E", help="Only this kind of event, as merged.")
-@click.option("--limit", type=click.IntRange(min=1), help=f"The newest so many (for people {SHOWN}).")
+@click.option("--limit", type=click.IntRange(1, options.MANY), help=f"The newest so many (for people {SHOWN}).")
 @options.as_json
 @options.session
 def journal_list(session: Session, item: str | None, event: str | None, limit: int | None, as_json: bool) -> int:
@@ -57,7 +57,9 @@ def journal_list(session: Session, item: str | None, event: str | None, limit: i
 
 
 @click.command(name="export")
-@click.option("--after", type=click.IntRange(min=0), default=0, metavar="SEQ", help="Only entries after this one.")
+@click.option(
+    "--after", type=click.IntRange(0, options.MANY), default=0, metavar="SEQ", help="Only entries after this one."
+)
 @click.option("-o", "--output", "file", type=click.Path(), metavar="FILE", help="Into a file, replaced in one step.")
 @options.as_json
 @options.session

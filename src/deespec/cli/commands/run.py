@@ -36,7 +36,9 @@ ERRORS = ("attempt failed", "paused", "given back", "lost", "stopped")
 @click.option("--once", is_flag=True, help="One turn, then stop: 0 an outcome, 1 an agent's error, 6 nothing to do.")
 @click.option("--drain", is_flag=True, help="Stop when nothing can go on without a person: 0 all DONE, 1, or 7.")
 @click.option("--for", "for_ms", type=options.Duration(), metavar="DURATION", help="Take nothing new after this time.")
-@click.option("--budget-usd", type=float, metavar="X", help="Take nothing new after this much was spent.")
+@click.option(
+    "--budget-usd", type=click.FloatRange(0, 1_000_000), metavar="X", help="Take nothing new after this much was spent."
+)
 @click.option("--workflows", default="sbi", help="sbi.", type=click.Choice(["sbi"]), expose_value=False)
 @click.option("--dirty", is_flag=True, help="Work in a checkout with changes that are not this backlog's.")
 @options.scope
@@ -92,8 +94,8 @@ def sbi_run(session: Session, *, item_id: str, agent: tuple[str, ...], dirty: bo
     with app.store.read() as tx:
         sbi = tx.sbi(number)
     if sbi.status in ENDED or (sbi.stopped and not sbi.resume):
-        again = "retry" if sbi.stopped else "reset"
-        raise NotPossible(f"{sbi.id} is {sbi.status}.", hint=f"deespec sbi {again} {sbi.id}")
+        again = {Status.DONE: None, Status.CANCELLED: "reset"}.get(sbi.status, "retry")
+        raise NotPossible(f"{sbi.id} is {sbi.status}.", hint=f"deespec sbi {again} {sbi.id}" if again else None)
     orders = Orders(drain=True, scope=Scope(numbers=(number,)), implement=agent)
     crew = _work(session, orders, dirty=dirty, as_json=as_json)
     if crew.signal:

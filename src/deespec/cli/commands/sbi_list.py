@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 @click.option("--ready", is_flag=True, help="Only what waits for nothing but a slot.")
 @click.option("--blocked", is_flag=True, help="Only what another item bars.")
 @click.option("--all", "everything", is_flag=True, help="Finished ones, too.")
-@click.option("--limit", type=click.IntRange(min=0), help="At most this many.")
-@click.option("--offset", type=click.IntRange(min=0), default=0, help="Leave out this many first.")
+@click.option("--limit", type=click.IntRange(0, options.MANY), help="At most this many.")
+@click.option("--offset", type=click.IntRange(0, options.MANY), default=0, help="Leave out this many first.")
 @options.scope
 @options.as_json
 @options.session

@@ -68,7 +68,7 @@ def _lines(
         f"{name:11} {output.clean(value) if name != 'status' else value}" for name, value in facts.items() if value
     ]
     if sbi.question and sbi.stopped:
-        lines += ["", "It asks:", _indented(sbi.question)]
+        lines += ["", "It asks:" if sbi.reason == "question" else "It stopped:", _indented(sbi.question)]
     lines += ["", output.clean(sbi.spec, lines=True).rstrip()]
     for turn in turns:
         lines += ["", *_turn_lines(turn)]
