@@ -97,7 +97,7 @@ class Ledger:
     def move(self, sbi: Sbi | int, event: Event) -> Sbi:
         with self.store.transaction() as tx:
             found = tx.sbi(_number(sbi))
-            tx.revoke(found)
+            tx.revoke(found, actor=PERSON)
             return tx.move(found, event, actor=PERSON)
 
     def hold(self, sbi: Sbi | int, *, held: bool = True) -> None:
@@ -177,7 +177,9 @@ class Ledger:
                 started_at=claim.claimed_at,
                 finished_at=tx.now,
             )
-            return tx.settle(claim, replace(turn, **facts), steps, actor=claim.worker, usd_per_item=usd_per_item)
+            turn = replace(turn, **facts)
+            tx.spent(claim, turn.cost_usd)
+            return tx.settle(claim, turn, steps, actor=claim.worker, usd_per_item=usd_per_item)
 
     def implement(self, **changes: object) -> Sbi:
         """Takes the next item through its first turn: it is REVIEWING then."""

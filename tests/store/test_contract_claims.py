@@ -198,6 +198,16 @@ def test_the_day_s_budget_reserves_the_dearest_turn_for_each_that_runs(ledger: L
     assert ledger.claim(**budget) == Idle(running=2, next_at=tomorrow)
 
 
+def test_a_call_that_came_to_no_outcome_has_cost_what_it_cost(ledger: Ledger) -> None:
+    ledger.add_many(2)
+    claim = ledger.begin()
+    with ledger.store.transaction() as tx:
+        tx.spent(claim, 9.0)
+        tx.give_back(claim, actor="worker", why="crash")
+    tomorrow = ledger.clock.now_ms() + 86_400_000
+    assert ledger.claim(usd_per_day=5.0, day_began_at=ledger.clock.now_ms()) == Idle(next_at=tomorrow)
+
+
 def test_an_agent_that_costs_nothing_works_on_when_the_day_s_budget_is_spent(ledger: Ledger) -> None:
     ledger.add_many(2)
     ledger.settle(ledger.begin(), Event.IMPLEMENTED_ONLY, Event.MERGED, cost_usd=9.0)

@@ -115,7 +115,7 @@ def test_a_worker_knows_which_claims_are_still_its_own(ledger: Ledger) -> None:
     ledger.add_many(2)
     kept, lost = ledger.take(), ledger.take()
     with ledger.store.transaction() as tx:
-        tx.revoke(lost.sbi)
+        tx.revoke(lost.sbi, actor="person")
     with ledger.store.read() as tx:
         assert tx.tokens_of("worker 1") == {kept.token}
 

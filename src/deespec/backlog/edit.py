@@ -57,6 +57,8 @@ def reset(store: Store, numbers: Sequence[int], *, actor: str) -> list[Sbi]:
         moved = []
         for number in numbers:
             sbi = tx.sbi(number)
+            if sbi.reason == "leftovers":
+                tx.calls_forgotten(number)
             moved.append(tx.move(sbi, Event.RESET, actor=actor))
             tx.set_needs(number, sbi.depends_on)
         return [tx.sbi(number) for number in numbers]
@@ -181,6 +183,10 @@ def _resume(
         raise NotPossible(
             f"{sbi.id} is {sbi.status}: only FAILED and PARKED items can go on.", hint=f"deespec why {sbi.id}"
         )
+    if sbi.reason == "leftovers":
+        tx.calls_forgotten(sbi.number)  # a person's word that nothing of them runs any more
+    if hint is not None and sbi.reason != "question":
+        tx.answers_forgotten(sbi.number)  # it was given before the person spoke
     words = "\n\n".join(one for one in (sbi.hint, hint) if one) or None
     changed = replace(sbi, resume=True, not_before=None, hint=words, updated_at=tx.now, finished_at=None)
     if max_turns is not None:

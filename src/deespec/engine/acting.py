@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from deespec.agents.base import AgentError, AgentResult, Blame
+from deespec.agents.base import AgentError, AgentResult, Blame, Usage
 from deespec.agents.leftovers import clear_leftovers
+from deespec.config import CONFIG_NAME
 from deespec.engine import gates, outbox, prompts
 from deespec.engine.calling import AgentWatch, agent_actor, call_agent, step_for, turn_folder
 from deespec.errors import DeespecError, WorkspaceError
 from deespec.model.items import Answer, claim_text
 from deespec.model.lifecycle import Step
 from deespec.model.reports import Evidence, accepts, findings_of, findings_of_checks
+from deespec.model.selection import inside
 from deespec.records import record, replace
 
 if TYPE_CHECKING:
@@ -108,7 +111,7 @@ def _clear_up(bench: Bench, claim: Claim) -> Answer | Needed | None:
             who = f"pid {call.guard.pid}" if call.guard else "unknown"
             return Needed(
                 reason="leftovers",
-                question=f"An earlier agent of this item may still run and cannot be ended ({who}): end it.",
+                question=f"An earlier agent of this item may still run and cannot be ended ({who}): end it; retry.",
             )
         if call.guard:
             Path(call.guard.lock).unlink(missing_ok=True)
@@ -143,7 +146,9 @@ def _work(bench: Bench, claim: Claim, prompt: str, observe: Callable[[str], None
     answer = _answer(bench, claim, result)
     if answer is None and result.error is None and result.session is not None:
         again = prompts.ask_again(claim)
+        first = result
         result = call_agent(bench, claim, again, folder=folder / "again", watch=watch, session=result.session)
+        result = replace(result, usage=_together(first.usage, result.usage))
         watch.collect()
         answer = _answer(bench, claim, result)
     if result.error is not None and (answer is None or result.error.blame is Blame.STOPPED):
@@ -155,6 +160,21 @@ def _work(bench: Bench, claim: Claim, prompt: str, observe: Callable[[str], None
         return Failed(error=AgentError(blame=Blame.CALL, code="no_answer", message=message), result=result)
     observe("answered")
     return _look(bench, claim, answer, result, worked=True)
+
+
+def _together(one: Usage, other: Usage) -> Usage:
+    """What both calls of a turn have used."""
+
+    def total(name: str) -> Any:
+        known = [value for value in (getattr(one, name), getattr(other, name)) if value is not None]
+        return sum(known) if known else None
+
+    return Usage(
+        model=other.model or one.model,
+        tokens_in=total("tokens_in"),
+        tokens_out=total("tokens_out"),
+        cost_usd=total("cost_usd"),
+    )
 
 
 def _answer(bench: Bench, claim: Claim, result: AgentResult) -> Answer | None:
@@ -180,17 +200,61 @@ def _answer(bench: Bench, claim: Claim, result: AgentResult) -> Answer | None:
 def _look(bench: Bench, claim: Claim, answer: Answer, result: AgentResult, *, worked: bool) -> Answered:
     """Looks at the workspace and runs gates and checks, where the step makes something."""
     sbi = claim.sbi
+    if step_for(claim) is Step.REVIEW:
+        answer = _proven(bench, claim, answer)
     if step_for(claim) is Step.REVIEW or answer.kind == "question":
         return Answered(sbi=sbi, answer=answer, result=result, worked=worked)
     workspace = bench.app.workspace
     assert sbi.manifest is not None
     evidence, state = workspace.evidence(sbi.manifest, alone=claim.alone and _still_alone(bench, claim))
+    evidence = _without_own_settings(bench, evidence)
     tree = workspace.keep(state, item=sbi.id, uid=sbi.uid, turn=claim.turn, token=claim.token)
     _keep_diff(bench, claim, evidence, state)
     findings = findings_of(sbi, answer, evidence, bench.rules)
     if not findings:
         findings = findings_of_checks(gates.run_all(bench, claim))
     return Answered(sbi=sbi, answer=answer, result=result, findings=findings, tree=tree, worked=worked)
+
+
+def _without_own_settings(bench: Bench, evidence: Evidence) -> Evidence:
+    """Settings that a person changed by command meanwhile are no change of the agent's."""
+    home = bench.app.settings.home
+    name = f"{home.name}/{CONFIG_NAME}"
+    if name not in evidence.forbidden:
+        return evidence
+    with bench.app.store.read() as tx:
+        known = tx.settings_digest()
+    if known != hashlib.sha256((home / CONFIG_NAME).read_bytes()).hexdigest():
+        return evidence
+    return replace(
+        evidence,
+        changed=tuple(path for path in evidence.changed if path != name),
+        forbidden=tuple(path for path in evidence.forbidden if path != name),
+    )
+
+
+def _proven(bench: Bench, claim: Claim, answer: Answer) -> Answer:
+    """A review that accepts must not cover what no gate has seen: what changed since the gates is gated again."""
+    if answer.decision != "SUCCEEDED" or not _changed_since_gates(bench, claim):
+        return answer
+    failed = findings_of_checks(gates.run_all(bench, claim))
+    if not failed:
+        return answer
+    words = "\n\n".join((answer.text, "Files changed after the gates had passed, and now they fail:", *failed))
+    return replace(answer, decision="NEEDS_CHANGES", text=words)
+
+
+def _changed_since_gates(bench: Bench, claim: Claim) -> bool:
+    sbi = claim.sbi
+    with bench.app.store.read() as tx:
+        trees = [turn.tree for turn in tx.turns(sbi.number) if turn.step is not Step.REVIEW]
+    if not trees or trees[-1] is None:
+        return True
+    try:
+        evidence, _ = bench.app.workspace.evidence(trees[-1], alone=False)
+    except WorkspaceError:  # the state that the gates saw is not known any more
+        return True
+    return any(not sbi.paths or inside(path, sbi.paths) for path in evidence.changed)
 
 
 def _keep_diff(bench: Bench, claim: Claim, evidence: Evidence, state: str) -> None:
@@ -204,4 +268,4 @@ def _keep_diff(bench: Bench, claim: Claim, evidence: Evidence, state: str) -> No
 def _still_alone(bench: Bench, claim: Claim) -> bool:
     """Whether no other item was worked on in this folder since the claim."""
     with bench.app.store.read() as tx:
-        return not tx.others_claimed_since(claim.sbi.id)
+        return not tx.others_worked_since(claim.sbi.id, claim.turn)

@@ -30,6 +30,7 @@ def settle_failure(bench: Bench, claim: Claim, failed: Failed) -> Outcome:
     error = failed.error
     shown = f"{error.code}: {error.message}"
     with bench.app.store.transaction() as tx:
+        tx.spent(claim, failed.result.usage.cost_usd if bench.is_metered(claim.agent) else None)
         if error.blame is Blame.STOPPED and error.code != FROZEN:
             tx.release(claim, actor=bench.actor, why="stopped")
             tx.call_over(claim.token)

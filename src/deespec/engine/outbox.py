@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from deespec.clock import Clock
 
 ANSWER_BYTES = 2 * 1024 * 1024
+ELSEWHERE = "Set TMPDIR to another folder."
 RECEIPT_WAIT_MS = 10_000
 RECEIPT_STEP_MS = 20
 ANSWERS_MOST = 50
@@ -39,10 +40,17 @@ def folder(temporary: str, backlog_uid: str) -> str:
     """The private folder below which this backlog's outboxes lie; made if needed, refused if it is not ours."""
     path = os.path.join(temporary, f"deespec-{os.getuid()}", backlog_uid)
     for part in (os.path.dirname(path), path):
-        os.makedirs(part, mode=0o700, exist_ok=True)
-        found = os.lstat(part)
+        try:
+            os.makedirs(part, mode=0o700, exist_ok=True)
+            found = os.lstat(part)
+        except OSError as error:
+            raise StoreUnusable(
+                f"{part} cannot be made: {error.strerror}.", hint="Set TMPDIR to another folder."
+            ) from error
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-            raise StoreUnusable(f"{part} is not a private folder of this user.", hint=f"Remove it: rm -r {part}")
+            raise StoreUnusable(
+                f"{part} is not a private folder of this user.", hint="Remove it, or set TMPDIR to another folder."
+            )
     return path
 
 

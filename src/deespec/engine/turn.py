@@ -6,6 +6,7 @@ status, so whoever lost the item in between changes nothing. Everything between 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from deespec.engine.acting import Answered, Failed, GivenBack, Needed, act
@@ -41,7 +42,8 @@ def run_turn(bench: Bench, *, observe: Callable[[str], None] = lambda _: None) -
         except LeaseLost as lost:
             outcome = Outcome(claim=claim, what="lost", error=lost.message)
         except UsageError as error:  # the settings are wrong, for every item: the worker ends, this one is free again
-            settle(bench, claim, GivenBack(why=error.message, setback=False))
+            with suppress(LeaseLost):
+                settle(bench, claim, GivenBack(why=error.message, setback=False))
             raise
         observe("settled")
     return outcome
@@ -71,6 +73,7 @@ def settle(bench: Bench, claim: Claim, acted: Acted) -> Outcome:
         verdict = judge(acted.sbi, step_for(claim), acted.answer, acted.findings, bench.rules)
         turn = _turn(bench, claim, acted, verdict, now=tx.now)
         tx.strikes_clear(claim.account)
+        tx.spent(claim, turn.cost_usd if turn.metered else None)
         sbi = tx.settle(claim, turn, verdict.events, actor=bench.actor, usd_per_item=bench.rules.usd_per_item)
         return Outcome(claim=claim, what=turn.outcome, after=sbi, turn=turn)
 

@@ -14,6 +14,7 @@ from deespec.engine.bench import Bench, Outcome
 from deespec.engine.pulse import Pulse
 from deespec.engine.turn import run_turn
 from deespec.model.items import Worker
+from deespec.model.lifecycle import ENDED, Status
 from deespec.model.wanted import Idle, Scope
 from deespec.records import record
 from deespec.store.alive import LifeLock
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from deespec.app import App
 
 SIGNAL_LOOK_MS = 100
+OPEN = tuple(status for status in Status if status not in ENDED)
 DRAIN_LOOK_MS = 1_000
 """How often a draining worker with nothing to do looks whether anything can still go on."""
 
@@ -165,7 +167,10 @@ class Crew:
                 self.pulse.changed.wait(timeout_ms / 1000)
 
     def _drained(self, idle: Idle) -> bool:
-        """Nothing runs anywhere, nothing could be taken, and no time will change that."""
+        """Nothing in scope is open; or nothing runs anywhere, nothing could be taken, and no time will change that."""
+        with self.app.store.read() as tx:
+            if not tx.list_sbis(self.orders.scope, statuses=OPEN, limit=1).total:
+                return True
         return idle.running == 0 and idle.next_at is None
 
     def _note(self, outcome: Outcome) -> None:

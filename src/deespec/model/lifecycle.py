@@ -151,7 +151,7 @@ def apply(sbi: Sbi, event: Event, *, now: int, reason: str | None = None) -> Sbi
         changes |= {"stopped_in": sbi.status, "resume": False}
     if move.renews:
         changes |= {"stopped_in": None, "resume": False, "finished_at": None, "not_before": None}
-        changes |= {"attempts": 0, "setbacks": 0, "reviews": 0, "turns_before": sbi.turn}
+        changes |= {"attempts": 0, "setbacks": 0, "reviews": 0, "turns_before": sbi.turn, "manifest": None}
     if move.clears:
         changes |= {"started_at": None, "hint": None, "question": None, "manifest": None, "turns_reset": sbi.turn}
     if event is E.UNDONE:

@@ -66,6 +66,14 @@ class LeaseVerbs(ItemVerbs):
             lock=guard.lock,
         )
 
+    def calls_forgotten(self, number: int) -> None:
+        """A person says that nothing of the item's earlier calls runs any more."""
+        self._run("calls_forget", number=number)
+
+    def answers_forgotten(self, number: int) -> None:
+        """What was handed in and not judged does not count any more."""
+        self._run("answers_forget", sbi=number)
+
     def call_over(self, token: int) -> None:
         """Nothing of this call is left."""
         self._run("call_remove", token=token)

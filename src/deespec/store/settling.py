@@ -78,6 +78,11 @@ class SettleVerbs(LeaseVerbs):
             changed = self.move(asked, Event.NEEDS_PERSON, actor=actor, reason="budget", turn=turn.number)
         return changed
 
+    def spent(self, claim: Claim, usd: float | None) -> None:
+        """Counts what a metered call has cost, whatever came of it."""
+        if usd:
+            self._run("spend_add", token=claim.token, sbi=claim.sbi.number, usd=usd, at=self.now)
+
     def attempt_failed(self, claim: Claim, *, actor: str, error: str, max_attempts: int, delay_ms: int) -> Sbi:
         """This call's error: uses an attempt and ends the claim. Raises LeaseLost like settle."""
         sbi = self.owned(claim)

@@ -131,9 +131,14 @@ class ViewVerbs(ClaimVerbs):
         row = self._one("next_get")
         return None if row is None else row[0]
 
-    def others_claimed_since(self, item: str) -> bool:
-        """Whether another item was claimed after the last claim of this one."""
-        return self._value("others_claimed", item=item) is not None
+    def others_worked_since(self, item: str, turn: int) -> bool:
+        """Whether anything happened to another item since the first try at this turn."""
+        return self._value("others_claimed", item=item, turn=turn) is not None
+
+    def settings_digest(self) -> str | None:
+        """The SHA-256 of config.toml as a person set it last by command."""
+        found: str | None = self._value("settings_digest")
+        return found
 
     def last_tree(self) -> str | None:
         """The state of the workspace that the newest turn left."""

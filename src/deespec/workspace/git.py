@@ -39,7 +39,9 @@ class Git:
     def __init__(self, root: Path, env: Mapping[str, str]) -> None:
         self.root = root
         self.env = {key: value for key, value in env.items() if not key.startswith("GIT_")}
-        self.env |= {**IDENTITY, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+        self.env |= {**IDENTITY, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"} | {
+            "GIT_LITERAL_PATHSPECS": "1"
+        }
 
     def run(self, *args: str, index: Path | None = None, stdin: str | None = None) -> str:
         """The output of one Git command; WorkspaceError with Git's own words if it fails."""
@@ -73,8 +75,14 @@ class Git:
                 # A neighbour wrote a file while Git was reading it. Or a Git that was killed has left its lock.
                 index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
                 if left == 0:
-                    raise
+                    self._add_what_can_be_added(index)
         return self.run("write-tree", index=index).strip()
+
+    def _add_what_can_be_added(self, index: Path) -> None:
+        """What Git cannot read (a repository without a commit inside the folder) must not hide all other files."""
+        code, _, err = self._call(("add", "--all", "--ignore-errors", "--", "."), index=index)
+        if code not in (0, 1):
+            raise WorkspaceError(f"git add failed in {self.root}: {_last_line(err)}")
 
     def differing(self, one: str, other: str) -> list[str]:
         """Files below the folder that differ between two trees, relative to it."""

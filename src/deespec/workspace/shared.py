@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 import threading
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 DIFF_BYTES = 200_000
+DIFF_FILES = 500
 FILES_MOST = 200_000
 SKIPPED = {".git", ".hg", ".svn", ".deespec", "node_modules", "__pycache__", ".venv", ".mypy_cache", ".ruff_cache"}
 FILES_PREFIX = "files:"
@@ -65,7 +67,12 @@ class SharedWorkspace:
         """The change as a patch for a reviewer, cut where it grows too long; empty where there is no Git."""
         if self.git is None or start.startswith(FILES_PREFIX) or not files:
             return ""
-        text = self.git.diff(start, now, list(files))
+        if len(files) > DIFF_FILES:
+            return f"{len(files)} files changed; too many to show.\n"
+        try:
+            text = self.git.diff(start, now, list(files))
+        except WorkspaceError as error:  # it is for reading only
+            return f"The change cannot be shown: {error.message}\n"
         if len(text) > DIFF_BYTES:
             return text[:DIFF_BYTES] + f"\n… {len(text) - DIFF_BYTES} more characters\n"
         return text
@@ -111,11 +118,13 @@ class SharedWorkspace:
             self._private = None
         cache = self.home / "cache"
         for path in (*cache.glob("*.files.json"), *cache.glob("index-*/index")):
-            if path.stat().st_mtime * 1000 < now_ms - LISTS_KEPT_MS:
-                path.unlink(missing_ok=True)
-        for folder in cache.glob("index-*/"):
-            if not any(folder.iterdir()):
-                folder.rmdir()
+            try:
+                if path.stat().st_mtime * 1000 < now_ms - LISTS_KEPT_MS:
+                    path.unlink(missing_ok=True)
+                    if path.name == "index":
+                        path.parent.rmdir()
+            except OSError:
+                continue  # another worker tidies, too
 
     # --- without Git ---
 
@@ -184,5 +193,7 @@ def _differs(before: dict[str, list[object]], after: dict[str, list[object]], na
 def _digest(path: str) -> str:
     if os.path.islink(path):
         return "link:" + os.readlink(path)
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        return "special"  # opening a pipe would wait for ever
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

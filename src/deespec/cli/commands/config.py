@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deespec import config
+from deespec.backlog.register import digest
 from deespec.board.health import check_prompts
 from deespec.cli import options, output
 from deespec.config_write import config_set as set_in_file
@@ -17,6 +18,7 @@ from deespec.config_write import shown, shown_one
 from deespec.errors import BadConfig
 
 if TYPE_CHECKING:
+    from deespec.app import App
     from deespec.cli.session import Session
     from deespec.config_write import Shown
 
@@ -75,6 +77,7 @@ def config_set(session: Session, key: str, value: str, as_json: bool) -> int:
     """Change a setting in this backlog's config.toml; its comments stay. Running workers keep what they began with."""
     home = session.app_for_writing().settings.home
     set_in_file(home, key, value, env=session.env)
+    note_settings(session.app)
     one = shown_one(config.load_settings(home, session.env, {}), key)
     file = str(home / config.CONFIG_NAME)
     if as_json:
@@ -85,6 +88,13 @@ def config_set(session: Session, key: str, value: str, as_json: bool) -> int:
     else:
         output.say(f"✓ {key} = {_masked(one.text)}")
     return 0
+
+
+def note_settings(app: App) -> None:
+    """Tells running workers that a person changed the settings, so that no agent is blamed for it."""
+    content = (app.settings.home / config.CONFIG_NAME).read_bytes()
+    with app.store.transaction() as tx:
+        tx.note(app.person, "settings_changed", detail=digest(content))
 
 
 @click.command(name="path")

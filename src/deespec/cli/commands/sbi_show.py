@@ -50,7 +50,7 @@ def _lines(
     status = output.paint(sbi.status, output.STATUS_COLOURS.get(sbi.status), how)
     lines = [f"{output.paint(sbi.id, 'bold', how)}  {output.clean(sbi.title)}", ""]
     facts = {
-        "status": f"{status}{' held' if sbi.held else ''}{f' ({sbi.reason})' if sbi.reason else ''}",
+        "status": f"{status}{' held' if sbi.held else ''}{f' ({output.clean(sbi.reason)})' if sbi.reason else ''}",
         "agent": f"{line.lease_agent} since {local(line.lease_at)}" if line.lease_at and line.lease_agent else "",
         "priority": sbi.priority,
         "parent": sbi.parent or "",

@@ -194,7 +194,17 @@ CREATE TABLE turn (
     finished_at INTEGER NOT NULL,
     PRIMARY KEY (sbi, number)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX turn_finished ON turn (finished_at, token, cost_usd);
+CREATE INDEX turn_finished ON turn (finished_at, token);
+
+-- What calls have cost, those that came to no outcome, too: budgets go by this.
+CREATE TABLE spend (
+    token INTEGER PRIMARY KEY,
+    sbi INTEGER NOT NULL,
+    cost_usd REAL NOT NULL,
+    at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX spend_sbi ON spend (sbi);
+CREATE INDEX spend_at ON spend (at, cost_usd);
 
 CREATE TABLE worker (
     uid TEXT PRIMARY KEY,

@@ -1,0 +1,1 @@
+SELECT detail FROM journal WHERE event = 'settings_changed' ORDER BY seq DESC LIMIT 1
