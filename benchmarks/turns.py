@@ -20,6 +20,7 @@ from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from benchmarks.place import Place
     from deespec.app import App
     from deespec.engine.bench import Outcome

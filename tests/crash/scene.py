@@ -13,8 +13,10 @@ from pathlib import Path
 
 from workshop import PATIENCE_S, Workshop, eventually, processes_with
 
+from deespec.agents import guard as guards
 from deespec.model.items import Guard
 from deespec.records import record
+from deespec.store.queue import WriteQueue
 
 HERE = Path(__file__).parent
 OUTCOMES = {"implemented", "implemented_only", "findings", "succeeded", "needs_changes", "rejected"}
@@ -57,7 +59,7 @@ class Scene(Workshop):
     def worker(self, *args: str) -> Iterator[subprocess.Popen[str]]:
         """`deespec run` as a process."""
         self.write_config()
-        with self.process("run", "--dirty", *args) as process:
+        with self.process("run", *args) as process:
             yield process
 
     def processes(self) -> list[int]:
@@ -74,6 +76,13 @@ class Scene(Workshop):
             found = tx.calls_of(number)[-1].guard
         assert found is not None
         return found
+
+    def stop(self, *pids: int) -> None:
+        """They stand still, and none of them holds the write lock, which would stop everybody."""
+        with WriteQueue(str(self.home / "write.lock"), busy_ms=PATIENCE_S * 1000):
+            for pid in pids:
+                os.kill(pid, signal.SIGSTOP)
+            assert eventually(lambda: all(state(pid) == b"T" for pid in pids))
 
     # --- what must hold -------------------------------------------------------------------------------------------
 
@@ -118,6 +127,12 @@ class Scene(Workshop):
                 key = (note.item, note.turn)
                 assert reports[key] == f"By {note.claim}."
                 assert not [later for later in notes[at:] if later.word == "start" and (later.item, later.turn) == key]
+
+
+def state(pid: int) -> bytes | None:
+    """As the kernel names it: R, S, T ...; None: there is no such process."""
+    fields = guards.stat_fields(pid)
+    return None if fields is None else fields[guards.STATE]
 
 
 def kill(*pids: int) -> None:

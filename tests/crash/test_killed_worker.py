@@ -46,6 +46,22 @@ def test_a_worker_that_dies_in_its_gates_costs_no_second_call(scene: Scene) -> N
     assert set(scene.calls().values()) == {1}
 
 
+def test_an_answer_in_a_dead_worker_s_outbox_is_taken_over(scene: Scene) -> None:
+    """Handed in, but not yet stored: nobody was told that it counts, and yet nobody has to be asked again."""
+    (scene.seen / "wait").touch()
+    scene.register()
+    with scene.worker() as worker:
+        claim = scene.wait_for("waiting")[0].claim
+        scene.stop(worker.pid)
+        (scene.seen / "wait").unlink()
+        assert eventually(lambda: list((scene.folder / "tmp").glob("*/*/*/answer-*.json")))
+        worker.kill()
+    scene.drain()
+    scene.check_done()
+    assert scene.calls()["SBI-1", 1] == 1
+    assert scene.turns()[0].report == f"By {claim}."
+
+
 def test_a_killed_worker_s_agents_die_with_it(scene: Scene) -> None:
     (scene.seen / "hang").touch()
     scene.register()

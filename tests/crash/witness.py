@@ -63,6 +63,10 @@ def behave() -> None:
     if os.path.exists(f"{SEEN}/hang"):
         hang()
     time.sleep(float(ENV.get("WORK_S", "0")))
+    if os.path.exists(f"{SEEN}/wait"):
+        note("waiting")
+        while os.path.exists(f"{SEEN}/wait"):
+            time.sleep(0.02)
     if STEP == "implement":
         with open(f"{ITEM}.txt", "a") as file:
             file.write(CLAIM + "\n")

@@ -191,6 +191,25 @@ def test_what_came_after_the_last_turn_is_refused(project: Workshop) -> None:
     assert ("other" in refused.value.message, "README" in refused.value.message) == (True, False)
 
 
+@pytest.mark.parametrize("paths", [(), ("READ*",)])
+def test_what_a_turn_that_was_cut_off_left_is_accepted(project: Workshop, paths: tuple[str, ...]) -> None:
+    project.agent("echo half > README; exit 1")
+    project.register(paths=paths)
+    assert project.took() == "attempt failed"
+    look_at_workspace(project.app, dirty=False)
+
+
+def test_beside_a_turn_that_was_cut_off_other_changes_are_refused(project: Workshop) -> None:
+    project.commit("other", "old\n")
+    project.agent("echo half > README; exit 1")
+    project.register(paths=("READ*",))
+    assert project.took() == "attempt failed"
+    (project.root / "other").write_text("mine\n")
+    with pytest.raises(WorkspaceError) as refused:
+        look_at_workspace(project.app, dirty=False)
+    assert ("other" in refused.value.message, "README" in refused.value.message) == (True, False)
+
+
 def test_while_others_work_changes_are_theirs(project: Workshop) -> None:
     project.agent(steps(f'echo half > README; touch "$SEEN/begun"; {WAITS}'))
     project.register()

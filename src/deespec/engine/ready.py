@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from deespec.agents.registry import LOOKED_FOR
 from deespec.engine.pulse import bury_the_dead
 from deespec.errors import NoAgent, WorkspaceError
+from deespec.model.selection import inside
 
 if TYPE_CHECKING:
     from deespec.app import App
@@ -36,7 +37,8 @@ def look_at_agents(app: App, implement: tuple[str, ...]) -> list[str]:
 def look_at_workspace(app: App, *, dirty: bool) -> None:
     """Refuses a user's home or `/` as workspace, and a checkout with changes of others.
 
-    While other workers have items in work, changes are theirs and are not judged. Raises WorkspaceError.
+    While other workers have items in work, changes are theirs and are not judged; where a turn was cut off, changes
+    below its item's paths are what its agent left. Raises WorkspaceError.
     """
     root = app.settings.root.resolve()
     if root in (root.parent, _user_home(app)):
@@ -48,7 +50,12 @@ def look_at_workspace(app: App, *, dirty: bool) -> None:
         if tx.running():
             return
         last = tx.last_tree()
-    foreign = app.workspace.foreign_changes(last)
+        cut_off = tx.cut_off_paths()
+    if () in cut_off:
+        return
+    foreign = [
+        name for name in app.workspace.foreign_changes(last) if not any(inside(name, paths) for paths in cut_off)
+    ]
     if foreign:
         shown = ", ".join(foreign[:SHOWN_FILES]) + (" …" if len(foreign) > SHOWN_FILES else "")
         raise WorkspaceError(

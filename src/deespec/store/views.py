@@ -140,6 +140,10 @@ class ViewVerbs(ClaimVerbs):
         found: str | None = self._value("settings_digest")
         return found
 
+    def cut_off_paths(self) -> list[tuple[str, ...]]:
+        """The declared paths of items in work whose turn has begun and not ended: what they left is in the folder."""
+        return [tuple(json.loads(row[0])) for row in self._all("cut_off_paths")]
+
     def last_tree(self) -> str | None:
         """The state of the workspace that the newest turn left."""
         tree: str | None = self._value("last_tree")

@@ -1,0 +1,1 @@
+SELECT paths FROM sbi WHERE stage = 'working' AND manifest IS NOT NULL
