@@ -99,8 +99,10 @@ def _claim(app):
 
 def _end(app, claim, dice):
     """Most ways in which a claim can end."""
+    how = dice.choice(("keep", "release", "attempt", "park", "fail", "done", "cancel"))
+    if how == "cancel":
+        edit.cancel(app.store, [claim.sbi.number], actor="me")
     with app.store.transaction() as tx:
-        how = dice.choice(("keep", "release", "attempt", "park", "fail", "done", "cancel"))
         if how == "release":
             tx.release(claim, actor="w", why="stopped")
         elif how == "attempt":
@@ -109,9 +111,6 @@ def _end(app, claim, dice):
             tx.park(claim, actor="w", reason="question", question="which?")
         elif how == "fail":
             tx.attempt_failed(claim, actor="w", error="x", max_attempts=1, delay_ms=0)
-        elif how == "cancel":
-            tx.revoke(tx.sbi(claim.sbi.number))
-            tx.move(tx.sbi(claim.sbi.number), Event.CANCELLED, actor="me")
         elif how == "done":
             tx.free(claim.sbi.number)
             sbi = tx.move(tx.sbi(claim.sbi.number), Event.WORKSPACE_READY, actor="w")

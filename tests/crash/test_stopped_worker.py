@@ -103,16 +103,17 @@ def test_a_worker_killed_while_it_was_stopped_is_dead_at_once(leased: Scene) -> 
     leased.check_done()
 
 
-def test_a_worker_stopped_for_less_than_its_lease_keeps_its_item(leased: Scene) -> None:
-    leased.settle("run", lease="10 min")
-    with leased.worker("--drain") as worker, leased.working():
-        leased.wait_for("hanging")
-        with stopped(leased, worker):
-            assert leased.processes()
-        (leased.seen / "hang").touch()
-        agent = leased.notes("hanging")[0]
-        assert state(agent.pid) is not None
-        (leased.seen / "hang").unlink()
+def test_a_worker_stopped_for_less_than_its_lease_keeps_its_item(scene: Scene) -> None:
+    (scene.seen / "hang").touch()
+    scene.register(paths=("SBI-1.txt",))
+    with scene.worker("--drain") as worker:
+        agent = scene.wait_for("hanging")[0]
+        with stopped(scene, worker):
+            scene.register("meanwhile", paths=("SBI-2.txt",))
+            with scene.working():
+                assert eventually(lambda: scene.sbi(2).status is Status.DONE)
+            assert [note.word for note in scene.notes() if note.item == "SBI-1"] == ["start", "hanging"]
         kill(agent.pid)
-        assert eventually(lambda: leased.sbi().status is Status.DONE)
-    leased.check_done()
+        assert worker.wait(60) == 0
+    scene.check_done()
+    assert {turn.worker.rpartition("-")[2] for turn in scene.turns(1)} == {str(worker.pid)}
