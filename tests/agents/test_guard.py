@@ -14,6 +14,7 @@ import pytest
 from calls import DETACHED, PATIENCE_S, alive, eventually, is_free, next_line
 
 from deespec.agents import guard as guards
+from deespec.agents.guard_file import guard_file
 from deespec.clock import Clock
 
 
@@ -26,7 +27,7 @@ class Guarded:
         self.socket.settimeout(PATIENCE_S)
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", guards.__file__, str(theirs.fileno()), str(lock), *program],
+                [sys.executable, "-I", "-S", guard_file(), str(theirs.fileno()), str(lock), *program],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 env={"PATH": os.environ["PATH"]} if env is None else env,

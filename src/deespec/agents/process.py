@@ -16,6 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from deespec.agents import guard as guards
 from deespec.agents.base import AgentError, Blame
+from deespec.agents.guard_file import guard_file
 from deespec.agents.leftovers import identity, kill_tagged
 from deespec.agents.output import Stream
 from deespec.agents.signs import Idling
@@ -128,7 +129,7 @@ def _start_guard(program: Program, request: AgentRequest) -> tuple[subprocess.Po
     with theirs, _prompt(request) as prompt:
         try:
             guard = subprocess.Popen(
-                [sys.executable, "-I", "-S", guards.__file__, str(theirs.fileno()), request.guard_lock, *program.argv],
+                [sys.executable, "-I", "-S", guard_file(), str(theirs.fileno()), request.guard_lock, *program.argv],
                 stdin=prompt,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
