@@ -35,8 +35,8 @@ format: $(VENV)/dev.stamp ## Put every file into its form.
 soak: $(VENV)/dev.stamp ## Run the tests that take hours: full numbers.
 	@$(PY) -m pytest -m soak $(ARGS)
 
-bench: $(VENV)/dev.stamp ## Measure.
-	@$(PY) -m benchmarks $(ARGS)
+bench: $(VENV)/dev.stamp ## Measure, and draw the chart of the guide.
+	@$(PY) -m benchmarks --chart docs/wal-benchmarks.svg $(ARGS)
 
 bench-short: $(VENV)/dev.stamp ## Measure with small numbers.
 	@$(PY) -m benchmarks --short $(ARGS)

@@ -56,7 +56,7 @@ def measure(place: Place, sizes: Sizes) -> Iterator[Row]:
 
 
 def _row(what: str, value: float, unit: str, *, most: float) -> Row:
-    return Row(what=what, measured=f"{value:.3g} {unit}", bar=f"≤ {most:g} {unit}", kept=value <= most)
+    return Row(what=what, value=value, unit=unit, bar=f"≤ {most:g} {unit}", kept=value <= most)
 
 
 def _peak_mb(pid: int) -> float | None:

@@ -79,11 +79,11 @@ def _turn(app: App, folder: Path) -> Iterator[dict[str, str]]:
     over = threading.Event()
 
     def collect() -> None:
-        seen: set[str] = set()
+        taken: dict[str, str] = {}
         while not over.wait(LOOK_S):
-            outbox.collect(str(folder), seen, lambda answer: None)
-            while seen:  # a real outbox ends with its turn; this one must not fill up
-                (folder / f"answer-{seen.pop()}.json").unlink()
+            outbox.collect(str(folder), taken, lambda answer: None)
+            while taken:  # a real outbox ends with its turn; this one must not fill up
+                (folder / f"answer-{taken.popitem()[0]}.json").unlink()
 
     worker = threading.Thread(target=collect)
     worker.start()

@@ -55,7 +55,8 @@ def measure(place: Place, sizes: Sizes) -> Iterator[Row]:
     overhead, most = whole - alone, OVERHEAD_S + SYNCS * sync
     yield Row(
         what="engine overhead of a turn",
-        measured=time_text(overhead),
+        value=overhead,
+        unit="s",
         floor=f"bar {time_text(most)}",
         ratio=overhead / most,
         bar=f"≤ {time_text(OVERHEAD_S)} + {SYNCS} × fdatasync",

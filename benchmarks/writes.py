@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
-from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks.crowd import Group, crowd
 from benchmarks.place import quantile, sync_floor
 from benchmarks.table import against_floor, none_of, within
 from deespec.records import record
@@ -16,11 +13,11 @@ from deespec.records import record
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from benchmarks.crowd import Done
     from benchmarks.place import Place
     from benchmarks.table import Row
     from deespec.app import App
 
-ROOT = Path(__file__).parents[1]
 P99_MOST_S = 0.025
 MAX_MOST_S = 0.250
 INSIDE_MOST = 5.0
@@ -35,18 +32,6 @@ class Sizes:
 
 SHORT = Sizes(writing=(16, 50))
 FULL = Sizes()
-
-
-@record
-class Written:
-    """What all processes together have to say; times in seconds."""
-
-    asked: int
-    failed: int
-    whole: tuple[float, ...]
-    """Waiting for the turn included."""
-    inside: tuple[float, ...]
-    """From the turn to the end."""
 
 
 def measure(place: Place, sizes: Sizes) -> Iterator[Row]:
@@ -70,29 +55,16 @@ def measure(place: Place, sizes: Sizes) -> Iterator[Row]:
     yield against_floor(f"{name}, inside the lock, p99", inside, floor=floor, named="fdatasync", most=INSIDE_MOST)
 
 
-def _write(place: Place, app: App, what: str, processes: int, count: int) -> Written:
-    argv = (sys.executable, "-m", "benchmarks.writer", str(app.settings.home), what, str(count))
-    with ExitStack() as children:
-        writers = [children.enter_context(place.child(*argv, cwd=ROOT)) for _ in range(processes)]
-        for writer in writers:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == "ready\n", "a writer broke"
-        for writer in writers:
-            assert writer.stdin is not None
-            writer.stdin.write("go\n")
-            writer.stdin.flush()
-        found = [json.loads(writer.communicate()[0]) for writer in writers]
-    return Written(
-        asked=processes * count,
-        failed=sum(one["failed"] for one in found),
-        whole=tuple(time for one in found for time in one["whole"]),
-        inside=tuple(time for one in found for time in one["inside"]),
-    )
+def _write(place: Place, app: App, what: str, processes: int, count: int) -> Done:
+    with crowd(place, app, Group(act=what, processes=processes, count=count)) as writers:
+        writers.go()
+        return writers.end()[0]
 
 
-def _rows(name: str, written: Written, *, kept: int, floor: float) -> Iterator[Row]:
-    yield none_of(f"{name}, failed", written.failed, written.asked)
-    yield none_of(f"{name}, lost", written.asked - written.failed - kept, written.asked)
-    yield against_floor(f"{name}, median", statistics.median(written.whole), floor=floor, named="fdatasync")
-    yield within(f"{name}, p99", quantile(written.whole, 0.99), most=P99_MOST_S)
-    yield within(f"{name}, longest", max(written.whole), most=MAX_MOST_S)
+def _rows(name: str, written: Done, *, kept: int, floor: float) -> Iterator[Row]:
+    asked = len(written.took) + written.failed
+    yield none_of(f"{name}, failed", written.failed, asked)
+    yield none_of(f"{name}, lost", len(written.took) - kept, asked)
+    yield against_floor(f"{name}, median", statistics.median(written.took), floor=floor, named="fdatasync")
+    yield within(f"{name}, p99", quantile(written.took, 0.99), most=P99_MOST_S)
+    yield within(f"{name}, longest", max(written.took), most=MAX_MOST_S)

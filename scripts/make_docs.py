@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deespec.cli.full import cli, load
-from deespec.cli.manifest import GROUPS, TOP
+from deespec.cli.manifest import GROUPS, TOP, find
 from deespec.model.lifecycle import mermaid
 
 if TYPE_CHECKING:
@@ -55,15 +55,17 @@ def _commands() -> str:
 
 
 def _command(above: click.Context, path: str, entry: Entry) -> Iterator[str]:
-    context = click.Context(load(path, entry), info_name=entry.name, parent=above)
+    meant = find(entry.name, entry.default) if entry.default else None
+    context = click.Context(load(path, meant or entry), info_name=entry.name, parent=above)
     yield f"{'####' if path else '###'} `{context.command_path}`\n"
     yield inspect.cleandoc(context.command.help or "") + "\n"
+    if meant or entry.module:
+        usage = " ".join([context.command_path, *context.command.collect_usage_pieces(context)])
+        yield f"```console\n$ {usage}\n```\n"
+        yield _options(context)
     if entry.module is None:
         for below in _shown(entry.name):
-            yield from _command(context, entry.name, below)
-        return
-    yield f"```console\n$ {' '.join([context.command_path, *context.command.collect_usage_pieces(context)])}\n```\n"
-    yield _options(context)
+            yield from _command(click.Context(load(path, entry), info_name=entry.name, parent=above), entry.name, below)
 
 
 def _options(context: click.Context) -> str:

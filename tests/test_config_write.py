@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from deespec import config_write
+from deespec import config_change
 from deespec.config import AgentSettings, Gate, Settings, load_settings
+from deespec.config_change import config_set, config_unset
 from deespec.config_keys import AGENT_KEYS, GATE_KEYS, KEYS, KINDS
-from deespec.config_write import config_set, shown, shown_one, template
+from deespec.config_write import shown, shown_one, template
 from deespec.errors import BadConfig, NotFound
 from deespec.records import as_dict
 
@@ -50,7 +51,7 @@ def test_the_list_shows_each_value_with_its_source(home):
     assert rows["workspace.root"] == (f'"{home.parent}"', "default")
     assert rows["agents.claude.model"] == ('"opus"', file)
     assert rows["agents.claude.env"] == ("TOKEN", file)
-    assert rows["gates.test"] == ('"make"', file)
+    assert rows["gates.test.run"] == ('"make"', file)
     assert len(rows) == len(KEYS) + 3
 
 
@@ -203,8 +204,164 @@ def test_a_crash_while_writing_leaves_the_old_file_and_no_other(home, monkeypatc
     def fail(*_: object) -> None:
         raise OSError("no")
 
-    monkeypatch.setattr(config_write.os, "replace", fail)
+    monkeypatch.setattr(config_change.os, "replace", fail)
     with pytest.raises(OSError, match="no"):
         config_set(home, "run.parallel", "2", env={})
     assert (home / "config.toml").read_text() == "# mine\n"
     assert sorted(path.name for path in home.iterdir()) == ["config.lock", "config.toml"]
+
+
+# --- agents and gates -----------------------------------------------------------------------------------------------
+
+GATES = '# first\n[[gates]]\nname = "lint"\nrun = "ruff" # why\n\n# then\n[[gates]]\nrun = "pytest -q"\n'
+
+
+@pytest.mark.parametrize(
+    ("old", "key", "value", "expected"),
+    [
+        (
+            "# mine\n",
+            "agents.mine.command",
+            "my -x",
+            '# mine\n\n[agents.mine]\ncommand = ["my", "-x"]\nkind = "command"\n',
+        ),
+        ("", "agents.film.script", "a.toml", '[agents.film]\nscript = "a.toml"\nkind = "scripted"\n'),
+        ("", "agents.fast.kind", "claude", '[agents.fast]\nkind = "claude"\n'),
+        ("", "agents.claude.command", "/opt/claude", '[agents.claude]\ncommand = ["/opt/claude"]\n'),
+        (
+            "[agents.mine]\nkind = 'claude'\n",
+            "agents.mine.command",
+            "/opt/claude",
+            "[agents.mine]\nkind = 'claude'\ncommand = [\"/opt/claude\"]\n",
+        ),
+        ("# mine\n", "gates.tests.run", "pytest -q", '# mine\n\n[[gates]]\nname = "tests"\nrun = "pytest -q"\n'),
+        (GATES, "gates.lint.run", "make lint", GATES.replace('"ruff"', '"make lint"')),
+        (GATES, "gates.lint.timeout", "90", GATES.replace("# why\n", '# why\ntimeout = "90 s"\n')),
+        (
+            GATES,
+            "gates.pytest -q.run",
+            "pytest",
+            GATES.replace('run = "pytest -q"\n', 'run = "pytest"\nname = "pytest -q"\n'),
+        ),
+        (
+            'gates = [{ run = "ruff" }]\n',
+            "gates.tests.run",
+            "pytest",
+            'gates = [{ run = "ruff" }, {name = "tests", run = "pytest"}]\n',
+        ),
+    ],
+)
+def test_an_agent_or_a_gate_is_made_and_changed(home, old, key, value, expected):
+    write(home, old)
+    config_set(home, key, value, env={})
+    assert (home / "config.toml").read_text() == expected
+
+
+def test_a_new_gate_comes_after_the_others_and_before_nothing_of_theirs(home):
+    write(home, GATES + "[agents.mine]\nkind = 'patch'\n")
+    config_set(home, "gates.tests.run", "make test", env={})
+    assert [gate.name for gate in load_settings(home, {}, {}).gates] == ["lint", "pytest -q", "tests"]
+    assert "# first\n" in (home / "config.toml").read_text()
+
+
+def test_a_new_agent_may_be_named_at_once(home):
+    write(home, template(implement=["claude"]))
+    config_set(home, "agents.mine.command", "my-agent --flag", env={})
+    config_set(home, "run.implement", "mine", env={})
+    settings = load_settings(home, {}, {})
+    assert (settings.implement, settings.agents[0].command) == (("mine",), ("my-agent", "--flag"))
+
+
+def test_a_kind_of_the_users_file_stays(home, tmp_path):
+    users = tmp_path / ".config" / "deespec" / "config.toml"
+    users.parent.mkdir(parents=True)
+    users.write_text("[agents.mine]\nkind = 'claude'\n")
+    config_set(home, "agents.mine.command", "/opt/claude", env={"HOME": str(tmp_path)})
+    assert load_settings(home, {"HOME": str(tmp_path)}, {}).agents[0].kind == "claude"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "part"),
+    [
+        ("agents.mine.kind", "command", "agents.mine has no command"),
+        ("agents.mine.kind", "scripted", "agents.mine has no script"),
+        ("agents.my agent.kind", "claude", "there is no setting"),
+        ("gates.tests.timeout", "90", "gates[1] has no command"),
+        ("gates.tests.name", "other", "there is no setting gates.tests.name"),
+        ("gates.tests.rum", "x", "there is no setting gates.tests.rum"),
+        ("gates.run", "x", "there is no setting gates.run"),
+    ],
+)
+def test_half_an_agent_or_gate_is_refused_and_the_file_stays(home, key, value, part):
+    write(home, "# mine\n")
+    with pytest.raises(BadConfig, match=re.escape(part)):
+        config_set(home, key, value, env={})
+    assert (home / "config.toml").read_text() == "# mine\n"
+
+
+def test_a_gate_can_be_asked_for_as_it_is_set(home):
+    settings = load(home, GATES)
+    assert shown_one(settings, "gates.pytest -q.run").text == '"pytest -q"'
+    assert shown_one(settings, "gates.lint.timeout").text == '"15 min"'
+    with pytest.raises(NotFound, match="There is no gate tests"):
+        shown_one(settings, "gates.tests.run")
+
+
+# --- config unset ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "key", "expected"),
+    [
+        ("[run]\n# mine\nparallel = 2\n# and\nmax_turns = 3\n", "run.max_turns", None),
+        ("[run]\nparallel = 2\n", "run.parallel", "[run]\n"),
+        ("run.parallel = 2\n", "run.parallel", ""),
+        ("[agents.claude]\nmodel = 'm' # why\nlimit = 2\n", "agents.claude.model", "[agents.claude]\nlimit = 2\n"),
+        ("[run]\n[agents.a]\nkind = 'patch'\n[agents.b]\nkind = 'patch'\n", "agents.a", None),
+        (GATES, "gates.lint", '[[gates]]\nrun = "pytest -q"\n'),
+        (GATES, "gates.pytest -q", None),
+        ('[[gates]]\nrun = "a"\ntimeout = 5\n', "gates.a.timeout", '[[gates]]\nrun = "a"\n'),
+    ],
+)
+def test_what_is_unset_goes_and_all_else_stays(home, old, key, expected):
+    before = load(home, old)
+    config_unset(home, key, env={})
+    after = load_settings(home, {}, {})
+    assert before != after
+    if expected is not None:
+        assert expected in (home / "config.toml").read_text()
+    with pytest.raises(NotFound, match="does not set"):
+        config_unset(home, key, env={})
+
+
+@pytest.mark.parametrize(("key", "value"), [("run.parallel", "4"), ("run.implement", "claude"), ("run.lease", "30 s")])
+def test_set_and_unset_leave_the_commented_file_as_it_was(home, key, value):
+    before = template()
+    write(home, before)
+    config_set(home, key, value, env={})
+    assert (home / "config.toml").read_text() != before
+    config_unset(home, key, env={})
+    assert (home / "config.toml").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("key", "error", "part"),
+    [
+        ("agents.mine", BadConfig, 'run.implement names "mine"'),
+        ("agents.mine.command", BadConfig, "agents.mine has no command"),
+        ("gates.tests.run", BadConfig, "gates[1] has no command"),
+        ("run.paralel", BadConfig, "there is no setting run.paralel"),
+        ("gates", BadConfig, "there is no setting gates"),
+        ("run", BadConfig, "there is no setting run"),
+        ("agents.other", NotFound, "does not set agents.other"),
+        ("gates.other", NotFound, "does not set gates.other"),
+        ("run.parallel", NotFound, "does not set run.parallel"),
+    ],
+)
+def test_what_cannot_be_unset_is_refused_and_the_file_stays(home, key, error, part):
+    text = "[run]\nimplement = 'mine'\n[agents.mine]\nkind = 'command'\ncommand = 'x'\n"
+    text += "[[gates]]\nname = 'tests'\nrun = 'a'\n"
+    write(home, text)
+    with pytest.raises(error, match=re.escape(part)):
+        config_unset(home, key, env={})
+    assert (home / "config.toml").read_text() == text

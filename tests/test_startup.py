@@ -42,8 +42,8 @@ def test_a_short_command_loads_nothing_heavy(backlog: Path, args: list[str]) -> 
 def test_a_report_from_inside_a_turn_loads_nothing_heavy(tmp_path: Path) -> None:
     turn = {"DEESPEC_OUTBOX": str(tmp_path), "DEESPEC_CLAIM": "token", "DEESPEC_ITEM": "SBI-1", "DEESPEC_TURN": "1"}
     report = start(tmp_path, "sbi", "report", "--type", "implement", "--text", "Done.", **turn)
-    seen: set[str] = set()
-    said = ended(report, meanwhile=lambda: outbox.collect(str(tmp_path), seen, lambda answer: None))
+    taken: dict[str, str] = {}
+    said = ended(report, meanwhile=lambda: outbox.collect(str(tmp_path), taken, lambda answer: None))
     assert loaded(said) & HEAVY == set()
 
 

@@ -33,6 +33,8 @@ class App:
         self.host = os.uname().nodename
         self.user = _user_name()
         self.temporary = env.get("TMPDIR") or "/tmp"
+        self.state = Path(env.get("XDG_STATE_HOME") or Path(env.get("HOME", "/"), ".local/state")) / "deespec"
+        """Where what must outlive the project's folder is kept."""
         self._agents: dict[str, Agent] = {}
         self._making = threading.Lock()
 
@@ -46,6 +48,14 @@ class App:
         from deespec.workspace.shared import SharedWorkspace
 
         return SharedWorkspace(self.settings.root, self.settings.home, dict(self.settings.child_env))
+
+    @cached_property
+    def backups_folder(self) -> Path:
+        """Where this backlog's backups go: outside the project, as `git clean -fdx` deletes all that is ignored."""
+        from deespec.store.upkeep.shelf import shelf_of
+
+        database = os.path.join(self.settings.home, FILE)
+        return Path(shelf_of(database, str(self.state), busy_ms=self.settings.busy_timeout_ms))
 
     @cached_property
     def locks(self) -> NamedLocks:

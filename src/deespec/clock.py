@@ -56,6 +56,12 @@ def iso(at_ms: int | None) -> str | None:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{millis:03d}Z"
 
 
+def midnight(at_ms: int) -> int:
+    """When the day began here to which this time belongs."""
+    here = time.localtime(at_ms / 1000)
+    return (at_ms // 1000 - here.tm_hour * 3600 - here.tm_min * 60 - here.tm_sec) * 1000
+
+
 def local(at_ms: int) -> str:
     """Date and time of day as people here read it."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 HOME_NAME = ".deespec"
 CONFIG_NAME = "config.toml"
 DATABASE_NAME = "deespec.db"
+IMPORTING_NAME = ".deespec.importing"
+"""What an import calls the new home while it takes the place of an old one."""
 
 
 @record
@@ -79,6 +81,8 @@ class Settings:
     idle_timeout_ms: int = 600_000
     retry_delay_ms: int = 5_000
     lease_ms: int = 60_000
+    language: str | None = None
+    """The tag of the language in which agents write their reports."""
     # [workspace]
     workspace_mode: str = "shared"
     undeclared: str = "exclusive"
@@ -86,6 +90,8 @@ class Settings:
     paths_policy: str = "enforce"
     # [store]
     busy_timeout_ms: int = 30_000
+    backup: str = "daily"
+    """daily: a running worker makes one; off: people make them."""
     # [budget]
     usd_per_item: float = 0
     usd_per_day: float = 0
@@ -141,6 +147,7 @@ def _named_home(folder: Path, name: str) -> Path:
     """What a person named may be the home or the folder that holds it."""
     found = next((home for home in (folder, folder / HOME_NAME) if is_home(home)), None)
     if found is None:
+        refuse_cut_off(folder.parent if folder.name == HOME_NAME else folder)
         raise NoHome(f"No backlog in {folder} ({name}).", hint=f"Start one: deespec init {folder}")
     return found.resolve()
 
@@ -160,7 +167,23 @@ def _nearest_home(cwd: Path) -> Path | None:
 
 
 def _homes(folders: Iterable[Path]) -> Iterator[Path]:
-    return (folder / HOME_NAME for folder in folders if is_home(folder / HOME_NAME))
+    return (folder / HOME_NAME for folder in folders if _holds_home(folder))
+
+
+def _holds_home(folder: Path) -> bool:
+    """Raises NoHome where an import was cut off: no backlog further up may take the place of the one that is due."""
+    home = folder / HOME_NAME
+    if is_home(home):
+        return True
+    refuse_cut_off(folder)
+    # An import may have ended just between these two looks.
+    return os.path.lexists(home) and is_home(home)
+
+
+def refuse_cut_off(folder: Path) -> None:
+    """Raises NoHome if an import has died, or is, between moving the old home of this folder away and its last step."""
+    if os.path.lexists(folder / IMPORTING_NAME) and not os.path.lexists(folder / HOME_NAME):
+        raise NoHome(f"An import in {folder} was cut off.", hint=f"deespec import legacy {folder} completes it.")
 
 
 def _main_worktree(top: Path) -> Path | None:
@@ -266,7 +289,7 @@ def _agent(name: str, given: Given, home: Path, env: Mapping[str, str]) -> Agent
     if kind not in KINDS:
         raise BadConfig(f"{place}: agents.{name} has no kind.", hint=f"Add kind, one of: {', '.join(KINDS)}")
     if kind == "command" and not fields.get("command"):
-        raise BadConfig(f"{place}: agents.{name} has no command.", hint='Add command = "my-agent --flag"')
+        raise BadConfig(f"{place}: agents.{name} has no command.", hint=_command_hint(name))
     if kind == "scripted" and "script" not in fields:
         raise BadConfig(f"{place}: agents.{name} has no script.", hint='Add script = "answers.toml"')
     if "script" in fields:
@@ -274,6 +297,10 @@ def _agent(name: str, given: Given, home: Path, env: Mapping[str, str]) -> Agent
     passed = {name: env[name] for name in fields.get("pass_env", ()) if name in env}
     fields["env"] = tuple((passed | dict(fields.get("env", ()))).items())
     return AgentSettings(name=name, **fields)
+
+
+def _command_hint(name: str) -> str:
+    return f'Add command = "my-agent --flag"; deespec config set agents.{name}.command "…" makes the whole section.'
 
 
 def _check_names(settings: Settings) -> None:

@@ -87,12 +87,21 @@ def from_options(options: Mapping[str, str]) -> Given:
 
 
 def find_key(name: str, place: str) -> Key:
-    """The key of a dotted name, agents.NAME.key included. Raises BadConfig with a suggestion."""
-    section, _, rest = name.partition(".")
-    agent, _, last = rest.rpartition(".")
-    if section == "agents" and is_agent_name(agent):
-        return AGENT_BY_NAME.get(last) or _refuse_name(name, (f"agents.{agent}.{key}" for key in AGENT_BY_NAME), place)
+    """The key of a dotted name, agents.NAME.key and gates.NAME.key included. Raises BadConfig with a suggestion."""
+    section, own, last = split(name)
+    if section == "agents" and is_agent_name(own):
+        return AGENT_BY_NAME.get(last) or _refuse_name(name, (f"agents.{own}.{key}" for key in AGENT_BY_NAME), place)
+    if section == "gates" and own:
+        known = {key: found for key, found in GATE_BY_NAME.items() if key != "name"}
+        return known.get(last) or _refuse_name(name, (f"gates.{own}.{key}" for key in known), place)
     return BY_NAME.get(name) or _refuse_name(name, BY_NAME, place)
+
+
+def split(name: str) -> tuple[str, str, str]:
+    """`agents.NAME.key` in its three parts, of which the second may hold dots; it is empty in `run.parallel`."""
+    section, _, rest = name.partition(".")
+    own, _, last = rest.rpartition(".")
+    return section, own, last
 
 
 def checked_text(key: Key, name: str, text: str, place: str) -> object:

@@ -35,6 +35,7 @@ IMPLIED = ("claude", "patch")
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
 _DURATION = r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h)?"
 _AGENT_NAME = r"[\w-]{1,64}"
+_LANGUAGE = r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}"
 
 
 class Type(StrEnum):
@@ -46,6 +47,7 @@ class Type(StrEnum):
     NAMES = "a name or a list of names"
     WORDS = "a list of texts"
     PAIRS = "a table of texts"
+    LANGUAGE = "the tag of a language, as ja or pt-BR"
 
 
 @record
@@ -119,6 +121,7 @@ TIMEOUT = (MIN_TIMEOUT_MS, MAX_TIMEOUT_MS)
 WAIT = (0, MAX_WAIT_MS)
 LEASE = (MIN_LEASE_MS, MAX_LEASE_MS)
 USD = (0, MAX_USD)
+BACKUPS = ("daily", "off")
 MODES = ("shared",)
 PERMISSIONS = ("edit", "edit+shell", "everything")
 
@@ -142,6 +145,8 @@ KEYS: tuple[Key, ...] = (
          default=10 * MINUTE_MS, span=TIMEOUT, unit="ms"),
     _key("run.retry_delay", T.DURATION, "The wait before the second try; it doubles up to 10 min",
          default=5 * SECOND_MS, span=WAIT, unit="ms"),
+    _key("run.language", T.LANGUAGE, "The language in which agents are to write their reports",
+         example='"ja"'),
     _key("run.lease", T.DURATION, "A worker on another host that is silent for so long counts as dead",
          default=MINUTE_MS, span=LEASE, unit="ms"),
     _key("workspace.root", T.TEXT, "The folder that holds the work, seen from the one that holds .deespec",
@@ -154,6 +159,8 @@ KEYS: tuple[Key, ...] = (
          default="enforce", choices=("enforce", "warn")),
     _key("store.busy_timeout", T.DURATION, "How long a write waits for its turn",
          default=30 * SECOND_MS, span=WAIT, unit="ms"),
+    _key("store.backup", T.CHOICE, "daily: a running worker makes one and keeps seven; off: only by hand",
+         default="daily", choices=BACKUPS),
     _key("budget.usd_per_item", T.AMOUNT, "What metered agents may cost for one item; 0: no limit",
          default=0, span=USD, unit="USD"),
     _key("budget.usd_per_day", T.AMOUNT, "What metered agents may cost on one day; 0: no limit",
@@ -299,6 +306,12 @@ def _parse_text(_: Key, raw: object) -> str:
     return raw
 
 
+def _parse_language(_: Key, raw: object) -> str:
+    if not isinstance(raw, str) or re.fullmatch(_LANGUAGE, raw) is None:
+        raise ValueError(raw)
+    return raw
+
+
 def _parse_names(_: Key, raw: object) -> tuple[str, ...]:
     parts = raw.split(",") if isinstance(raw, str) else raw
     if not isinstance(parts, list) or not parts or not all(isinstance(part, str) for part in parts):
@@ -337,4 +350,5 @@ _PARSERS: dict[Type, Callable[[Key, object], object]] = {
     Type.NAMES: _parse_names,
     Type.WORDS: _parse_words,
     Type.PAIRS: _parse_pairs,
+    Type.LANGUAGE: _parse_language,
 }

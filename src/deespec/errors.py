@@ -131,6 +131,18 @@ class SchemaTooNew(StoreUnusable):
     code = "schema_too_new"
 
 
+class StoreSealed(StoreUnusable):
+    """This backlog goes on in another place."""
+
+    code = "store_sealed"
+
+
+class SchemaTooOld(StoreUnusable):
+    """This backlog was written by an older deespec."""
+
+    code = "schema_too_old"
+
+
 class StoreFull(StoreUnusable):
     """The disk is full; nothing was written."""
 

@@ -52,6 +52,23 @@ def test_a_report_command_with_spaces_is_allowed_as_a_shell_spells_it(tmp_path: 
     assert f"Bash({shlex.join(command)}:*)" in found
 
 
+def test_who_may_only_edit_may_run_the_gates_as_they_are(tmp_path: Path) -> None:
+    gates = ("pytest -q", " make lint && make test\n", 'test -e "a b"', "pytest -q", "*", "")
+    found = options(argv(replace(SETTINGS, permissions="edit"), request(tmp_path, gates=gates)))
+    assert found["--allowedTools"] == [
+        "Bash(deespec:*)",
+        "Bash(pytest -q)",
+        "Bash(make lint && make test)",
+        'Bash(test -e "a b")',
+    ]
+
+
+@pytest.mark.parametrize("permissions", ["edit+shell", "everything"])
+def test_who_may_run_everything_needs_no_rule_for_gates(permissions: str, tmp_path: Path) -> None:
+    found = argv(replace(SETTINGS, permissions=permissions), request(tmp_path, gates=("make check",)))
+    assert not [word for word in found if "make check" in word]
+
+
 def test_the_projects_own_settings_are_not_read(tmp_path: Path) -> None:
     assert options(argv(SETTINGS, request(tmp_path)))["--setting-sources"] == ["user"]
 

@@ -109,6 +109,19 @@ def test_it_can_report_and_nothing_else_when_it_may_only_edit(tmp_path: Path) ->
     assert result.denied == ("Bash", "Write")
 
 
+def test_it_can_run_the_gates_and_no_part_of_them_when_it_may_only_edit(tmp_path: Path) -> None:
+    gates = ("./gate -k 'a or (b)'", "./lint && ./gate all")
+    commands = (*gates, "./lint", "./gate all", "./gate -k 'a or (b)' more", f"{gates[0]}; ./lint")
+    with Standin(*(Use(tool="Bash", arguments={"command": one}) for one in commands), Say(text="Done.")) as server:
+        made = asked(tmp_path, server, gates=gates)
+        for name in ("gate", "lint"):
+            (made.workspace / name).write_text('#!/bin/sh\necho "$0 $*" >> ran\n')
+            (made.workspace / name).chmod(0o755)
+        result = call(EDIT, made)
+    assert (result.error, result.denied) == (None, ("Bash",))
+    assert (tmp_path / "work" / "ran").read_text() == "./gate -k a or (b)\n./lint \n./gate all\n"
+
+
 @pytest.mark.parametrize("permissions", ["edit+shell", "everything"])
 def test_it_runs_commands_when_it_may(permissions: str, tmp_path: Path) -> None:
     with Standin(Use(tool="Bash", arguments={"command": "echo $((6 * 7)) > made"}), Say(text="Done.")) as server:

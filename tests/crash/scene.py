@@ -14,6 +14,7 @@ from pathlib import Path
 from workshop import PATIENCE_S, Workshop, eventually, processes_with
 
 from deespec.agents import guard as guards
+from deespec.board.checkup import check_up
 from deespec.model.items import Guard
 from deespec.records import record
 from deespec.store.queue import WriteQueue
@@ -104,7 +105,6 @@ class Scene(Workshop):
         assert self.notes("clash") == []
         assert eventually(lambda: not self.processes())
         with self.app.store.read() as tx:
-            assert tx.orphans() == []
             assert tx.running() == []
             journal = tx.journal()
             turns = {number: tx.turns(number) for number in range(1, sum(tx.counts().values()) + 1)}
@@ -112,6 +112,8 @@ class Scene(Workshop):
             assert [turn.number for turn in done] == list(range(1, len(done) + 1))
         settled = Counter((entry.item, entry.turn) for entry in journal if entry.event in OUTCOMES)
         assert settled == Counter((f"SBI-{number}", turn.number) for number, done in turns.items() for turn in done)
+        checkup = check_up(self.app)
+        assert checkup.sound, [part for part in checkup.parts if part.found]
         self._check_answers({(f"SBI-{turn.sbi}", turn.number): turn.report for done in turns.values() for turn in done})
 
     def check_done(self) -> None:

@@ -61,7 +61,7 @@ def test_another_worker_takes_over_and_the_stopped_one_changes_nothing_and_works
             assert leased.sbi().status is Status.DONE
             before = [leased.sbi(), leased.turns(), leased.journal()]
         assert worker.stdout is not None
-        assert any("SBI-1 implement 1 lost" in line for line in worker.stdout)
+        assert any("SBI-1 implement 1 taken away" in line for line in worker.stdout)
         assert [leased.sbi(), leased.turns(), leased.journal()] == before
         leased.register("for the one that was stopped")
         assert eventually(lambda: leased.unfinished() == 0)
@@ -76,7 +76,7 @@ def test_worker_guard_and_agent_stopped_together_are_met_by_nobody(leased: Scene
             leased.drain()
             assert leased.sbi().status is Status.DONE
         assert worker.stdout is not None
-        assert any("SBI-1 implement 1 lost" in line for line in worker.stdout)
+        assert any("SBI-1 implement 1 taken away" in line for line in worker.stdout)
     leased.check_done()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from workshop import IMPLEMENTS, Workshop, steps
 
-from deespec.engine.calling import VENDOR_KEYS, environment
+from deespec.engine.calling import VENDOR_KEYS, environment, request_for
 from deespec.engine.turn import take
 from deespec.engine.worker import Crew, Orders
 from deespec.model.items import Claim
@@ -83,3 +85,14 @@ def test_a_client_sees_the_keys_of_its_own_vendor_only(project: Workshop, kind: 
     assert env.keys() & VENDOR_KEYS.keys() == {name for name, owner in VENDOR_KEYS.items() if owner == kind}
     passed = environment(bench, claim, AgentSettings(name="any", kind=kind, pass_env=("GH_TOKEN",)))
     assert passed["GH_TOKEN"] == "secret"
+
+
+def test_an_agent_is_told_the_gates_and_the_checks_of_its_item(project: Workshop, tmp_path: Path) -> None:
+    project.agent(steps())
+    project.gate("make lint")
+    project.register(checks=("pytest -q tests/auth",))
+    bench = Crew(project.app, Orders(), tell=lambda _: None).bench
+    claim = take(bench)
+    assert isinstance(claim, Claim)
+    asked = request_for(bench, claim, "prompt", folder=tmp_path / "turn", session=None)
+    assert asked.gates == ("make lint", "pytest -q tests/auth")

@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import stat
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,7 @@ class Shelf:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.stored: list[Answer] = []
-        self.seen: set[str] = set()
+        self.taken: dict[str, str] = {}
 
     def put(self, content: str, name: str = "1") -> Path:
         path = self.path / f"answer-{name}.json"
@@ -34,7 +36,7 @@ class Shelf:
         return path
 
     def collect(self) -> None:
-        outbox.collect(str(self.path), self.seen, self.stored.append)
+        outbox.collect(str(self.path), self.taken, self.stored.append)
 
     def receipt(self, name: str = "1") -> dict[str, object]:
         found: dict[str, object] = json.loads((self.path / f"receipt-{name}.json").read_text())
@@ -73,7 +75,7 @@ def test_an_error_of_the_store_becomes_a_receipt(shelf: Shelf) -> None:
         raise StaleAnswer("SBI-1 turn 1 is over.")
 
     shelf.put(GOOD)
-    outbox.collect(str(shelf.path), shelf.seen, refuse)
+    outbox.collect(str(shelf.path), shelf.taken, refuse)
     assert shelf.receipt() == {
         "stored": False,
         "message": "SBI-1 turn 1 is over.",
@@ -155,6 +157,53 @@ def test_something_in_the_way_of_a_receipt_stops_nothing(shelf: Shelf, name: str
     shelf.collect()
     shelf.collect()
     assert len(shelf.stored) == 1
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Shelf]:
+    """An outbox on a disk of its own without room for a receipt, but for the answer that lies there."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"a file system cannot be mounted here: {done.stderr.strip()}")
+    try:
+        shelf = Shelf(disk)
+        shelf.put(GOOD)
+        fill(disk)
+        yield shelf
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def fill(disk: Path) -> None:
+    with pytest.raises(OSError, match="No space left"), (disk / "filler").open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4_096))
+
+
+def test_a_receipt_for_which_there_was_no_room_is_written_when_there_is(full: Shelf) -> None:
+    full.collect()
+    assert (len(full.stored), list(full.path.glob("*receipt*"))) == (1, [])
+    (full.path / "filler").unlink()
+    full.collect()
+    assert (len(full.stored), full.receipt()["stored"]) == (1, True)
+
+
+def test_the_agent_hears_that_its_answer_is_stored_when_there_is_room_again(full: Shelf) -> None:
+    clock = QuickClock()
+    (full.path / "filler").write_bytes(b"")
+
+    def pause(seconds: float) -> None:
+        if clock.ms == 0:
+            fill(full.path)
+        elif clock.ms > 1_000:
+            (full.path / "filler").unlink(missing_ok=True)
+        full.collect()
+        clock.pause(seconds)
+
+    assert outbox.hand_in(str(full.path), Answer(kind="implement"), clock=clock, pause=pause).stored
+    assert clock.ms > 1_000
 
 
 def test_an_outbox_that_was_removed_is_empty(shelf: Shelf) -> None:

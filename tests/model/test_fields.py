@@ -31,10 +31,11 @@ def test_options_follow_the_same_rules_as_files():
         ({}, "There is neither a title nor a text."),
         ({"title": "x" * 201}, "--title has 201 characters; the limit is 200."),
         ({"title": "\udcff"}, "--title is not valid UTF-8."),
-        ({"title": "T", "paths": ("a", "..")}, '--path has "..", which leaves the project.'),
-        ({"title": "T", "depends_on": ("PBI-1",)}, "--need takes SBIs, not PBI-1."),
-        ({"title": "T", "story_points": 3}, "--story-points: SBIs have no story_points, only PBIs have."),
-        ({"title": "T", "spec": "a\0"}, "--spec holds a NUL character."),
+        ({"title": "T", "paths": ("a", "..")}, '--paths has "..", which leaves the project.'),
+        ({"title": ""}, "--title is empty."),
+        ({"title": "T", "depends_on": ("PBI-1",)}, "--depends-on takes SBIs, not PBI-1."),
+        ({"title": "T", "story_points": 3}, "SBIs have no --story-points, only PBIs have."),
+        ({"title": "T", "spec": "a\0"}, "--body holds a NUL character."),
     ],
 )
 def test_a_wrong_option_is_named(options, message):

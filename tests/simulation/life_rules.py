@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 
 from deespec.model.lifecycle import roll_up
+from deespec.model.wanted import WAIT_MOST_MS
 from deespec.store import claims
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ class Rules:
         free = [one for one in names if self._free(before, one, now)]
         assert free[:1] == [claim.agent], f"{name} was given to {claim.agent}, free were {free}"
         if row.stage == "working":
-            assert row.not_before is None or row.not_before <= now, f"{name} was to wait"
+            assert _is_due(row.not_before, now), f"{name} was to wait"
             return
         assert not before.unmet(row.number), f"{name} has begun and needs {before.unmet(row.number)}"
         barred = [other.number for other in before.in_work if self.conflict(row, other)]
@@ -233,7 +234,7 @@ class Rules:
             if not any(self._free(seen, one, now) for one in self._names(row)):
                 continue
             if row.stage == "working":
-                free = row.not_before is None or row.not_before <= now
+                free = _is_due(row.not_before, now)
             else:
                 barring = [*working, *reserved]
                 conflicts = any(self.conflict(row, other) for other in barring if other is not row)
@@ -298,3 +299,8 @@ class Rules:
     @staticmethod
     def _place(row: Row) -> tuple[int, int, int]:
         return STAGES.index(row.stage), row.rank, row.number
+
+
+def _is_due(not_before: int | None, now: int) -> bool:
+    """No wait is so long: what lies further ahead is from before the clock was set back."""
+    return not_before is None or not now < not_before <= now + WAIT_MOST_MS

@@ -16,7 +16,7 @@ import pytest
 
 from deespec.clock import Clock
 from deespec.errors import DeespecError, ForeignDatabase, SchemaTooNew, StoreReadOnly, StoreUnusable
-from deespec.store import migrate, sqlite
+from deespec.store import place, sqlite
 from deespec.store.base import Store
 from deespec.store.opener import create_store, open_store
 
@@ -195,15 +195,15 @@ MOUNTS = r"""
     ],
 )
 def test_the_innermost_mount_tells_the_file_system(folder: str, kind: str) -> None:
-    assert migrate.file_system(folder, MOUNTS) == kind
+    assert place.file_system(folder, place.parse_mounts(MOUNTS)) == kind
 
 
 def test_network_file_systems_are_known() -> None:
-    assert {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"} <= migrate.NETWORK
+    assert {"nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs"} <= place.REFUSED.keys()
 
 
 def test_a_local_disk_is_not_refused(tmp_path: Path) -> None:
-    migrate.refuse_network(str(tmp_path))
+    place.refuse_network(str(tmp_path))
 
 
 # --- paths and permissions ------------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ def test_a_read_only_backlog_that_is_open_elsewhere_can_be_read(shown: Path) -> 
 def test_a_backlog_of_another_user_is_refused(shown: Path) -> None:
     path = shown / "deespec.db"
     create(str(path))
-    assert as_nobody(path) == ["StoreUnusable 5", "StoreUnusable 5"]
+    assert as_nobody(path) == ["StoreReadOnly 5", "StoreReadOnly 5"]
 
 
 # --- creating -------------------------------------------------------------------------------------------------------

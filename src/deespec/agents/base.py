@@ -81,6 +81,8 @@ class AgentRequest:
     guard_lock: Path
     report_command: tuple[str, ...]
     """The argument list that starts this very deespec."""
+    gates: tuple[str, ...] = ()
+    """Shell commands that must succeed afterwards: what an agent may run that may run nothing else."""
 
 
 class Watch(Protocol):
@@ -104,10 +106,6 @@ class Agent(Protocol):
 
     @property
     def kind(self) -> str: ...
-
-    @property
-    def runs_side_by_side(self) -> bool:
-        """Whether several may work in one folder at the same time, if their paths are disjoint."""
 
     def look(self) -> Looked:
         """Is it installed and ready? Fast, no model call."""

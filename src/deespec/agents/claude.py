@@ -56,7 +56,6 @@ class ClaudeAgent:
     """Behind the Agent protocol: Anthropic's Claude Code."""
 
     kind = "claude"
-    runs_side_by_side = False
 
     def __init__(self, settings: AgentSettings, *, child_env: Mapping[str, str]) -> None:
         self.name = settings.name
@@ -118,7 +117,7 @@ def argv(settings: AgentSettings, request: AgentRequest) -> tuple[str, ...]:
         *("-p", "--setting-sources", "user"),
         *("--add-dir", str(request.workspace), *([outbox] if outbox else [])),
         *("--disallowedTools", *TOOLS_OFF),
-        *_permissions(settings.permissions, request.report_command),
+        *_permissions(settings.permissions, request),
         *(("--model", settings.model) if settings.model else ()),
         *(("--effort", settings.effort) if settings.effort else ()),
         *(("--json-schema", schema) if schema else ()),
@@ -152,16 +151,22 @@ def result_of(request: AgentRequest, ended: Ended, heard: Heard) -> AgentResult:
     )
 
 
-def _permissions(permissions: str, report_command: tuple[str, ...]) -> tuple[str, ...]:
+def _permissions(permissions: str, request: AgentRequest) -> tuple[str, ...]:
     """Under acceptEdits it may write in the workspace and the added folders, but not what it would be configured by.
 
     A rule for one command covers its arguments, `-f FILE`, `< FILE` in these folders, and `echo … |` before it;
     a here-document that holds braces and quotes is refused. `:*` takes a quoted path as it is, ` *` does not.
+    A rule without it is that very command, also where it holds `&&`, `;`, `|` or a loop, and allows no part of it; a
+    `*` in it stands for any words, but for no further command [all seen with 2.1.330].
     """
     if permissions == "everything":
         return ("--dangerously-skip-permissions",)
-    shell = "Bash" if permissions == "edit+shell" else f"Bash({shlex.join(report_command)}:*)"
-    return ("--permission-mode", "acceptEdits", "--allowedTools", shell)
+    rules: tuple[str, ...] = ("Bash",)
+    if permissions == "edit":
+        gates = dict.fromkeys(gate.strip() for gate in request.gates)
+        own = (f"Bash({gate})" for gate in gates if gate and "*" not in gate.split()[0])  # `*` alone is every command
+        rules = (f"Bash({shlex.join(request.report_command)}:*)", *own)
+    return ("--permission-mode", "acceptEdits", "--allowedTools", *rules)
 
 
 def _says_no_login(text: str) -> bool:

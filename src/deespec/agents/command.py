@@ -29,7 +29,6 @@ class CommandAgent:
     """Behind the Agent protocol: `kind = "command"`."""
 
     kind = "command"
-    runs_side_by_side = True
 
     def __init__(self, settings: AgentSettings, *, root: Path, child_env: Mapping[str, str]) -> None:
         self.name = settings.name

@@ -42,8 +42,6 @@ ACCEPTED = Answer(
 class PatchAgent:
     """Behind the Agent protocol, without a model: what it will do is written in the spec."""
 
-    runs_side_by_side = True
-
     def __init__(self, settings: AgentSettings) -> None:
         self.name = settings.name
         self.kind = settings.kind

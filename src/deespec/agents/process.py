@@ -50,6 +50,11 @@ LIMITS = {
     "guard_died": ("crash", "The process that guards the call was killed."),
 }
 """Ends that are errors of this call; every other reason is the engine's own."""
+STOPS = {
+    "worker": "The worker was told to stop.",
+    "revoked": "The claim was taken away.",
+    "deadline": "The worker stood still (a suspended machine, a stopped process), so the guard ended the agent.",
+}
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +124,8 @@ def error_of(ended: Ended) -> AgentError | None:
     if ended.stopped in LIMITS:
         code, message = LIMITS[ended.stopped]
         return AgentError(blame=Blame.CALL, code=code, message=message)
-    return AgentError(blame=Blame.STOPPED, code=ended.stopped, message=f"The engine stopped it: {ended.stopped}.")
+    message = STOPS.get(ended.stopped, f"The engine stopped it: {ended.stopped}.")
+    return AgentError(blame=Blame.STOPPED, code=ended.stopped, message=message)
 
 
 def _start_guard(program: Program, request: AgentRequest) -> tuple[subprocess.Popen[bytes], socket.socket]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 LOOKED_FOR = ("claude",)
 """Programs that `init` looks for, in order of preference."""
+ALONE_IN_A_FOLDER = ("claude",)
+"""Kinds of which no two may work in one folder at the same time, even if their paths are disjoint."""
 
 
 def make(name: str, settings: Settings) -> Agent:
@@ -20,9 +22,14 @@ def make(name: str, settings: Settings) -> Agent:
     if section is None:
         known = ", ".join(agent.name for agent in settings.agents) or "none"
         raise NoAgent(
-            f"There is no agent {name}. Set up: {known}.", hint=f"Add a section [agents.{name}] to config.toml."
+            f"There is no agent {name}. Set up: {known}.", hint=f'deespec config set agents.{name}.command "PROGRAM …"'
         )
     return _make(section, settings)
+
+
+def limit_of(section: AgentSettings, settings: Settings) -> int:
+    """Calls at the same time in this workspace; 0: no limit."""
+    return 1 if settings.workspace_mode == "shared" and section.kind in ALONE_IN_A_FOLDER else section.limit
 
 
 def _make(section: AgentSettings, settings: Settings) -> Agent:

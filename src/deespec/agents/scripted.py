@@ -63,8 +63,6 @@ class Rule:
 class ScriptedAgent:
     """Behind the Agent protocol; guarded is only how often each rule was played."""
 
-    runs_side_by_side = True
-
     def __init__(self, settings: AgentSettings, root: Path, clock: Clock | None = None) -> None:
         if settings.script is None:
             raise BadConfig(f"[agents.{settings.name}] needs script, the file with its answers.")

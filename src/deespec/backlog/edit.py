@@ -153,9 +153,14 @@ def _update_sbi(tx: Transaction, item: Sbi, changed: Sbi) -> None:
     # Another path or agent may free it: it is tested anew at the next claim.
     tx.save(item, replace(changed, rank=changed.priority.rank, waits_on=None, waits_for=None))
     tx.set_needs(item.number, changed.depends_on)
-    refuse_cycle(tx, item.number)
+    refuse_cycle(tx, item.number, hint=_way_out)
     tx.rank(item.number)
     tx.rank_needs(item.number)
+
+
+def _way_out(way: Sequence[str]) -> str:
+    """The first need of the circle is the new one: leave it out, or take the next away."""
+    return f"Leave it out, or take another away: deespec sbi update {way[1]} --remove-need {way[2]}"
 
 
 def _move_parents(tx: Transaction, item: Item, changed: Item) -> None:
@@ -191,6 +196,12 @@ def _resume(
     changed = replace(sbi, resume=True, not_before=None, hint=words, updated_at=tx.now, finished_at=None)
     if max_turns is not None:
         changed = replace(changed, max_turns=max_turns)
+    if changed.max_turns is not None and changed.max_turns < changed.turns_needed:
+        raise NotPossible(
+            f"{sbi.id} needs {changed.turns_needed} turns at least, implement and review, and is to have "
+            f"{changed.max_turns}: it would be FAILED again.",
+            hint=f"deespec sbi update {sbi.id} --max-turns {changed.turns_needed}, then again",
+        )
     if agent:
         role = "reviewer" if sbi.stopped_in is Status.REVIEWING else "agent"
         changed = replace(changed, **{role: agent})

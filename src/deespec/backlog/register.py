@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from deespec.errors import InvalidInput, NotFound, NotPossible
@@ -9,7 +10,7 @@ from deespec.model.items import Epic, Kind, Pbi, Priority, Sbi
 from deespec.records import record, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from deespec.model.spec import NewItem
     from deespec.store.base import Store, Transaction
@@ -32,33 +33,46 @@ class Order:
     key: str | None = None
 
 
+class Twice(StrEnum):
+    """What becomes of a file that is registered already with this content."""
+
+    REFUSE = "refuse"
+    SKIP = "skip"
+    AGAIN = "again"
+
+
 @record
 class Registered:
     item: Item
     fresh: bool = True
-    """False: the key was used before, this is the item it made then."""
+    """False: the key was used before, or the file is skipped; this is the item that was made then."""
+    skipped: str | None = None
+    """The file that was skipped."""
 
 
 def register(
-    store: Store, orders: Sequence[Order], *, uids: Sequence[str], owner: str, again: bool = False
+    store: Store, orders: Sequence[Order], *, uids: Sequence[str], owner: str, twice: Twice = Twice.REFUSE
 ) -> list[Registered]:
     """Registers all orders in one transaction, in order; durable when it returns.
 
     Raises NotFound for an unknown need or parent, InvalidInput for a cycle, NotPossible for a file that is registered
-    already with this content (unless `again`), and registers nothing then.
+    already with this content (as `twice` says), and registers nothing then.
     """
     with store.transaction() as tx:
-        return _register(tx, orders, uids=uids, owner=owner, again=again)
+        return _register(tx, orders, uids=uids, owner=owner, twice=twice)
 
 
-def rehearse(store: Store, orders: Sequence[Order], *, uids: Sequence[str], owner: str, again: bool = False) -> None:
-    """Everything that `register` would refuse, found without registering (`--dry-run`)."""
+def rehearse(
+    store: Store, orders: Sequence[Order], *, uids: Sequence[str], owner: str, twice: Twice = Twice.REFUSE
+) -> list[Registered]:
+    """What `register` would do or refuse, found without registering (`--dry-run`)."""
+    done: list[Registered] = []
     try:
         with store.transaction() as tx:
-            _register(tx, orders, uids=uids, owner=owner, again=again)
+            done += _register(tx, orders, uids=uids, owner=owner, twice=twice)
             raise _UndoneError
     except _UndoneError:
-        return
+        return done
 
 
 class _UndoneError(Exception):
@@ -66,7 +80,7 @@ class _UndoneError(Exception):
 
 
 def _register(
-    tx: Transaction, orders: Sequence[Order], *, uids: Sequence[str], owner: str, again: bool
+    tx: Transaction, orders: Sequence[Order], *, uids: Sequence[str], owner: str, twice: Twice
 ) -> list[Registered]:
     done: list[Registered] = []
     for order, uid in zip(orders, uids, strict=True):
@@ -74,8 +88,10 @@ def _register(
         if known is not None:
             done.append(Registered(item=known, fresh=False))
             continue
-        if order.source and not again:
-            _refuse_twice(tx, order)
+        before = _registered_before(tx, order, twice)
+        if before is not None:
+            done.append(Registered(item=before, fresh=False, skipped=order.file))
+            continue
         item = _item(
             order, _resolved(tx, order.new), number=tx.next_number(order.kind), uid=uid, owner=owner, now=tx.now
         )
@@ -84,7 +100,7 @@ def _register(
     for order, one in zip(orders, done, strict=True):
         if one.fresh:
             _tie(tx, order, one.item, owner)
-    return [Registered(item=tx.item(one.item.id), fresh=one.fresh) for one in done]
+    return [replace(one, item=tx.item(one.item.id)) for one in done]
 
 
 def _resolved(tx: Transaction, new: NewItem) -> NewItem:
@@ -102,13 +118,17 @@ def _by_uid(tx: Transaction, text: str) -> str:
     return found[0]
 
 
-def _refuse_twice(tx: Transaction, order: Order) -> None:
-    assert order.source is not None
+def _registered_before(tx: Transaction, order: Order, twice: Twice) -> Item | None:
+    """The item that this file made, if it is to be skipped for that. Raises NotPossible if it is to be refused."""
+    if order.source is None or twice is Twice.AGAIN:
+        return None
     found = tx.by_source(order.kind, order.source, digest(order.content))
-    if found:
+    if found and twice is Twice.REFUSE:
         raise NotPossible(
-            f"{order.source} is registered already, unchanged, as {found}.", hint="--again registers it once more."
+            f"{order.source} is registered already, unchanged, as {found}.",
+            hint="--skip-registered leaves such files out, --again registers them once more.",
         )
+    return tx.item(found) if found else None
 
 
 def _tie(tx: Transaction, order: Order, item: Item, owner: str) -> None:
@@ -118,7 +138,7 @@ def _tie(tx: Transaction, order: Order, item: Item, owner: str) -> None:
         raise NotFound(_place(order, error.message) + error.message, hint=error.hint) from error
     tx.tie(item)
     if isinstance(item, Sbi):
-        refuse_cycle(tx, item.number)
+        refuse_cycle(tx, item.number, hint=lambda _: "Remove one of them from depends_on.")
     tx.note(owner, "registered", item=item.id, to_status=item.status, detail=item.title)
 
 
@@ -150,10 +170,11 @@ def check_references(tx: Transaction, item: Item) -> None:
         raise NotFound(f"{item.title!r} has the parent {parent}, which is not there.")
 
 
-def refuse_cycle(tx: Transaction, number: int) -> None:
+def refuse_cycle(tx: Transaction, number: int, *, hint: Callable[[Sequence[str]], str]) -> None:
+    """Raises InvalidInput if the item needs itself by way of others; `hint` is told the way."""
     way = tx.needs_cycle(number)
     if way:
-        raise InvalidInput(f"These needs form a circle: {' → '.join(way)}.", hint="Remove one of them from depends_on.")
+        raise InvalidInput(f"These needs form a circle: {' → '.join(way)}.", hint=hint(way))
 
 
 def digest(content: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.board.waiting import Situation, Waiting
+from deespec.model.items import Kind
 from deespec.model.lifecycle import ENDED, IN_WORK, STOPPED, Status
 from deespec.model.wanted import Scope
 from deespec.records import record, replace
@@ -38,6 +39,10 @@ class Snapshot:
     """Every open item that is not worked on, with the first condition that bars it."""
     workers: tuple[Worker, ...]
     agents: tuple[AgentNow, ...]
+    archived: int = 0
+    """SBIs that the counts leave out."""
+    moved_to: str | None = None
+    """The home that the backlog has moved to."""
 
 
 @record
@@ -62,6 +67,9 @@ class Overview:
     """The first of those that wait for a person."""
     workers: tuple[Worker, ...]
     agents: tuple[AgentNow, ...]
+    archived: int = 0
+    moved_to: str | None = None
+    """The home that the backlog has moved to."""
 
 
 def overview(app: App, *, asked: int) -> Overview:
@@ -71,6 +79,8 @@ def overview(app: App, *, asked: int) -> Overview:
         claimed = tx.running()
         groups = groups_of(tx, situation, claimed)
         counts = tx.counts()
+        archived = tx.archived_count(Kind.SBI)
+        moved_to = tx.moved_to()
         shown = _asked(tx, situation, asked) if any(group.reason in FOR_A_PERSON for group in groups) else ()
     return Overview(
         counts={status: counts.get(status, 0) for status in Status},
@@ -79,6 +89,8 @@ def overview(app: App, *, asked: int) -> Overview:
         asked=shown,
         workers=tuple(situation.workers),
         agents=agents_now(app, situation),
+        archived=archived,
+        moved_to=moved_to,
     )
 
 
@@ -128,12 +140,16 @@ def snapshot(app: App) -> Snapshot:
         waiting = [(line, found[0]) for line in page.lines if (found := situation.waiting(line))]
         running = [line for line in tx.running() if situation.runs(line)]
         counts = tx.counts()
+        archived = tx.archived_count(Kind.SBI)
+        moved_to = tx.moved_to()
     return Snapshot(
         counts={status: counts.get(status, 0) for status in Status},
         running=tuple(running),
         waiting=tuple(waiting),
         workers=tuple(situation.workers),
         agents=agents_now(app, situation),
+        archived=archived,
+        moved_to=moved_to,
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deespec.clock import local
+from deespec.agents.registry import limit_of
+from deespec.clock import local, midnight
 from deespec.model.lifecycle import Status
 from deespec.model.selection import paths_overlap
+from deespec.model.wanted import WAIT_MOST_MS
 from deespec.records import record
 from deespec.store.alive import is_alive
 
@@ -36,6 +38,7 @@ class Situation:
 
     def __init__(self, app: App, tx: Transaction) -> None:
         self.app = app
+        self._tx = tx
         self.now = tx.now
         home = str(app.settings.home)
         self.workers: list[Worker] = [worker for worker in tx.workers() if is_alive(home, worker.uid)]
@@ -43,10 +46,14 @@ class Situation:
         self.pauses: dict[str, AgentPause] = {pause.account: pause for pause in tx.pauses()}
         self.used = tx.accounts_in_use()
         self.working = tx.working_paths()
-        self.next = tx.next_in_turn()
+        self.taker = self._taker()
+        """Who would take the item that others make room for; without such a worker nobody needs to."""
+        self.next = tx.next_in_turn() if self.taker else None
         self.next_paths = tx.sbi(self.next).paths if self.next is not None else ()
+        usd = app.settings.usd_per_day
+        self.spent_until = tx.day_is_spent(usd_per_day=usd, day_began_at=midnight(self.now))
+        self._working_lines: dict[int, Line] = {}
         self._needs: dict[int, list[tuple[int, str]]] = {}
-        self._tx = tx
 
     def look_at(self, numbers: Sequence[int]) -> None:
         """Reads the needs of these items at once, so that judging many of them does not take a query each."""
@@ -77,6 +84,11 @@ class Situation:
         """Whether a living worker has a claim on it."""
         return line.lease_worker in self._alive
 
+    def _taker(self) -> Worker | None:
+        uid, accounts = self._tx.next_taker() or ("", ())
+        takes_work = any(account not in self.pauses for account in accounts)
+        return next((one for one in self.workers if one.uid == uid and one.state == "running" and takes_work), None)
+
     def _conditions(self, line: Line) -> Iterator[Waiting]:
         if line.stopped and not line.resume:
             yield _stopped(line)
@@ -85,7 +97,7 @@ class Situation:
             yield Waiting(reason="held", text="is held", remedy=f"deespec sbi unhold {line.id}")
         if line.status is Status.PENDING or line.stopped:
             yield from self._entry(line)
-        if line.not_before is not None and line.not_before > self.now:
+        if line.not_before is not None and self.now < line.not_before <= self.now + WAIT_MOST_MS:
             yield Waiting(
                 reason="backoff",
                 text=f"an earlier try failed; tried again at {local(line.not_before)}",
@@ -102,8 +114,31 @@ class Situation:
             yield self._need(line, needs)
         bars = self.bars(line.number, line.paths)
         if bars:
-            by = tuple(f"SBI-{number}" for number in bars)
-            yield Waiting(reason="paths", text=f"works on the same files as {', '.join(by)}", by=by)
+            yield self._paths(line, bars)
+
+    def _paths(self, line: Line, bars: list[int]) -> Waiting:
+        by = tuple(f"SBI-{number}" for number in bars)
+        if bars == [self.next] and self.taker is not None:
+            text = f"makes room for {by[0]}, which is next in turn (worker {self.taker.name} takes it)"
+            return Waiting(reason="paths", text=text, by=by, remedy=f"deespec why {by[0]}")
+        names, remedy = ", ".join(by), ""
+        first = self._in_work(next(number for number in bars if number != self.next))
+        if not line.paths:
+            text = f"names no paths, so it is worked on alone, not beside {names}"
+            remedy = f'deespec sbi update {line.id} --add-path "src/**"'
+        elif not first.paths:
+            text = f"cannot start beside {first.id}, which names no paths and so is worked on alone"
+        else:
+            text = f"works on the same files as {names}"
+        if not self.runs(first):
+            text += f" ({first.id} {'is held' if first.held else 'is between two turns'})"
+            remedy = f"deespec sbi unhold {first.id}" if first.held else f"deespec why {first.id}"
+        return Waiting(reason="paths", text=text, by=by, remedy=remedy or None)
+
+    def _in_work(self, number: int) -> Line:
+        if number not in self._working_lines:
+            self._working_lines[number] = self._tx.line(number)
+        return self._working_lines[number]
 
     def _need(self, line: Line, needs: list[tuple[int, str]]) -> Waiting:
         by = tuple(f"SBI-{number}" for number, _ in needs)
@@ -128,10 +163,11 @@ class Situation:
             named = ", ".join(names) or "none is set up"
             remedy = "deespec config set run.implement claude"
             if line.agent or line.reviewer:
-                remedy = f"deespec sbi update {line.id} --clear agent, or add a section [agents.{names[0]}]"
+                make = f'deespec config set agents.{names[0]}.command "PROGRAM …"'
+                remedy = f"deespec sbi update {line.id} --clear agent, or {make}"
             yield Waiting(reason="agent_paused", text=f"no agent can do it ({named})", by=names, remedy=remedy)
             return
-        barred = [self._barred(name) for name in known]
+        barred = [self._barred(name, line) for name in known]
         if all(one is not None for one in barred) and barred[0] is not None:
             yield barred[0]
 
@@ -141,7 +177,8 @@ class Situation:
             return line.reviewer or settings.review or settings.implement
         return line.agent or settings.implement
 
-    def _barred(self, name: str) -> Waiting | None:
+    def _barred(self, name: str, line: Line) -> Waiting | None:
+        settings = self.app.settings
         account = self.app.account(name)
         pause = self.pauses.get(account)
         if pause is not None:
@@ -149,16 +186,36 @@ class Situation:
             remedy = None if pause.until_at else f"deespec agent resume {name}"
             text = f"agent {name} is paused{until}: {pause.message}"
             return Waiting(reason="agent_paused", text=text, by=(name,), until_at=pause.until_at, remedy=remedy)
-        section = self.app.settings.agent(name)
-        used = self.used.get(account, 0)
-        if section is not None and section.limit and used >= section.limit:
-            text = f"agent {name} works on {used} items, its limit is {section.limit}"
-            return Waiting(reason="agent_limit", text=text, by=(name,))
-        return None
+        section = settings.agent(name)
+        if section is None:
+            return None
+        if section.billing == "metered" and self.spent_until is not None:
+            text = f"the budget of ${settings.usd_per_day:g} a day does not allow another turn of {name} today"
+            remedy = f"deespec config set budget.usd_per_day {2 * settings.usd_per_day:g}"
+            return Waiting(reason="budget", text=text, by=(name,), until_at=self.spent_until, remedy=remedy)
+        limit, used = limit_of(section, settings), self.used.get(account, 0)
+        return self._at_limit(name, line, limit=limit, used=used) if limit and used >= limit else None
+
+    def _at_limit(self, name: str, line: Line, *, limit: int, used: int) -> Waiting:
+        settings = self.app.settings
+        section = settings.agent(name)
+        busy = f"agent {name} works on {used} item{'s' if used > 1 else ''}"
+        if section is not None and section.limit == limit:
+            text = f"{busy}, its limit is {limit}; its next free call takes this one"
+            more = f"deespec config set agents.{name}.limit {limit + 1}"
+            return Waiting(reason="agent_limit", text=text, by=(name,), remedy=more)
+        text = f"{busy}, one at a time in a shared folder; this one follows"
+        others = (one.name for one in settings.agents if one.name not in self._names(line))
+        option = "--reviewer" if Status.REVIEWING in (line.status, line.stopped_in) else "--agent"
+        remedy = next((f"deespec sbi update {line.id} {option} {other}" for other in others), None)
+        return Waiting(reason="agent_limit", text=text, by=(name,), remedy=remedy)
 
     def _slot(self) -> Waiting:
         if not self.workers:
             return Waiting(reason="slot", text="no worker is running", remedy="deespec run")
+        if all(one.state == "finishing" for one in self.workers):
+            text = "no running worker takes anything new: they finish their turns and end"
+            return Waiting(reason="slot", text=text, remedy="deespec run")
         return Waiting(reason="slot", text="a worker's next free slot takes it in its turn")
 
     def _conflict(self, one: tuple[str, ...], other: tuple[str, ...]) -> bool:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deespec.cli import successors
 from deespec.cli.manifest import GROUPS, TOP, Entry, find
 from deespec.cli.session import Session
-from deespec.errors import DeespecError, UsageError
+from deespec.errors import DeespecError, NoHome, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 class Lazy(click.Group):
     """A group whose commands stand in the manifest."""
 
-    def __init__(self, *args: Any, path: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, path: str = "", default: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.path = path
+        self.default = default
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         return [entry.name for entry in GROUPS[self.path] if not entry.hidden]
@@ -31,6 +33,24 @@ class Lazy(click.Group):
     def get_command(self, _ctx: click.Context, cmd_name: str) -> click.Command | None:
         entry = find(self.path, cmd_name)
         return None if entry is None else load(self.path, entry)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """`archive --done` and `archive SBI-1` mean the group's default command, `archive list` does not."""
+        meant = args and (args[0].startswith("-") or any(character.isdigit() for character in args[0]))
+        if self.default and meant and args[0] not in ctx.help_option_names:
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        default = self.get_command(ctx, self.default)
+        if default is None:
+            super().format_help(ctx, formatter)
+            return
+        default.format_usage(ctx, formatter)
+        formatter.write_usage(ctx.command_path, "COMMAND [ARGS]...")
+        default.format_help_text(ctx, formatter)
+        default.format_options(ctx, formatter)
+        self.format_commands(ctx, formatter)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         headings = TOP if not self.path else ("Commands",)
@@ -63,6 +83,11 @@ class Lazy(click.Group):
         names = [entry.name for entry in GROUPS[self.path]]
         near = difflib.get_close_matches(name, names, n=1)
         full = f"deespec {self.path} {name}".replace("  ", " ")
+        successor = successors.of_command(full.removeprefix("deespec "))
+        if successor is not None:
+            raise UsageError(
+                f"There is no command {full} {'any more' if successor.now else 'yet'}.", hint=successor.hint
+            )
         meant = f"Did you mean {near[0]}? " if near else ""
         raise UsageError(f"There is no command {full}.", hint=f"{meant}deespec {self.path} --help".replace("  ", " "))
 
@@ -70,7 +95,8 @@ class Lazy(click.Group):
 def load(path: str, entry: Entry) -> click.Command:
     """The click command of a manifest entry; a group is made from the manifest itself."""
     if entry.module is None:
-        return Lazy(name=entry.name, help=entry.help, path=f"{path} {entry.name}".strip(), no_args_is_help=True)
+        path = f"{path} {entry.name}".strip()
+        return Lazy(name=entry.name, help=entry.help, path=path, default=entry.default, no_args_is_help=True)
     module = importlib.import_module(f"deespec.cli.commands.{entry.module}")
     command: click.Command = getattr(module, entry.function)
     return command
@@ -90,7 +116,11 @@ def cli(ctx: click.Context, home: str | None, no_color: bool, verbose: int, quie
     if ctx.invoked_subcommand is None:
         from deespec.cli import views
 
-        views.status(session, as_json=False)
+        try:
+            views.status(session, as_json=False)
+        except NoHome as error:
+            ways = (error.hint or "", "Look around first: deespec demo", "All commands: deespec --help")
+            raise NoHome(error.message, hint="\n→ ".join(ways)) from error
 
 
 def run_full(args: Sequence[str]) -> int:
@@ -113,4 +143,8 @@ def run_full(args: Sequence[str]) -> int:
 
 def _usage(error: click.UsageError) -> UsageError:
     where = error.ctx.command_path if error.ctx else "deespec"
+    if isinstance(error, click.NoSuchOption):
+        successor = successors.of_option(where.removeprefix("deespec").strip(), error.option_name)
+        if successor is not None:
+            return UsageError(f"{where} has no {error.option_name} any more.", hint=successor.hint)
     return UsageError(error.format_message(), hint=f"{where} --help")

@@ -16,10 +16,19 @@ class Entry:
     """Below cli/commands; None for a group."""
     function: str = ""
     hidden: bool = False
+    default: str = ""
+    """The command of a group that is meant where options or an ID follow its name."""
 
 
 def _e(
-    name: str, help_: str, module: str | None = None, function: str = "", *, heading: str = "", hidden: bool = False
+    name: str,
+    help_: str,
+    module: str | None = None,
+    function: str = "",
+    *,
+    heading: str = "",
+    hidden: bool = False,
+    default: str = "",
 ) -> Entry:
     return Entry(
         name=name,
@@ -28,6 +37,7 @@ def _e(
         module=module,
         function=function or name.replace("-", "_"),
         hidden=hidden,
+        default=default,
     )
 
 
@@ -48,9 +58,12 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         _e("status", "What runs, what waits and why.", "status", heading="Look"),
         _e("why", "Why an item does not start, and what to do.", "why", heading="Look"),
         _e("journal", "The history of everything: list, export, check.", heading="Look"),
+        _e("archive", "Leave finished items out of lists: archive, list, restore.", heading="Maintain", default="put"),
         _e("lock", "Named locks and claims.", heading="Maintain"),
+        _e("db", "The database: check, back up, restore, measure, move.", heading="Maintain"),
         _e("doctor", "Check everything, with remedies.", "doctor", heading="Maintain"),
         _e("config", "Settings: list, get, set.", heading="Maintain"),
+        _e("import", "Bring other backlogs over: legacy.", heading="Maintain"),
         _e("version", "The versions of deespec and what it stands on.", "version", heading="Maintain"),
         _e("completion", "Shell completion for bash, zsh or fish.", "completion", heading="Maintain"),
         _e("report", "Inside a turn: the same as sbi report.", "report", "top_report", hidden=True),
@@ -107,16 +120,35 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         _e("export", "Everything as NDJSON, oldest first.", "journal", "journal_export"),
         _e("check", "Hold the journal against the state.", "journal", "journal_check"),
     ),
+    "archive": (
+        _e("put", "Archive finished items.", "archive", "archive_put", hidden=True),
+        _e("list", "What is archived.", "archive", "archive_list"),
+        _e("restore", "Bring archived items back.", "archive", "archive_restore"),
+    ),
     "lock": (
         _e("list", "Locks and claims: owner, host, age, lease.", "lock", "lock_list"),
         _e("info", "One lock or claim in full.", "lock", "lock_info"),
         _e("release", "Free a named lock.", "lock", "lock_release"),
         _e("cleanup", "Free expired locks and the claims of dead workers.", "lock", "lock_cleanup"),
     ),
+    "db": (
+        _e("check", "Whether it is sound, and what is missing.", "db_check", "db_check"),
+        _e("stats", "Sizes, rows, growth, and what is in force.", "db_stats", "db_stats"),
+        _e("backup", "A verified copy in one file, while others work.", "db_backup", "db_backup"),
+        _e("restore", "Put a backup into the place of the database.", "db_restore", "db_restore"),
+        _e("checkpoint", "Move the log into the database; who holds it back.", "db_checkpoint", "db_checkpoint"),
+        _e("vacuum", "Give unused space back to the disk.", "db_vacuum", "db_vacuum"),
+        _e("migrate", "Bring the database up to date with this deespec.", "db_migrate", "db_migrate"),
+        _e("copy", "Move the backlog to another place.", "db_copy", "db_copy"),
+    ),
+    "import": (
+        _e("legacy", "A project of the Go deespec: items, reports, history.", "import_legacy", "import_legacy"),
+    ),
     "config": (
         _e("list", "Every setting, its value and where it comes from.", "config", "config_list"),
         _e("get", "One setting.", "config", "config_get"),
-        _e("set", "Change a setting in config.toml.", "config", "config_set"),
+        _e("set", "Change a setting, or make an agent or a gate, in config.toml.", "config", "config_set"),
+        _e("unset", "Remove a setting, an agent or a gate from config.toml.", "config", "config_unset"),
         _e("path", "Where the settings files are.", "config", "config_path"),
         _e("check", "Check the settings files.", "config", "config_check"),
     ),

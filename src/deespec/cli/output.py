@@ -57,6 +57,19 @@ def tell(text: str) -> None:
     _write(sys.stderr, text)
 
 
+def meter(what: str) -> Callable[[int, int], None] | None:
+    """Shows on a terminal how much of something long is done, on one line; None where nobody watches."""
+    if not sys.stderr.isatty():
+        return None
+
+    def show(done: int, total: int) -> None:
+        end = "\r\x1b[K" if done >= total else ""
+        sys.stderr.write(f"\r{what}: {100 * done // max(total, 1)} %{end}")
+        sys.stderr.flush()
+
+    return show
+
+
 def emit(**values: Any) -> None:
     """One JSON object on standard output."""
     print(json.dumps({"schema": SCHEMA, **values}, ensure_ascii=False, separators=(", ", ": ")))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deespec.model.items import Line
 
 LIST_PAGE = 50
+NO_WORKER = "no worker is running → deespec run"
 STATUS_LINES = 10
 OPEN = tuple(status for status in Status if status not in ENDED)
 
@@ -39,10 +40,14 @@ def status(session: Session, *, as_json: bool) -> int:
             waiting=[{"id": line.id, **shapes.waiting_json(why)} for line, why in seen.waiting],
             workers=[shapes.worker(one) for one in seen.workers],
             agents=[shapes.agent(one) for one in seen.agents],
-            store={"home": str(app.settings.home), "kind": "sqlite"},
+            archived=seen.archived,
+            store={"home": str(app.settings.home), "kind": "sqlite", "moved_to": seen.moved_to},
         )
         return 0
-    for text in _status_lines(session, overview(app, asked=STATUS_LINES)):
+    short = overview(app, asked=STATUS_LINES)
+    if short.moved_to:
+        output.tell(f"This backlog has moved: it goes on in {output.clean(short.moved_to)}")
+    for text in _status_lines(session, short):
         output.say(text)
     return 0
 
@@ -57,9 +62,11 @@ def _status_lines(session: Session, seen: Overview) -> list[str]:
         "in work": in_work(counts),
         **{name: counts[name] for name in ("PARKED", "FAILED", "DONE", "CANCELLED")},
     }
+    notes = {"in work": f" ({NO_WORKER})"} if shown["in work"] and not seen.workers else {}
     lines = [
         "   ".join(
             output.paint(f"{name} {count}", output.STATUS_COLOURS.get(name) if count else "dim", how)
+            + notes.get(name, "")
             for name, count in shown.items()
         )
     ]
@@ -127,11 +134,13 @@ def _pause_line(agent: AgentNow) -> list[str]:
 def _next_step(seen: Overview) -> str:
     from deespec.board.snapshot import FOR_A_PERSON
 
+    if not sum(seen.counts.values()) and seen.archived:
+        return f"Nothing is left to do; {seen.archived} archived → deespec archive list"
     if not sum(seen.counts.values()):
         return 'Nothing is registered yet → deespec register sbi --title "…"'
     if any(group.reason not in FOR_A_PERSON for group in seen.groups) and not seen.workers:
-        return "No worker is running → deespec run"
-    if seen.counts["PARKED"] or seen.counts["FAILED"]:
+        return NO_WORKER[0].upper() + NO_WORKER[1:]
+    if seen.asked:
         return "Something waits for you → deespec inbox"
     return "More: deespec sbi list, deespec why, deespec --help"
 
@@ -165,6 +174,7 @@ def sbi_list(session: Session, listing: Listing, *, as_json: bool) -> int:
         situation.look_at([line.number for line in page.lines])
         waiting = {line.number: situation.waiting(line) for line in page.lines}
         counts = tx.counts()
+        archived = tx.archived_count(Kind.SBI) if listing.scope == Scope() and listing.ready is None else 0
     if as_json:
         output.emit(items=[shapes.line(line, waiting[line.number]) for line in page.lines], total=page.total)
         return 0
@@ -177,16 +187,19 @@ def sbi_list(session: Session, listing: Listing, *, as_json: bool) -> int:
     )
     for text in lines:
         output.say(text)
-    _list_end(page.total, len(page.lines), listing, done=sum(counts.get(one, 0) for one in ENDED) if hides else 0)
+    done = sum(counts.get(one, 0) for one in ENDED) if hides else 0
+    _list_end(page.total, len(page.lines), listing, done=done, archived=archived)
     return 0
 
 
-def _list_end(total: int, shown: int, listing: Listing, *, done: int) -> None:
+def _list_end(total: int, shown: int, listing: Listing, *, done: int, archived: int) -> None:
     if total > shown + listing.offset:
         output.say(f"… {shown} of {total} shown (--limit, --offset, --all)")
     if done:
         output.say(f"… and {done} done or cancelled (--all)")
-    if not total and not done:
+    if archived:
+        output.say(f"… and {archived} archived (deespec archive list)")
+    if not total and not done and not archived:
         output.say('Nothing here → deespec register sbi --title "…"')
 
 
@@ -195,6 +208,8 @@ def _state(line: Line) -> str:
         return "preparing" if line.status is Status.PICKED else line.status
     if line.held:
         return f"{line.status} held"
+    if line.resume:
+        return f"{line.status}, goes on"
     return f"{line.status} blocked" if line.waits_for == "need" and line.status is Status.PENDING else line.status
 
 

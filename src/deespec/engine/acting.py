@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from deespec.model.items import Claim, Sbi
 
 LEFTOVERS_MS = 10_000
+STOPPED_AT_GATES = "the worker was told to stop while gates ran; the answer is stored, the next claim judges it"
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ def act(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Acted:
     except OSError as error:
         return GivenBack(why=f"workspace: {error}")
     except gates.Interrupted:
-        return GivenBack(why="stopped", setback=False)
+        return GivenBack(why=STOPPED_AT_GATES, setback=False)
     except DeespecError:
         raise
     except Exception as error:
@@ -137,7 +137,7 @@ def _prepare(bench: Bench, claim: Claim) -> Sbi:
 
 
 def _work(bench: Bench, claim: Claim, prompt: str, observe: Callable[[str], None]) -> Acted:
-    os.makedirs(claim.outbox, mode=0o700)
+    outbox.make(claim.outbox)
     folder = turn_folder(bench.app.settings.home, claim)
     watch = AgentWatch(bench, claim)
     result = call_agent(bench, claim, prompt, folder=folder, watch=watch, session=prompts.session(bench, claim))

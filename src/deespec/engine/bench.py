@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from deespec.agents.registry import limit_of
+from deespec.clock import midnight
 from deespec.engine import outbox
 from deespec.model.reports import Rules
 from deespec.model.wanted import AgentSlot, Scope, Wanted
@@ -106,7 +107,7 @@ def wanted(bench: Bench) -> Wanted:
         exclusive=settings.undeclared == "exclusive",
         scope=bench.scope,
         usd_per_day=settings.usd_per_day,
-        day_began_at=_midnight(app.clock.now_ms()),
+        day_began_at=midnight(app.clock.now_ms()),
     )
 
 
@@ -131,12 +132,5 @@ def own_command() -> tuple[str, ...]:
 def _slot(app: App, name: str) -> AgentSlot:
     section = app.settings.agent(name)
     assert section is not None
-    limit = section.limit
-    if app.settings.workspace_mode == "shared" and not app.agent(name).runs_side_by_side:
-        limit = 1
+    limit = limit_of(section, app.settings)
     return AgentSlot(name=name, account=app.account(name), limit=limit, metered=section.billing == "metered")
-
-
-def _midnight(now_ms: int) -> int:
-    local = time.localtime(now_ms / 1000)
-    return (int(now_ms / 1000) - local.tm_hour * 3600 - local.tm_min * 60 - local.tm_sec) * 1000

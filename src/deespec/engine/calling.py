@@ -57,7 +57,7 @@ class AgentWatch(CallWatch):
 
     def __init__(self, bench: Bench, claim: Claim) -> None:
         super().__init__(bench, claim)
-        self._seen: set[str] = set()
+        self._taken: dict[str, str] = {}
 
     def tick(self) -> str | None:
         reason = super().tick()
@@ -67,7 +67,7 @@ class AgentWatch(CallWatch):
 
     def collect(self) -> None:
         """Stores what lies in the outbox, and writes the receipts."""
-        outbox.collect(self.claim.outbox, self._seen, self._store)
+        outbox.collect(self.claim.outbox, self._taken, self._store)
 
     def _store(self, answer: Answer) -> str | None:
         claim = self.claim
@@ -135,6 +135,7 @@ def request_for(bench: Bench, claim: Claim, prompt: str, *, folder: Path, sessio
         idle_timeout_ms=idle,
         guard_lock=lock,
         report_command=own_command(),
+        gates=(*(gate.run for gate in settings.gates), *claim.sbi.checks),
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.agents.base import Blame
+from deespec.clock import local
 from deespec.engine.bench import Outcome
 from deespec.engine.pulse import back_off
 from deespec.model.items import AgentPause
+from deespec.model.lifecycle import Status
 
 if TYPE_CHECKING:
     from deespec.agents.base import AgentError
@@ -24,6 +26,8 @@ PAUSE_JITTER_MS = 5_000
 FROZEN = "deadline"
 """The guard ended the call because the worker stood still. Nobody asked for it, so it uses an attempt, like a death."""
 
+STOPPED = "the worker was told to stop; no attempt was used, the next claim goes on with the same step"
+
 
 def settle_failure(bench: Bench, claim: Claim, failed: Failed) -> Outcome:
     """Ends the claim after a call's error. Raises LeaseLost, and writes nothing, if it is not ours any more."""
@@ -32,9 +36,9 @@ def settle_failure(bench: Bench, claim: Claim, failed: Failed) -> Outcome:
     with bench.app.store.transaction() as tx:
         tx.spent(claim, failed.result.usage.cost_usd if bench.is_metered(claim.agent) else None)
         if error.blame is Blame.STOPPED and error.code != FROZEN:
-            tx.release(claim, actor=bench.actor, why="stopped")
+            tx.release(claim, actor=bench.actor, why=STOPPED)
             tx.call_over(claim.token)
-            return Outcome(claim=claim, what="stopped", after=tx.sbi(claim.sbi.number), error=shown)
+            return Outcome(claim=claim, what="stopped", after=tx.sbi(claim.sbi.number), error=STOPPED)
         if error.blame is Blame.CALL and tx.strike(account=claim.account, sbi=claim.sbi.number, code=error.code):
             return _pause_agent(bench, tx, claim, error, f"the same error on three items: {shown}")
         if error.blame in (Blame.CALL, Blame.STOPPED):
@@ -45,6 +49,26 @@ def settle_failure(bench: Bench, claim: Claim, failed: Failed) -> Outcome:
         if error.blame is Blame.ACCOUNT:
             return _pause_account(bench, tx, claim, error)
         return _pause_agent(bench, tx, claim, error, error.message)
+
+
+def lost(bench: Bench, claim: Claim) -> Outcome:
+    """The claim was taken away meanwhile: by whom, and what becomes of the item."""
+    with bench.app.store.read() as tx:
+        if not tx.exists(claim.sbi.id):
+            return Outcome(claim=claim, what="lost", error="it was cancelled and deleted; its agent was stopped")
+        line, sbi = tx.line(claim.sbi.number), tx.sbi(claim.sbi.number)
+        names = {worker.uid: worker.name for worker in tx.workers()}
+        done = next((turn.worker for turn in tx.turns(sbi.number) if turn.number == claim.turn), None)
+    if done or (line.lease_worker is not None and line.lease_token != claim.token):
+        owner = done or names.get(line.lease_worker or "", "another one")
+        why = f"worker {owner} has taken it since; nothing of this try counts"
+    elif sbi.status is Status.CANCELLED:
+        why = f"it was cancelled ({sbi.reason}); its agent was stopped, what it did stays in the folder"
+    elif sbi.held:
+        why = f"it was held at once; its agent was stopped, no attempt was used → deespec sbi unhold {sbi.id}"
+    else:
+        why = f"its claim was ended, see deespec sbi history {sbi.id}; the next claim goes on with it"
+    return Outcome(claim=claim, what="lost", after=sbi, error=why)
 
 
 def delay(bench: Bench, tries: int) -> int:
@@ -68,4 +92,6 @@ def _pause(
     sbi = tx.give_back(claim, actor=bench.actor, why=f"{error.code}: {error.message}")
     pause = AgentPause(account=claim.account, agent=claim.agent, reason=error.code, message=message, until_at=until)
     tx.pause(pause, actor=bench.actor)
-    return Outcome(claim=claim, what="paused", after=sbi, error=f"{error.code}: {message}")
+    waits = f" until {local(until)}" if until else f" → deespec agent resume {claim.agent}"
+    text = f"{error.code}: {message.rstrip('.')}; no attempt was used, agent {claim.agent} is paused{waits}"
+    return Outcome(claim=claim, what="paused", after=sbi, error=text)

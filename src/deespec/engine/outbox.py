@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from deespec.errors import DeespecError, InvalidInput, NoReceipt, StoreUnusable
@@ -35,10 +36,16 @@ class Receipt:
     code: str = ""
     exit_status: int = 0
 
+    @property
+    def text(self) -> str:
+        """As it lies in the outbox."""
+        content = {"stored": self.stored, "message": self.message, "code": self.code, "exit_status": self.exit_status}
+        return json.dumps(content)
+
 
 def folder(temporary: str, backlog_uid: str) -> str:
     """The private folder below which this backlog's outboxes lie; made if needed, refused if it is not ours."""
-    path = os.path.join(temporary, f"deespec-{os.getuid()}", backlog_uid)
+    path = path_of(temporary, backlog_uid)
     for part in (os.path.dirname(path), path):
         try:
             os.makedirs(part, mode=0o700, exist_ok=True)
@@ -52,6 +59,28 @@ def folder(temporary: str, backlog_uid: str) -> str:
                 f"{part} is not a private folder of this user.", hint="Remove it, or set TMPDIR to another folder."
             )
     return path
+
+
+def path_of(temporary: str, backlog_uid: str) -> str:
+    """The same as it is called, there or not."""
+    return os.path.join(temporary, f"deespec-{os.getuid()}", backlog_uid)
+
+
+def make(path: str) -> None:
+    """The outbox of one call, private like the folder above it, which another worker may have removed meanwhile."""
+    try:
+        os.mkdir(path, mode=0o700)
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(os.path.dirname(path)), mode=0o700, exist_ok=True)
+        with suppress(FileExistsError):
+            os.mkdir(os.path.dirname(path), mode=0o700)
+        os.mkdir(path, mode=0o700)
+
+
+def tidy(temporary: str, backlog_uid: str) -> None:
+    """Removes the folder of this backlog's outboxes when none is left in it."""
+    with suppress(OSError):
+        os.rmdir(path_of(temporary, backlog_uid))
 
 
 # --- the agent's side -----------------------------------------------------------------------------------------------
@@ -79,32 +108,29 @@ def hand_in(outbox: str, answer: Answer, *, clock: Clock, pause: Callable[[float
         return Receipt(
             stored=found["stored"], message=found["message"], code=found["code"], exit_status=found["exit_status"]
         )
-    raise NoReceipt("No worker took this answer within 10 s.", hint="The turn may be over; the answer was not stored.")
+    raise NoReceipt(
+        "No worker has acknowledged this answer within 10 s.",
+        hint="Hand it in again: an answer that was stored already changes nothing. If the turn is over, none is taken.",
+    )
 
 
 # --- the worker's side ----------------------------------------------------------------------------------------------
 
 
-def collect(outbox: str, seen: set[str], store: Callable[[Answer], str | None]) -> None:
-    """Hands every answer that is not among `seen` to `store`, in order, writes the receipts, and adds them to `seen`.
+def collect(outbox: str, taken: dict[str, str], store: Callable[[Answer], str | None]) -> None:
+    """Hands every answer that is not among `taken` to `store`, in order, and writes the receipts.
 
     `store` returns a complaint, or None when the answer is stored durably; a DeespecError becomes a receipt, too.
+    `taken` remembers the receipt that each answer is still to get: empty when it has been written.
     """
     for name in _names(outbox):
-        if name in seen or len(seen) >= ANSWERS_MOST:
+        is_new = name not in taken
+        if is_new and len(taken) >= ANSWERS_MOST:
             continue
-        seen.add(name)
-        receipt = _receipt(os.path.join(outbox, f"answer-{name}.json"), store)
-        content = {"stored": receipt.stored, "message": receipt.message, "code": receipt.code}
-        text = json.dumps({**content, "exit_status": receipt.exit_status})
-        try:
-            _write(os.path.join(outbox, f"receipt-{name}.json"), text)
-        except OSError as error:  # the agent has put something in the way, or a name that leaves no room for a receipt
-            import logging  # only here: agents' own commands load this module and are to be short
-
-            logging.getLogger(__name__).warning(
-                "no receipt", extra={"outbox": outbox, "answer": name, "error": str(error)}
-            )
+        if is_new:
+            taken[name] = _receipt(os.path.join(outbox, f"answer-{name}.json"), store).text
+        if taken[name] and _acknowledge(os.path.join(outbox, f"receipt-{name}.json"), taken[name], tell=is_new):
+            taken[name] = ""
 
 
 def read_answers(outbox: str) -> list[Answer]:
@@ -126,6 +152,19 @@ def _names(outbox: str) -> list[str]:
         return []
     found = sorted(name[7:-5] for name in names if name.startswith("answer-") and name.endswith(".json"))
     return found[:ANSWERS_MOST]
+
+
+def _acknowledge(path: str, text: str, *, tell: bool) -> bool:
+    """Writes a receipt. False: it is to be tried again, as the disk may be full, or something is in the way."""
+    try:
+        _write(path, text)
+    except OSError as error:
+        if tell:
+            import logging  # only here: agents' own commands load this module and are to be short
+
+            logging.getLogger(__name__).warning("no receipt yet", extra={"receipt": path, "error": str(error)})
+        return False
+    return True
 
 
 def _receipt(path: str, store: Callable[[Answer], str | None]) -> Receipt:
@@ -176,8 +215,12 @@ def _write(path: str, text: str) -> None:
     """Atomically: a reader sees all of it or nothing."""
     partial = os.path.join(os.path.dirname(path), ".partial-" + os.path.basename(path))
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(partial, path)
+    try:
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(partial, path)
+    except OSError:
+        os.unlink(partial)  # on a full disk: so that it can be tried again
+        raise

@@ -29,6 +29,9 @@ CHANGE_FILE = "change.json"
 WORDS_FILE = "report.md"
 GUIDE_BYTES = 64 * 1024
 
+_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:.*\n)*?---[ \t]*(?:\n|\Z)")
+"""Of a label's file: it is for deespec, not for agents."""
+
 COMMANDS = {
     "implement": "sbi report --type implement",
     "nothing": "sbi report --type nothing",
@@ -119,6 +122,7 @@ def _values(bench: Bench, claim: Claim, turns: list[Turn]) -> dict[str, Any]:
         "diff": diff,
         "gates": [*(gate.run for gate in settings.gates), *sbi.checks],
         "guidelines": list(_guidelines(settings.home, sbi.labels)),
+        "language": settings.language,
         "commands": commands(claim),
         "file": os.path.join(claim.outbox, WORDS_FILE),
     }
@@ -155,7 +159,7 @@ def _guidelines(home: Path, labels: tuple[str, ...]) -> list[dict[str, str]]:
             text = path.read_bytes()[:GUIDE_BYTES].decode("utf-8", errors="replace")
         except OSError:
             continue
-        found.append({"label": label, "text": text.strip()})
+        found.append({"label": label, "text": _FRONT_MATTER.sub("", text.replace("\r\n", "\n"), count=1).strip()})
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deespec.agents.leftovers import clear_leftovers
@@ -29,6 +30,9 @@ GUARD_MARGIN_MS = 10_000
 SWEEP_MS = 1_000
 """For the processes of the dead, which their guards have usually ended by themselves."""
 RETRY_MOST_MS = 10 * 60_000
+BURIED_AT_ONCE = 25
+BURYING_MS = 8
+"""Claims buried in one transaction, and how long it may take: others want to write meanwhile."""
 
 
 class Pulse:
@@ -148,33 +152,64 @@ class Pulse:
             self._on_stop(word)
 
     def _bury(self) -> None:
-        if self.app.clock.boot_ms() >= self._no_takeover_until and bury_the_dead(self.app, but=self.worker.uid):
+        if self.app.clock.boot_ms() >= self._no_takeover_until and bury_the_dead(
+            self.app, but=self.worker.uid, most_ms=self._beat_ms
+        ):
             self.nudge()
 
 
 # --- who is alive ---------------------------------------------------------------------------------------------------
 
 
-def bury_the_dead(app: App, *, but: str = "") -> int:
-    """Ends the claims of workers that died and leases that ran out; the number of claims."""
+def settle_in(app: App) -> bool:
+    """Lets a copied project begin a life of its own, before anything is done for the workers that it was copied with.
+
+    They live on in the original, with claims that look like ours: nothing of them is ended here. Where one of them
+    lives on this very home, it is no copy but the same folder, reached another way.
+    """
+    home, identity = str(app.settings.home), app.store.identity()
+    with app.store.read() as tx:
+        if not tx.is_moved(identity):
+            return False
+        uids = [worker.uid for worker in tx.workers()]
+    if any(is_alive(home, uid) for uid in uids):
+        return False
+    with app.store.transaction() as tx:
+        settled = tx.settle_in(identity, actor="deespec")
+    for uid in uids:
+        Path(life_path(home, uid)).unlink(missing_ok=True)
+    return settled
+
+
+def bury_the_dead(app: App, *, but: str = "", most_ms: int | None = None) -> int:
+    """Ends the claims of workers that died and leases that ran out; the number of claims.
+
+    Within about `most_ms`, if that is given: whoever has leases to renew comes back for the rest.
+    """
     clock, settings = app.clock, app.settings
     home, boot = str(settings.home), clock.boot_id()
+    if settle_in(app):
+        return 0
     with app.store.read() as tx:
         others = [worker for worker in tx.workers() if worker.uid != but]
         dead = [worker.uid for worker in others if not is_alive(home, worker.uid)]
         claims = tx.dead_claims(dead_workers=dead, boot=boot, boot_ms=clock.boot_ms())
     if not dead and not claims:
         return 0
+    until = None if most_ms is None else clock.waking_ms() + most_ms
     left: list[tuple[Guard | None, str]] = []
-    for number, _ in claims:
-        with app.store.transaction() as tx:
-            again = dict(tx.dead_claims(dead_workers=dead, boot=boot, boot_ms=clock.boot_ms()))
-            if number not in again:
-                continue
-            tries = tx.sbi(number).attempts
-            delay = back_off(tries, base_ms=settings.retry_delay_ms, jitter=clock.jitter) if tries else 0
-            tx.bury(number, why=again[number], max_attempts=settings.max_attempts, delay_ms=delay)
-            left += [(call.guard, claim_text(tx.epoch(), call.token)) for call in tx.calls_of(number)]
+    numbers = [number for number, _ in reversed(claims)]
+    buried = 0
+    while numbers and (until is None or clock.waking_ms() < until):
+        buried += _bury_some(app, numbers, dead, left)
+    if not numbers:
+        _forget(app, dead)
+    _sweep(left, clock)
+    return buried
+
+
+def _forget(app: App, dead: list[str]) -> None:
+    home = str(app.settings.home)
     with app.store.transaction() as tx:
         for uid in dead:
             tx.forget_worker(uid)
@@ -183,14 +218,35 @@ def bury_the_dead(app: App, *, but: str = "") -> int:
             os.unlink(life_path(home, uid))
         except FileNotFoundError:
             pass
-    _sweep(left, clock)
-    return len(claims)
+
+
+def _bury_some(app: App, numbers: list[int], dead: list[str], left: list[tuple[Guard | None, str]]) -> int:
+    """One short transaction: takes numbers off the list, and adds what their claims may have left running."""
+    clock, settings = app.clock, app.settings
+    buried = 0
+    with app.store.transaction() as tx:
+        began = clock.waking_ms()
+        for _ in range(min(len(numbers), BURIED_AT_ONCE)):
+            number = numbers.pop()
+            why = tx.why_dead(number, dead_workers=dead, boot=clock.boot_id(), boot_ms=clock.boot_ms())
+            if why is None:
+                continue
+            tries = tx.sbi(number).attempts
+            delay = back_off(tries, base_ms=settings.retry_delay_ms, jitter=clock.jitter) if tries else 0
+            tx.bury(number, why=why, max_attempts=settings.max_attempts, delay_ms=delay)
+            left += [(call.guard, claim_text(tx.epoch(), call.token)) for call in tx.calls_of(number)]
+            buried += 1
+            if clock.waking_ms() - began >= BURYING_MS:
+                break
+    return buried
 
 
 def _sweep(left: list[tuple[Guard | None, str]], clock: Clock) -> None:
     """Ends what the dead left running. A next owner does so, too, before he begins; but there may be none for long."""
     until = clock.waking_ms() + SWEEP_MS
     for guard, claim in left:
+        if clock.waking_ms() > until:
+            return
         clear_leftovers(guard, claim, timeout_ms=max(0, until - clock.waking_ms()), clock=clock)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deespec.engine.acting import Answered, Failed, GivenBack, Needed, act
 from deespec.engine.bench import Outcome, wanted
 from deespec.engine.calling import guard_lock, step_for
-from deespec.engine.failing import delay, settle_failure
+from deespec.engine.failing import delay, lost, settle_failure
 from deespec.errors import LeaseLost, UsageError
 from deespec.model.items import Turn
 from deespec.model.reports import judge
@@ -27,20 +27,23 @@ if TYPE_CHECKING:
     from deespec.model.reports import Verdict
 
 
-def run_turn(bench: Bench, *, observe: Callable[[str], None] = lambda _: None) -> Outcome | Idle:
+def run_turn(
+    bench: Bench, *, begun: Callable[[Claim], None] = lambda _: None, observe: Callable[[str], None] = lambda _: None
+) -> Outcome | Idle:
     """Takes the next item that may start, has its agent do one step, and records the outcome."""
     claim = take(bench)
     if isinstance(claim, Idle):
         return claim
     with bench.holding(claim):
+        begun(claim)
         observe("claimed")
         try:
             acted = act(bench, claim, observe)
             observe("acted")
             outcome = settle(bench, claim, acted)
             guard_lock(bench.app.settings.home, claim).unlink(missing_ok=True)
-        except LeaseLost as lost:
-            outcome = Outcome(claim=claim, what="lost", error=lost.message)
+        except LeaseLost:
+            outcome = lost(bench, claim)
         except UsageError as error:  # the settings are wrong, for every item: the worker ends, this one is free again
             with suppress(LeaseLost):
                 settle(bench, claim, GivenBack(why=error.message, setback=False))

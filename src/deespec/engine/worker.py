@@ -10,11 +10,12 @@ import threading
 from typing import TYPE_CHECKING
 
 from deespec.agents.leftovers import namespace, start_time
+from deespec.engine import outbox
 from deespec.engine.bench import Bench, Outcome
-from deespec.engine.pulse import Pulse
+from deespec.engine.pulse import Pulse, settle_in
 from deespec.engine.turn import run_turn
+from deespec.engine.upkeep import Upkeep
 from deespec.model.items import Worker
-from deespec.model.lifecycle import ENDED, Status
 from deespec.model.wanted import Idle, Scope
 from deespec.records import record
 from deespec.store.alive import LifeLock
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deespec.app import App
+    from deespec.model.items import Claim
 
 SIGNAL_LOOK_MS = 100
-OPEN = tuple(status for status in Status if status not in ENDED)
 DRAIN_LOOK_MS = 1_000
 """How often a draining worker with nothing to do looks whether anything can still go on."""
 
@@ -53,12 +54,15 @@ class Crew:
         orders: Orders,
         *,
         tell: Callable[[Outcome], None],
+        tell_begin: Callable[[Claim], None] = lambda _: None,
         tell_stop: Callable[[str], None] = lambda _: None,
+        tell_upkeep: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.app = app
         self.orders = orders
         self.worker = _worker(app, orders.slots)
         self.pulse = Pulse(app, self.worker, on_stop=self.stop)
+        self.upkeep = Upkeep(app, actor=f"worker {self.worker.name}", tell=tell_upkeep)
         self.bench = Bench(app, self.worker, self.pulse, scope=orders.scope, implement=orders.implement)
         self.failure: BaseException | None = None
         self.signals: list[int] = []
@@ -66,6 +70,7 @@ class Crew:
         self.outcomes: dict[str, int] = {}
         self.spent_usd = 0.0
         self._tell = tell
+        self._tell_begin = tell_begin
         self._tell_stop = tell_stop
         self._heeded = 0
         self._telling = threading.Lock()
@@ -73,18 +78,22 @@ class Crew:
 
     def run(self) -> None:
         """Works until it is told to stop, or until its orders are done. Raises what made it impossible to go on."""
+        settle_in(self.app)
         life = LifeLock(str(self.app.settings.home), self.worker.uid)
         try:
             with self.app.store.transaction() as tx:
                 tx.add_worker(self.worker)
             self.pulse.start()
+            self.upkeep.start()
             try:
                 self._work()
             finally:
+                self.upkeep.stop()
                 self.pulse.stop()
                 with self.app.store.transaction() as tx:
                     if not tx.tokens_of(self.worker.uid):  # else it died at work: whoever lives buries its claims
                         tx.remove_worker(self.worker)
+                outbox.tidy(self.app.temporary, self.bench.backlog_uid)
         finally:
             life.release()
         if self.failure or self.pulse.failure:
@@ -139,7 +148,7 @@ class Crew:
         try:
             while not self.stopping:
                 generation = self.pulse.generation
-                outcome = run_turn(self.bench)
+                outcome = run_turn(self.bench, begun=self._begun)
                 if isinstance(outcome, Outcome):
                     self._note(outcome)
                     if self.orders.once:
@@ -167,11 +176,15 @@ class Crew:
                 self.pulse.changed.wait(timeout_ms / 1000)
 
     def _drained(self, idle: Idle) -> bool:
-        """Nothing in scope is open; or nothing runs anywhere, nothing could be taken, and no time will change that."""
+        """Nothing in scope goes on without a person; or nothing runs anywhere, and no time will change that."""
         with self.app.store.read() as tx:
-            if not tx.list_sbis(self.orders.scope, statuses=OPEN, limit=1).total:
+            if not tx.may_go_on(self.orders.scope):
                 return True
         return idle.running == 0 and idle.next_at is None
+
+    def _begun(self, claim: Claim) -> None:
+        with self._telling:
+            self._tell_begin(claim)
 
     def _note(self, outcome: Outcome) -> None:
         with self._telling:

@@ -109,6 +109,11 @@ class Sbi:
     def turns_used(self) -> int:
         return self.turn - self.turns_before
 
+    @property
+    def turns_needed(self) -> int:
+        """The fewest turns from here to DONE: who implements also needs a review, unless the item asks for none."""
+        return 1 if self.only_implement or Status.REVIEWING in (self.status, self.stopped_in) else 2
+
 
 @record
 class Line:

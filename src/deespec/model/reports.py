@@ -30,6 +30,8 @@ class Evidence:
     """Nobody else worked in this folder meanwhile, so changes outside its paths are its own."""
     forbidden: tuple[str, ...] = ()
     """Changed files below .deespec."""
+    nested: tuple[str, ...] = ()
+    """Repositories inside of the project's own in which something was changed."""
 
 
 @record
@@ -78,6 +80,7 @@ def findings_of(sbi: Sbi, answer: Answer, evidence: Evidence, rules: Rules) -> t
     found: list[str] = []
     if evidence.forbidden:
         found.append(f"Files of the backlog itself were changed; put them back: {_some(evidence.forbidden)}")
+    found += [_of_repository(root) for root in evidence.nested if _is_blamed(root, sbi, evidence)]
     own = tuple(path for path in evidence.changed if not sbi.paths or inside(path, sbi.paths))
     outside = tuple(path for path in evidence.changed if path not in own and path not in evidence.forbidden)
     if outside and evidence.alone and rules.enforce_paths:
@@ -85,6 +88,22 @@ def findings_of(sbi: Sbi, answer: Answer, evidence: Evidence, rules: Rules) -> t
     if answer.kind in ("implement", "resolve") and not own:
         found.append("Nothing was changed. Make the change, or report `nothing` with the reason.")
     return tuple(found)
+
+
+def _is_blamed(root: str, sbi: Sbi, evidence: Evidence) -> bool:
+    """Unless a person has named this very folder; and of what neighbours may have done, only what is in its paths."""
+    below = f"{root}/"
+    if any(path.startswith(below) for path in sbi.paths):
+        return False
+    return evidence.alone or any(path.startswith(below) and inside(path, sbi.paths) for path in evidence.changed)
+
+
+def _of_repository(root: str) -> str:
+    return (
+        f"{root} is a Git repository of its own: what is changed in it does not become part of this project. Put it "
+        f"back as it was; if this work has made it, remove {root}/.git. Then report again (`nothing`, if that was all "
+        f"that was left to do). Work in it is for an item that names {root}/** among its paths."
+    )
 
 
 def findings_of_checks(results: tuple[CheckResult, ...]) -> tuple[str, ...]:

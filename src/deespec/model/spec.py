@@ -92,6 +92,15 @@ def amended(item: NewItem, **options: object) -> NewItem:
     return changed if changed.spec else replace(changed, spec=changed.title)
 
 
+def read_option(name: str, raw: object, *, kind: Kind, option: str | None = None) -> object:
+    """A field's value as its option gives it. Raises InvalidInput, naming the option (by default the field's own)."""
+    field = FIELDS[name]
+    try:
+        return field.read(Plain(raw) if isinstance(raw, str) else raw, kind)
+    except Wrong as wrong:
+        raise InvalidInput(f"{option or field.option} {wrong.what}.", hint=wrong.hint) from wrong
+
+
 def normalise_id(text: str, kind: Kind | None = None) -> str:
     """`SBI-12` from any case and width, with `kind` from the bare number; a uid, or the beginning of one, in capitals.
 
@@ -127,7 +136,7 @@ def _field_of(entry: Entry, kind: Kind, file: str) -> Field:
     if field and kind in field.kinds:
         return field
     if field:
-        raise InvalidInput(f"{file}:{entry.line}: {_not_for(kind, field)}")
+        raise InvalidInput(f"{file}:{entry.line}: {_not_for(kind, field, field.name)}")
     from deespec.suggest import closest
 
     known = [field.name for field in FIELDS.values() if kind in field.kinds and field.name != "spec"]
@@ -136,8 +145,8 @@ def _field_of(entry: Entry, kind: Kind, file: str) -> Field:
     raise InvalidInput(f"{file}:{entry.line}: there is no key {entry.key}.", hint=hint)
 
 
-def _not_for(kind: Kind, field: Field) -> str:
-    return f"{kind}s have no {field.name}, only {' and '.join(f'{other}s' for other in field.kinds)} have."
+def _not_for(kind: Kind, field: Field, called: str) -> str:
+    return f"{kind}s have no {called}, only {' and '.join(f'{other}s' for other in field.kinds)} have."
 
 
 def _read_options(kind: Kind, options: dict[str, object]) -> dict[str, object]:
@@ -147,11 +156,8 @@ def _read_options(kind: Kind, options: dict[str, object]) -> dict[str, object]:
         if raw is None:
             continue
         if kind not in field.kinds:
-            raise InvalidInput(f"{field.option}: {_not_for(kind, field)}")
-        try:
-            values[name] = field.read(Plain(raw) if isinstance(raw, str) else raw, kind)
-        except Wrong as wrong:
-            raise InvalidInput(f"{field.option} {wrong.what}.", hint=wrong.hint) from wrong
+            raise InvalidInput(_not_for(kind, field, field.option))
+        values[name] = read_option(name, raw, kind=kind)
     return values
 
 

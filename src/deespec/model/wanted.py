@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from deespec.records import record
 
+WAIT_MOST_MS = 15 * 60_000
+"""No try that failed is followed by a longer wait: what is to wait longer began before the clock was set back."""
+CLOCK_SLACK_MS = 60_000
+"""So far ahead of the clock a time may lie in which it was set by hand or by the network; not more."""
+
 
 @record
 class Scope:

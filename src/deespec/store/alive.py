@@ -16,7 +16,10 @@ class LifeLock:
         fcntl.flock(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def release(self) -> None:
-        os.unlink(self.path)
+        try:
+            os.unlink(self.path)
+        except FileNotFoundError:
+            pass  # the whole home was removed
         os.close(self.file)
 
 
@@ -33,6 +36,15 @@ def is_alive(home: str, uid: str) -> bool:
     finally:
         os.close(file)
     return False
+
+
+def living(home: str) -> list[str]:
+    """The uids of all workers of this backlog whose processes live on this machine."""
+    try:
+        uids = sorted(os.listdir(os.path.join(home, "workers")))
+    except FileNotFoundError:
+        return []
+    return [uid for uid in uids if is_alive(home, uid)]
 
 
 def life_path(home: str, uid: str) -> str:

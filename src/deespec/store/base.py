@@ -10,7 +10,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from deespec.store.answers import AnswerVerbs
+from deespec.store.importing import ImportVerbs
 from deespec.store.locks import LockVerbs
+from deespec.store.origins import OriginVerbs
 from deespec.store.pauses import PauseVerbs
 from deespec.store.settling import SettleVerbs
 from deespec.store.views import ViewVerbs
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-class Transaction(ViewVerbs, SettleVerbs, AnswerVerbs, LockVerbs, PauseVerbs):
+class Transaction(ViewVerbs, SettleVerbs, AnswerVerbs, OriginVerbs, LockVerbs, PauseVerbs, ImportVerbs):
     """One unit of work: all of it or nothing. `now` (wall time, ms) is fixed for it."""
 
 
@@ -42,6 +44,10 @@ class Store(ABC):
     @abstractmethod
     def wait(self, timeout_ms: int, wake: threading.Event | None = None) -> bool:
         """Waits until somebody else has written, `wake` is set, or the time is over. True: somebody has written."""
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Names this very database among its copies: a copied one has another."""
 
     @abstractmethod
     def close(self) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from deespec.model.items import Answer, Call, Claim, Guard, Priority
 from deespec.model.lifecycle import Event, Status, Step
 from deespec.model.selection import paths_overlap
-from deespec.model.wanted import AgentSlot, Idle, Scope, Wanted
+from deespec.model.wanted import CLOCK_SLACK_MS, WAIT_MOST_MS, AgentSlot, Idle, Scope, Wanted
 from deespec.records import record
 from deespec.store.items import ItemVerbs
 
@@ -42,10 +42,12 @@ class ClaimVerbs(ItemVerbs):
         for candidate in self._candidates("claim_working", wanted):
             if (slot := agents.free(_names(candidate, wanted))) is not None:
                 return self._take(candidate, slot, wanted)
+            agents.wait_for(_names(candidate, wanted))
         tests = TESTS_PER_TRANSACTION
         entry = _Entry(self, agents, wanted)
         for candidate in self._entering(agents, wanted):
             if (slot := agents.free(_names(candidate, wanted))) is None:
+                agents.wait_for(_names(candidate, wanted))
                 continue
             tests -= 1
             if entry.admits(candidate):
@@ -58,10 +60,18 @@ class ClaimVerbs(ItemVerbs):
 
     def _entering(self, agents: _Agents, wanted: Wanted) -> Iterator[_Candidate]:
         yield from self._candidates("claim_resumable", wanted)
-        keys = [row[0] for row in self._all("ready_agents")]
-        open_keys = [key for key in keys if agents.free(tuple(json.loads(key)) or wanted.implement)]
+        open_keys = [key for (key,) in self._all("ready_agents") if self._open_key(key, agents, wanted)]
         for rank in RANKS:
             yield from heapq.merge(*(self._ready(key, rank, wanted) for key in open_keys), key=lambda c: c.number)
+
+    def _open_key(self, key: str, agents: _Agents, wanted: Wanted) -> bool:
+        """Whether one of the agents of this list has a free slot; if not, when, should an item of ours need it."""
+        names = tuple(json.loads(key)) or wanted.implement
+        if agents.free(names) is not None:
+            return True
+        if self._value("ready_any", agent=key, **scope_values(wanted.scope)) is not None:
+            agents.wait_for(names)
+        return False
 
     def _ready(self, key: str, rank: int, wanted: Wanted) -> Iterator[_Candidate]:
         """Ready items of one list of agents and one rank, page by page: in this order the index has them."""
@@ -76,7 +86,8 @@ class ClaimVerbs(ItemVerbs):
             number = rows[-1][0]
 
     def _candidates(self, name: str, wanted: Wanted) -> Iterator[_Candidate]:
-        return map(_candidate, self._all(name, now=self.now, **scope_values(wanted.scope)))
+        values = {"now": self.now, "wait_most": WAIT_MOST_MS, **scope_values(wanted.scope)}
+        return map(_candidate, self._all(name, **values))
 
     # --- taking ---
 
@@ -138,10 +149,27 @@ class ClaimVerbs(ItemVerbs):
     # --- nothing to take ---
 
     def _idle(self, agents: _Agents, wanted: Wanted) -> Idle:
-        times = [self._value("claim_next_time", now=self.now, **scope_values(wanted.scope)), agents.next_at]
+        times = [
+            self._value("claim_next_time", now=self.now, wait_most=WAIT_MOST_MS, **scope_values(wanted.scope)),
+            agents.next_at,
+        ]
         known = [time for time in times if time is not None]
         more = self._value("releasing_first") is not None
         return Idle(again=more, running=self._value("claim_count"), next_at=min(known, default=None))
+
+    def day_is_spent(self, *, usd_per_day: float, day_began_at: int) -> int | None:
+        """When the next day begins, if today's budget does not allow one more of the dearest turns seen so far."""
+        if not usd_per_day:
+            return None
+        spent, dearest = self._all("spent_since", since=day_began_at)[0]
+        running = self._value("claim_count")
+        if spent + dearest * (running + 1) <= usd_per_day and spent < usd_per_day:
+            return None
+        return day_began_at + 86_400_000
+
+    def may_go_on(self, scope: Scope) -> bool:
+        """Whether anything in scope does not have to wait for a person first."""
+        return self._value("may_go_on", **scope_values(scope)) is not None
 
 
 @record
@@ -164,8 +192,8 @@ class _Agents:
         self.slots = {slot.name: slot for slot in wanted.agents}
         self.used: dict[str, int] = dict(tx._all("claim_accounts"))
         self.next_at: int | None = None
-        self.paused: dict[str, int | None] = dict(tx._all("pause_active", now=tx.now))
-        self.spent_out = _day_is_spent(tx, wanted)
+        self.paused: dict[str, int | None] = dict(tx._all("pause_active", now=tx.now, slack=CLOCK_SLACK_MS))
+        self.spent_out = tx.day_is_spent(usd_per_day=wanted.usd_per_day, day_began_at=wanted.day_began_at)
 
     def free(self, names: tuple[str, ...]) -> AgentSlot | None:
         """The first of the names that takes work and is below its limit."""
@@ -178,22 +206,26 @@ class _Agents:
         """Whether one of them takes work now or as soon as it has a free slot."""
         return next(self._open(names), None) is not None
 
+    def accounts(self, names: tuple[str, ...]) -> list[str]:
+        """Those of the names that are known here."""
+        return [slot.account for slot in filter(None, map(self.slots.get, names))]
+
+    def wait_for(self, names: tuple[str, ...]) -> None:
+        """Remembers when one of them takes work again."""
+        for slot in filter(None, map(self.slots.get, names)):
+            until = self.paused[slot.account] if slot.account in self.paused else self._budget_comes(slot)
+            if until is not None:
+                self.next_at = until if self.next_at is None else min(self.next_at, until)
+
     def _open(self, names: tuple[str, ...]) -> Iterator[AgentSlot]:
         """Those that are known here, not paused, and within the day's budget."""
-        for name in names:
-            slot = self.slots.get(name)
-            if slot is None:
-                continue
-            if slot.account in self.paused:
-                self._remember(self.paused[slot.account])
-            elif slot.metered and self.spent_out is not None:
-                self._remember(self.spent_out)
-            else:
+        for slot in filter(None, map(self.slots.get, names)):
+            if slot.account not in self.paused and self._budget_comes(slot) is None:
                 yield slot
 
-    def _remember(self, until: int | None) -> None:
-        if until is not None:
-            self.next_at = until if self.next_at is None else min(self.next_at, until)
+    def _budget_comes(self, slot: AgentSlot) -> int | None:
+        """When there is money for it again, if there is none."""
+        return self.spent_out if slot.metered else None
 
 
 class _Entry:
@@ -212,8 +244,7 @@ class _Entry:
         need = tx._value("need_unmet", number=sbi.number)
         if need is not None:
             tx._run("sbi_wait", number=sbi.number, on=need)
-            if tx._run("next_clear", number=str(sbi.number)):  # the need was undone
-                tx.release_waiters(sbi.number, sbi.status)
+            if tx.not_next(sbi.number):  # the need was undone
                 self.next = []
             return False
         for number, paths in (*self.working, *self.next):
@@ -230,27 +261,34 @@ class _Entry:
         return paths_overlap(one, other)
 
     def _next_in_turn(self) -> list[tuple[int, tuple[str, ...]]]:
-        """The one item that was refused so often or so long that others make room for it.
+        """The one item that was refused so often or so long that others make room for it (docs/adr/0010).
 
-        While its agents take no work it bars nobody.
+        It is next for the worker that made it so, which would take it, as long as one of its accounts takes work. That
+        all see alike: were it for each to decide, two of different agents would wake each other for ever.
         """
-        row = self.tx._one("next_get") or self._next_found()
+        row = self.tx._one("next_get")
         if row is None:
-            return []
-        sbi = _candidate(row)
-        if self.agents.expected(_names(sbi, self.wanted)):
+            return self._next_found()
+        *found, worker, accounts, is_there = row
+        sbi = _candidate(tuple(found))
+        stands = is_there and any(account not in self.agents.paused for account in json.loads(accounts))
+        if worker == self.wanted.worker:
+            stands = self.agents.expected(_names(sbi, self.wanted))
+        if stands:
             return [(sbi.number, sbi.paths)]
-        self.tx.release_waiters(sbi.number, sbi.status)
+        self.tx.not_next(sbi.number)
         return []
 
-    def _next_found(self) -> tuple[Any, ...] | None:
+    def _next_found(self) -> list[tuple[int, tuple[str, ...]]]:
         values = {"time": self.tx.now - NEXT_AFTER_MS, "starts": self.starts - NEXT_AFTER_STARTS}
         for rank in RANKS:
-            row = self.tx._one("next_find", rank=rank, **values)
-            if row is not None:
-                self.tx._run("next_set", number=str(row[0]))
-                return row
-        return None
+            row = self.tx._one("next_find", rank=rank, **values, **scope_values(self.wanted.scope))
+            sbi = None if row is None else _candidate(row)
+            if sbi is not None and self.agents.expected(names := _names(sbi, self.wanted)):
+                accounts = json.dumps(self.agents.accounts(names))
+                self.tx._run("next_set", number=str(sbi.number), worker=self.wanted.worker, accounts=accounts)
+                return [(sbi.number, sbi.paths)]
+        return []
 
 
 def _candidate(row: tuple[Any, ...]) -> _Candidate:
@@ -271,17 +309,6 @@ def _names(sbi: _Candidate, wanted: Wanted) -> tuple[str, ...]:
     if Status.REVIEWING in (sbi.status, sbi.stopped_in):
         return sbi.reviewer or wanted.review
     return sbi.agent or wanted.implement
-
-
-def _day_is_spent(tx: ClaimVerbs, wanted: Wanted) -> int | None:
-    """When the next day begins, if today's budget does not allow one more of the dearest turns seen so far."""
-    if not wanted.usd_per_day:
-        return None
-    spent, dearest = tx._all("spent_since", since=wanted.day_began_at)[0]
-    running = tx._value("claim_count")
-    if spent + dearest * (running + 1) <= wanted.usd_per_day and spent < wanted.usd_per_day:
-        return None
-    return wanted.day_began_at + 86_400_000
 
 
 def scope_values(scope: Scope) -> dict[str, Value]:

@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING
 
 from deespec.errors import NotFound
 from deespec.model.items import Epic, Kind, Pbi, Sbi
-from deespec.model.lifecycle import ENDED, STOPPED, Event, Status, apply, roll_up
+from deespec.model.lifecycle import ENDED, Event, Status, apply, roll_up
 from deespec.records import replace
 from deespec.store import rows
-from deespec.store.journal import JournalVerbs
+from deespec.store.archiving import ArchiveVerbs
 
 if TYPE_CHECKING:
     from deespec.store.rows import Value
 
 Item = Sbi | Pbi | Epic
 
-RELEASE_STEP = 500
+RELEASE_STEP = 250
 """Waiters returned to the ready index in one transaction, so that none is longer than 20 ms."""
 
 
-class ItemVerbs(JournalVerbs):
+class ItemVerbs(ArchiveVerbs):
     __slots__ = ()
 
     # --- finding ---
@@ -122,6 +122,8 @@ class ItemVerbs(JournalVerbs):
         moved = apply(sbi, event, now=self.now, reason=reason)
         if not _may_wait(moved) and (moved.resume or moved.waits_on is not None):
             moved = replace(moved, resume=False, waits_on=None, waits_for=None)
+        if sbi.status in ENDED:
+            self.unarchive([sbi.id], actor=actor)
         self.save(sbi, moved)
         facts.setdefault("turn", sbi.turn)
         facts.setdefault("step", sbi.step)
@@ -137,6 +139,7 @@ class ItemVerbs(JournalVerbs):
             self._run("need_clear", number=item.number)
             for need in needs:
                 self._rank_from(int(need.partition("-")[2]))
+        self.forget_archived(item.id)
         self._run(f"{item.id.partition('-')[0].lower()}_delete", number=item.number)
         parent = None if isinstance(item, Epic) else item.parent
         if parent and self.exists(parent):
@@ -151,8 +154,7 @@ class ItemVerbs(JournalVerbs):
         self._run("need_clear", number=number)
         self._each("need_add", ({"number": number, "needs": need} for need in new))
         self._run("sbi_wait_for_need", number=number)
-        if self._run("next_clear", number=str(number)):
-            self.release_waiters(number, None)
+        self.not_next(number)
         for need in {*old, *new}:
             self._rank_from(need)
 
@@ -203,6 +205,13 @@ class ItemVerbs(JournalVerbs):
         if self._run("waiters_release", number=number, what=what, step=RELEASE_STEP) == RELEASE_STEP:
             self._run("releasing_add", number=number)
 
+    def not_next(self, number: int) -> bool:
+        """Nobody makes room for this item any more; whether anybody did."""
+        if not self._run("next_clear", number=str(number)):
+            return False
+        self.release_waiters(number, None)
+        return True
+
     def release_more(self) -> None:
         """One further step for an item whose waiters did not fit into its own transaction."""
         number = self._value("releasing_first")
@@ -217,6 +226,7 @@ class ItemVerbs(JournalVerbs):
         kind, _, number = item_id.partition("-")
         group = self.item(item_id)
         assert not isinstance(group, Sbi), f"{item_id} cannot have children"
+        self.show_again(item_id)
         status = roll_up(dict(self._all("child_counts", parent=item_id)))
         if status is group.status:
             return
@@ -230,9 +240,7 @@ class ItemVerbs(JournalVerbs):
             after: Item = replace(item, held=held, updated_at=self.now)
             self._update(after)
             if held:
-                self._run("next_clear", number=str(item.number))
-                if item.status is Status.PENDING or item.status in STOPPED:
-                    self.release_waiters(item.number, item.status)
+                self.not_next(item.number)
         else:
             after = replace(item, held=held, updated_at=self.now)
             self._update(after)

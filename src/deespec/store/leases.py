@@ -24,6 +24,7 @@ class LeaseVerbs(ItemVerbs):
         self.note(f"worker {worker.name}", "worker_started", detail=f"pid {worker.pid} on {worker.host}")
 
     def remove_worker(self, worker: Worker) -> None:
+        self._takes_no_more(worker.uid)
         if self._run("worker_remove", uid=worker.uid):
             self.note(f"worker {worker.name}", "worker_stopped")
 
@@ -33,6 +34,8 @@ class LeaseVerbs(ItemVerbs):
     def worker_seen(self, uid: str, state: str) -> str | None:
         """Notes a sign of life; what `worker stop` asks of this worker, if anything."""
         self._run("worker_seen", uid=uid, state=state, now=self.now)
+        if state == "finishing":
+            self._takes_no_more(uid)
         word: str | None = self._value("worker_stop_get", uid=uid)
         return word
 
@@ -93,7 +96,7 @@ class LeaseVerbs(ItemVerbs):
         self.must_own(claim)
         sbi = self.sbi_now(claim)
         self.free(sbi.number)
-        self.move(sbi, Event.RELEASED, actor=actor, reason=why, turn=claim.turn, agent=claim.agent)
+        self.move(sbi, Event.RELEASED, actor=actor, error=why, turn=claim.turn, agent=claim.agent)
 
     def revoke(self, sbi: Sbi, *, actor: str) -> None:
         """Takes the claim away from whoever works on it; his writes fail from now on."""
@@ -117,6 +120,14 @@ class LeaseVerbs(ItemVerbs):
                 found[row[0]] = "worker died"
         return sorted(found.items())
 
+    def why_dead(self, number: int, *, dead_workers: list[str], boot: str, boot_ms: int) -> str | None:
+        """The same of one claim; None: it is alive, or there is none."""
+        row = self._one("lease_why", number=number, boot=boot, now=boot_ms)
+        if row is None:
+            return None
+        worker, why = row
+        return "worker died" if worker in dead_workers else why
+
     def bury(self, number: int, *, why: str, max_attempts: int, delay_ms: int) -> Sbi:
         """Ends a dead worker's claim. It uses an attempt, so that an item that kills its worker comes to an end."""
         sbi = self.sbi(number)
@@ -136,6 +147,13 @@ class LeaseVerbs(ItemVerbs):
 
     def forget_worker(self, uid: str) -> None:
         """Takes a dead worker off the list."""
+        self._takes_no_more(uid)
         name = next((worker.name for worker in self.workers() if worker.uid == uid), uid)
         if self._run("worker_remove", uid=uid):
             self.note("deespec", "worker_died", detail=name)
+
+    def _takes_no_more(self, uid: str) -> None:
+        """What was next for this worker is so no more; whoever can take it makes it next anew."""
+        number = self._value("next_of", worker=uid)
+        if number is not None:
+            self.not_next(number)

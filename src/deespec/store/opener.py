@@ -32,8 +32,8 @@ def library_versions() -> tuple[str, str]:
     return apsw.sqlite_lib_version(), apsw.apsw_version()
 
 
-def check_library() -> None:
-    """Raises StoreUnusable for a SQLite library that can lose data."""
+def check_library(version: str) -> None:
+    """Raises StoreUnusable for a version of SQLite that can lose data."""
     from deespec.store import sqlite
 
-    sqlite.check_library(library_versions()[0])
+    sqlite.check_library(version)

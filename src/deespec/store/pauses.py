@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deespec.model.items import AgentPause
+from deespec.model.wanted import CLOCK_SLACK_MS
 from deespec.store.journal import JournalVerbs
 
 STRIKES = 3
@@ -22,7 +23,7 @@ class PauseVerbs(JournalVerbs):
             "until_at": pause.until_at,
             "by_person": int(pause.by_person),
         }
-        if self._run("pause_put", now=self.now, **values):
+        if self._run("pause_put", now=self.now, slack=CLOCK_SLACK_MS, **values):
             self.note(actor, "agent_paused", agent=pause.agent, error=pause.message, detail=pause.reason)
 
     def resume_agent(self, agent: str, *, actor: str) -> int:
@@ -35,7 +36,7 @@ class PauseVerbs(JournalVerbs):
 
     def pauses(self) -> list[AgentPause]:
         """The pauses in force now."""
-        return self._records(AgentPause, "pause_list", now=self.now)
+        return self._records(AgentPause, "pause_list", now=self.now, slack=CLOCK_SLACK_MS)
 
     def strike(self, *, account: str, sbi: int, code: str) -> bool:
         """Notes an error of a call; True when it is the same on STRIKES items in a row."""

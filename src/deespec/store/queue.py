@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import threading
+import time
 
-from deespec.errors import StoreBusy, StoreReadOnly
+from deespec.errors import StoreBusy
+from deespec.store.barred import cannot_write
+from deespec.store.holders import holder_of
+
+OTHERS_S = 0.02
+"""So long after it had to wait, a process takes it that others still wait."""
+GIVES_WAY_MOST_S = 0.001
+IDLE_S = 1
+"""So long a thread that waits for the lock stays when it is not needed."""
 
 
 class WriteQueue:
-    """A context manager: inside it this thread is the only writer of the backlog on this machine."""
+    """A context manager: inside it this thread is the only writer of the backlog on this machine.
+
+    The kernel wakes waiters in order, but whoever runs takes a free lock before the one just woken does. So a process
+    that met others lately gives way before each write, for as long as it has held the lock.
+    """
 
     def __init__(self, path: str, *, busy_ms: int) -> None:
         self.path = path
@@ -19,6 +33,11 @@ class WriteQueue:
         self._file: int | None = None
         self._pid = 0
         self._holder = 0
+        self._waiter: Waiter | None = None
+        self._entered = 0.0
+        self._met_others = -math.inf
+        """When this process had to wait last."""
+        self._gives_way_until = 0.0
 
     def __enter__(self) -> None:
         here = threading.get_ident()
@@ -26,12 +45,17 @@ class WriteQueue:
         if not self._threads.acquire(timeout=self.busy_ms / 1000):
             raise self._busy()
         try:
+            left = self._gives_way_until - time.monotonic()
+            if left > 0:
+                time.sleep(left)
             if self._file is None or self._pid != os.getpid():
                 self._file = self._open()
             try:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._entered = time.monotonic()
             except BlockingIOError:
                 self._wait_in_turn(self._file)
+                self._entered = self._met_others = time.monotonic()
             self._holder = here
         except BaseException:
             if self._file is not None:
@@ -43,41 +67,30 @@ class WriteQueue:
         assert self._file is not None
         self._holder = 0
         fcntl.flock(self._file, fcntl.LOCK_UN)
+        now = time.monotonic()
+        if now - self._met_others < OTHERS_S:
+            self._gives_way_until = now + min(now - self._entered, GIVES_WAY_MOST_S)
         self._threads.release()
 
     def _open(self) -> int:
         try:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as error:
-            raise StoreReadOnly(
-                f"{self.path} cannot be opened for writing: {error.strerror}.",
-                hint="The backlog's folder must be writable, its files yours.",
-            ) from error
+            raise cannot_write(self.path, error.strerror or str(error)) from error
         self._pid = os.getpid()
+        self._waiter = None  # its thread has not crossed a fork
         return file
 
     def _wait_in_turn(self, file: int) -> None:
-        """Waits in the kernel's queue, which is fair; a thread does it because a blocked flock knows no time limit."""
-        done = threading.Event()
-        given_up = threading.Event()
-        hand_over = threading.Lock()
-
-        def wait() -> None:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            with hand_over:
-                if given_up.is_set():
-                    os.close(file)  # which gives back what came too late
-                done.set()
-
-        threading.Thread(target=wait, name="write-queue", daemon=True).start()
+        """Waits in the kernel's queue; a thread does it because a blocked flock knows no time limit."""
+        waiter = self._waiter = self._waiter or Waiter(file)
         try:
-            done.wait(self.busy_ms / 1000)
+            waiter.wait(self.busy_ms / 1000)
         finally:
-            with hand_over:
-                if not done.is_set():
-                    given_up.set()
-                    self._file = None  # the waiting thread keeps the old descriptor until it has given the lock back
-        if given_up.is_set():
+            given_up = waiter.give_up()
+            if given_up:
+                self._file = self._waiter = None  # the thread keeps them until it has given the lock back
+        if given_up:
             raise self._busy()
 
     def _busy(self) -> StoreBusy:
@@ -88,46 +101,55 @@ class WriteQueue:
         )
 
 
-WAL_WRITE_BYTE = 120
-"""Whoever writes has locked this byte of the -shm file (sqlite.org/walformat.html, locks)."""
-PENDING_BYTE = 0x40000000
-"""Whoever has the whole database to itself has locked this byte of it (sqlite.org/fileformat.html)."""
+class Waiter:
+    """A thread that waits for the lock of an open file, each time it is asked to; idle for a while, it ends."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._state = threading.Lock()
+        """Guards all that follows."""
+        self._runs = False
+        self._has_it = False
+        self._given_up = False
+        self._asked = _taken()
+        self._answered = _taken()
+
+    def wait(self, limit_s: float) -> None:
+        """Returns when it has the lock, or after this time: `give_up` tells which."""
+        with self._state:
+            self._has_it = False
+            self._answered.acquire(blocking=False)  # what nobody has heard
+            self._asked.release()
+            if not self._runs:
+                threading.Thread(target=self._run, name="write-queue", daemon=True).start()
+                self._runs = True
+        self._answered.acquire(timeout=limit_s)
+
+    def give_up(self) -> bool:
+        """False: it has the lock. True: as soon as it has it, it gives it back by closing the file, and ends."""
+        with self._state:
+            self._given_up = not self._has_it
+            return self._given_up
+
+    def _run(self) -> None:
+        while self._is_asked():
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            with self._state:
+                if self._given_up:
+                    os.close(self._file)
+                    return
+                self._has_it = True
+                self._answered.release()
+
+    def _is_asked(self) -> bool:
+        if self._asked.acquire(timeout=IDLE_S):
+            return True
+        with self._state:
+            self._runs = self._asked.acquire(blocking=False)
+            return self._runs
 
 
-def holder_of(path: str, byte: int = 0) -> str | None:
-    """Which other process has locked this byte of the file for itself, in words; None where that cannot be known.
-
-    It stands in /proc/locks, so the file is not opened.
-    """
-    try:
-        found = os.stat(path)
-        with open("/proc/locks", encoding="ascii") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        return None
-    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-    for parts in map(str.split, lines):
-        if "->" in parts or parts[3] != "WRITE" or parts[5] != device:
-            continue
-        pid, first, last = int(parts[4]), int(parts[6]), parts[7]
-        if pid > 0 and pid != os.getpid() and first <= byte and (last == "EOF" or byte <= int(last)):
-            return describe(pid)
-    return None
-
-
-def writer_of(database: str) -> str | None:
-    """Which other process writes to this database now, or has it to itself."""
-    return holder_of(database + "-shm", WAL_WRITE_BYTE) or holder_of(database, PENDING_BYTE)
-
-
-def describe(pid: int) -> str:
-    """A process in words: its program, pid, and whether it is stopped."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read().decode(errors="replace").split("\0")
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            state = file.read().rpartition(")")[2].split()[0]
-    except OSError:
-        return f"Process {pid}"
-    shown = " ".join(os.path.basename(word) for word in words[:4] if word) or "a process"
-    return f"{shown} (pid {pid}{', stopped' if state in 'Tt' else ''})"
+def _taken() -> threading.Lock:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock

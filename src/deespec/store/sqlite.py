@@ -10,29 +10,33 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import apsw
 
-from deespec.errors import ForeignDatabase, SchemaTooNew, StoreReplaced, StoreUnusable
+from deespec.errors import ForeignDatabase, SchemaTooNew, SchemaTooOld, StoreUnusable
+from deespec.store.barred import cannot_write
 from deespec.store.base import Store, Transaction
+from deespec.store.files import identities, may_move_log, replaced
 from deespec.store.queue import WriteQueue
+from deespec.store.seal import sealed
 from deespec.store.translate import Translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deespec.clock import Clock
+    from deespec.store.files import Identity
     from deespec.store.rows import Value
 
 APPLICATION_ID = 0x64656570
 """`deep` in ASCII: a deespec.db without it is another program's."""
-SCHEMA = 1
+SCHEMA = 2
 """The newest migration this program knows."""
 OLDEST_SQLITE = (3, 51, 3)
 REPAIRED_SQLITE = ((3, 44, 6), (3, 50, 7))
-WAIT_STEP_MS = 50
+WAIT_STEP_MS = 80
 FOLDER_SETTLED_MS = 3_000
 
 
@@ -60,9 +64,11 @@ class SqliteStore(Store):
         one = self._connection("durable")
         assert not one.raw.in_transaction, "transactions do not nest"
         with self.translated:
+            now = self.clock.now_ms()
+            one.check_files(now)
             try:
                 one.raw.execute("BEGIN")
-                yield Transaction(one, now=self.clock.now_ms(), clock=self.clock)
+                yield Transaction(one, now=now, clock=self.clock)
                 assert one.raw.txn_state() != apsw.SQLITE_TXN_WRITE, "what only reads must not write"
             finally:
                 one.roll_back()
@@ -82,9 +88,13 @@ class SqliteStore(Store):
             pause.wait(step / 1000)
             left -= step
 
+    def identity(self) -> str:
+        inode, device = self._connection("durable").files[0]
+        return f"{device}:{inode}"
+
     def close(self) -> None:
         for one in vars(self._local).values():
-            one.raw.close()
+            one.close()
         vars(self._local).clear()
 
     # --- below ---
@@ -96,8 +106,7 @@ class SqliteStore(Store):
                 found = open_connection(self.path, busy_ms=self.busy_ms, durable=kind == "durable")
             self._database = self._database or found.files[0]
             if found.files[0] != self._database:
-                found.raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-                found.raw.close()
+                found.close_as_it_is()
                 raise replaced(self.path)
             setattr(self._local, kind, found)
         found.assert_mine()
@@ -148,17 +157,34 @@ class SqliteConnection:
     def __init__(self, raw: apsw.Connection, path: str) -> None:
         self.raw = raw
         self.path = path
+        self._owner = _who()
+        self.files: list[Identity] = []
+        self.files = identities(path)
         self._home = os.path.dirname(path)
-        try:
-            self.files = _identities(path)
-        except OSError as error:
-            raise replaced(path) from error
         self._folder: tuple[int, ...] | None = None
         """The state of the folder in which its files were known to be ours."""
-        self._owner = _who()
         self._seen = self._data_version()
         self._known = 0
         """The state of the database in which its schema was known, as SQLite counts states of it."""
+        if not raw.readonly("main"):
+            self._check_log()
+        # The last one who closes moves the log into the database: from here on it is known to be ours.
+        raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Without the files it was opened with it must not checkpoint: what others wrote since would be gone."""
+        if self._owner[0] == os.getpid() and self.files and may_move_log(self.path, self.files):
+            self.raw.close()
+        else:
+            self.close_as_it_is()
+
+    def close_as_it_is(self) -> None:
+        with suppress(apsw.ConnectionClosedError):
+            self.raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            self.raw.close()
 
     def fetch(self, sql: str, values: dict[str, Value]) -> list[tuple[Any, ...]]:
         try:
@@ -174,10 +200,16 @@ class SqliteConnection:
 
     def begin(self, now: int) -> None:
         """Begins to write, if the files are still those that were opened and nobody has migrated them."""
-        self._check_files(now)
+        self.check_files(now)
         self.raw.execute("BEGIN IMMEDIATE")
         if self.raw.data_version() != self._known:  # another connection has written
-            check_version(schema_of(self.raw), self.path)
+            self._check_version()
+
+    def _check_version(self) -> None:
+        found = schema_of(self.raw)
+        check_version(found, self.path)
+        if found < 0:
+            raise sealed(self.raw, self.path)
 
     def commit(self) -> None:
         self.assert_mine()
@@ -196,7 +228,7 @@ class SqliteConnection:
         self._seen = seen
         return changed
 
-    def _check_files(self, now: int) -> None:
+    def check_files(self, now: int) -> None:
         """Raises StoreReplaced unless all three files are those that were opened.
 
         In a folder that has not changed nothing was replaced, so mostly this is one look instead of three. Its ctime
@@ -207,13 +239,20 @@ class SqliteConnection:
             state = (folder.st_ctime_ns, folder.st_ino, folder.st_dev)
             if state == self._folder:
                 return
-            same = _identities(self.path) == self.files
+            same = identities(self.path) == self.files
         except OSError:
             same = False
         if not same:
             raise replaced(self.path)
         settled = now - folder.st_ctime_ns // 1_000_000 > FOLDER_SETTLED_MS
         self._folder = state if settled else None
+
+    def _check_log(self) -> None:
+        """Raises StoreReplaced if the log is shorter than those who have it open know it to be: it is another file."""
+        frames: Any = self.raw.execute("PRAGMA wal_checkpoint(NOOP)").fetchall()[0][1]
+        page: Any = self.raw.execute("PRAGMA page_size").fetchall()[0][0]
+        if os.stat(self.path + "-wal").st_size < frames * page:
+            raise replaced(self.path)
 
     def _data_version(self) -> int:
         seen: Any = self.raw.execute("PRAGMA data_version").fetchall()[0][0]
@@ -223,7 +262,7 @@ class SqliteConnection:
 def open_connection(path: str, *, busy_ms: int, durable: bool) -> SqliteConnection:
     """Opens an existing backlog, verified; never creates and never writes a database that is not ours."""
     check_library(apsw.sqlite_lib_version())
-    raw = _open_existing(path)
+    raw = open_existing(path)
     try:
         raw.set_busy_timeout(busy_ms)
         # Until it is known to be ours, closing must not checkpoint another program's log into its database.
@@ -241,7 +280,6 @@ def open_connection(path: str, *, busy_ms: int, durable: bool) -> SqliteConnecti
         raw.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchall()
         # One plan for a statement, whatever its values are: else SQLite prepares it anew for each (30 times slower).
         raw.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
-        raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
         return SqliteConnection(raw, path)
     except BaseException:
         raw.close()
@@ -264,12 +302,11 @@ def check_ours(raw: apsw.Connection, path: str) -> None:
         found = raw.execute("PRAGMA application_id").fetchall()[0][0]
     except apsw.NotADBError as error:
         raise ForeignDatabase(
-            f"{path} is not a database.", hint="Move it away, then: deespec init (or restore a backup over it)."
+            f"{path} is not a database.",
+            hint="deespec db restore FILE puts a backup in its place and keeps it; without FILE it lists them.",
         ) from error
     if found == APPLICATION_ID:
         return
-    if raw.execute("PRAGMA page_count").fetchall()[0][0] == 0:
-        raise StoreUnusable(f"{path} is empty.", hint="deespec init makes a backlog of it.")
     tables = {row[0] for row in raw.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()}
     if {"sbis", "pbis"} <= tables or {"sbis", "schema_migrations"} <= tables:
         schema = (
@@ -293,25 +330,21 @@ def schema_of(raw: apsw.Connection) -> int:
 
 
 def check_version(found: int, path: str) -> None:
-    if found > SCHEMA:
+    """Raises SchemaTooNew; a sealed database has the negative of its number."""
+    if abs(found) > SCHEMA:
         raise SchemaTooNew(
-            f"{path} has schema {found}; this deespec knows up to {SCHEMA}. Nothing was touched.",
+            f"{path} has schema {abs(found)}; this deespec knows up to {SCHEMA}. Nothing was touched.",
             hint="Upgrade deespec: pip install --upgrade deespec",
         )
-
-
-def replaced(path: str) -> StoreReplaced:
-    return StoreReplaced(
-        f"{path} or a file beside it was replaced or removed while it was in use; nothing was written.",
-        hint="Run the command again. Never move or delete deespec.db, -wal or -shm while deespec runs.",
-    )
 
 
 def _check_schema(raw: apsw.Connection, path: str) -> None:
     found = schema_of(raw)
     check_version(found, path)
-    if found < SCHEMA:
-        raise StoreUnusable(
+    if found < 0 and -found < SCHEMA:
+        raise sealed(raw, path)
+    if 0 <= found < SCHEMA:
+        raise (SchemaTooOld if found > 0 else StoreUnusable)(
             f"{path} has schema {found}, and this deespec needs {SCHEMA}.",
             hint="deespec db migrate brings it up to date." if found else "deespec init completes it.",
         )
@@ -331,21 +364,26 @@ def _who() -> tuple[int, int]:
     return os.getpid(), threading.get_ident()
 
 
-def _open_existing(path: str) -> apsw.Connection:
+def open_existing(path: str) -> apsw.Connection:
+    """As it is, not yet looked at. Raises StoreUnusable if it is not there or cannot be opened."""
     if not os.path.lexists(path):
-        raise StoreUnusable(f"There is no database {path}.", hint="deespec init creates it; a backup can be put there.")
+        raise StoreUnusable(
+            f"There is no database {path}.", hint="deespec init creates it; deespec db restore brings a backup back."
+        )
+    if os.lstat(path).st_size == 0:  # SQLite would delete a log that lies beside it
+        raise StoreUnusable(
+            f"{path} is empty.", hint="deespec db restore brings a backup back; deespec init makes a new backlog of it."
+        )
     try:
         return apsw.Connection(path, flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW)
     except apsw.CantOpenError as error:
-        raise StoreUnusable(
-            f"{path} cannot be opened: {error}", hint="Look at its permissions; it must not be a symbolic link."
-        ) from error
+        if os.path.islink(path):
+            raise StoreUnusable(
+                f"{path} cannot be opened: it is a symbolic link.",
+                hint="Put the file itself in place of the link.",
+            ) from error
+        raise cannot_write(path, str(error)) from error
 
 
 def _storable(value: Value) -> Value:
     return value.encode(errors="replace").decode() if isinstance(value, str) else value
-
-
-def _identities(path: str) -> list[tuple[int, int]]:
-    """What tells the database's three files from any others. Raises OSError if one of them is not there."""
-    return [(found.st_ino, found.st_dev) for found in map(os.stat, (path, path + "-wal", path + "-shm"))]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+
 import apsw
 
-from deespec.errors import DeespecError, StoreBusy, StoreCorrupt, StoreFull, StoreReadOnly, StoreUnusable
-from deespec.store.queue import writer_of
+from deespec.errors import DeespecError, StoreBusy, StoreCorrupt, StoreUnusable
+from deespec.store.barred import cannot_write, no_room
+from deespec.store.holders import writer_of
 
 
 class Translated:
@@ -36,20 +40,20 @@ class Translated:
                     hint="Let it finish, or end it; then run this command again.",
                 )
             case apsw.FullError():
-                return StoreFull(
-                    f"The disk that holds {path} is full; nothing was written.",
-                    hint="Free some space and run it again.",
-                )
+                return no_room(path)
             case apsw.ReadOnlyError() | apsw.PermissionsError() | apsw.AuthError() | apsw.CantOpenError():
-                return StoreReadOnly(
-                    f"{path} cannot be written: {error}", hint="Look at the permissions of the folder and its files."
-                )
+                return cannot_write(path, str(error))
             case apsw.CorruptError() | apsw.NotADBError():
                 return StoreCorrupt(
-                    f"{path} is damaged: {error}", hint="deespec doctor tells what is left; restore a backup."
+                    f"{path} is damaged: {error}.",
+                    hint="deespec db check tells what is left; deespec db restore lists the backups to go back to.",
                 )
+            case apsw.IOError() if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE:
+                return no_room(path)  # for the 32 KiB that even reading takes
             case apsw.IOError():
+                folder = shlex.quote(os.path.dirname(path))
                 return StoreUnusable(
-                    f"Reading or writing {path} failed: {error}", hint="Look at the disk; nothing was acknowledged."
+                    f"Reading or writing {path} failed: {error}; nothing was acknowledged.",
+                    hint=f"Look at the disk and its limits (df -h {folder}, quota, ulimit -f), then: deespec db check",
                 )
         return None

@@ -6,15 +6,18 @@ import json
 from typing import TYPE_CHECKING
 
 from deespec.model.items import Epic, Line, Pbi, Turn
-from deespec.model.wanted import Scope
+from deespec.model.wanted import WAIT_MOST_MS, Scope
 from deespec.records import record
 from deespec.store import rows
+from deespec.store.archiving import Archived
 from deespec.store.claims import ClaimVerbs, call_from, scope_values
+from deespec.store.invariants import Invariants, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deespec.model.items import Call
+    from deespec.store.invariants import Violation
 
 
 @record
@@ -79,6 +82,12 @@ class ViewVerbs(ClaimVerbs):
             total = self._counted(statuses) if everything else self._value("list_total", **values)
         return Page(lines=tuple(lines), total=total)
 
+    def archived_items(self, scope: Scope, *, limit: int = -1, offset: int = 0) -> tuple[list[Archived], int]:
+        """What lists leave out, the newest act first; and how many there are in all."""
+        values = scope_values(scope)
+        items = self._records(Archived, "archived_page", **values, limit=limit, offset=offset)
+        return items, self._value("archived_total", **values)
+
     def _counted(self, statuses: tuple[str, ...] | None) -> int:
         """The same from the index of statuses, without a look at any item."""
         return sum(count for status, count in self.counts().items() if statuses is None or status in statuses)
@@ -113,7 +122,9 @@ class ViewVerbs(ClaimVerbs):
 
     def waiting_alike(self, *, by_paths: bool, next_in_turn: int | None) -> list[Alike]:
         """Open items without a claim, in sets of those that choosing treats alike, in order of their first ones."""
-        found = self._all("waiting_alike", by_paths=int(by_paths), next=next_in_turn, now=self.now)
+        found = self._all(
+            "waiting_alike", by_paths=int(by_paths), next=next_in_turn, now=self.now, wait_most=WAIT_MOST_MS
+        )
         return [
             Alike(first=first, count=count, key=(state, agents), paths=None if tested is None else _paths(tested))
             for first, count, state, agents, tested in found
@@ -130,6 +141,11 @@ class ViewVerbs(ClaimVerbs):
         """The item that others make room for."""
         row = self._one("next_get")
         return None if row is None else row[0]
+
+    def next_taker(self) -> tuple[str, tuple[str, ...]] | None:
+        """The uid of the worker that would take it, and the accounts with which it could."""
+        row = self._one("next_get")
+        return None if row is None else (row[-3], tuple(json.loads(row[-2])))
 
     def others_worked_since(self, item: str, turn: int) -> bool:
         """Whether anything happened to another item since the first try at this turn."""
@@ -149,16 +165,40 @@ class ViewVerbs(ClaimVerbs):
         tree: str | None = self._value("last_tree")
         return tree
 
+    def begun_at(self) -> int:
+        """When this backlog was made; wall time."""
+        return int(self._value("meta_get", name="created_at"))
+
+    def moved_to(self) -> str | None:
+        """The home that this backlog has moved to, so that it is only read here."""
+        found: str | None = self._value("meta_get", name="moved_to")
+        return found
+
+    def held(self) -> list[int]:
+        """The SBIs that a person keeps from being taken."""
+        return [row[0] for row in self._all("held")]
+
     def backlog_uid(self) -> str:
         uid: str = self._value("meta_get", name="uid")
         return uid
+
+    def last_token(self) -> int:
+        """Of the newest claim; 0: there was none yet."""
+        return self._value("counter_get", name="token") or 0
 
     def child_counts(self, item_id: str) -> dict[str, int]:
         return dict(self._all("child_counts", parent=item_id))
 
     def orphans(self) -> list[str]:
         """Violations of what must always hold, in words; empty in a sound backlog."""
-        return [row[0] for row in self._all("violations")]
+        return [one.text for one in self._invariants().everything() if one.severity is not Severity.NOTE]
+
+    def contradictions(self) -> list[Violation]:
+        """Where the journal, replayed, differs from items and turns as they are."""
+        return self._invariants().journal()
+
+    def _invariants(self) -> Invariants:
+        return Invariants(self.connection, now=self.now, clock=self.clock)
 
     def in_force(self) -> InForce:
         """The settings of this very connection, as the database reports them."""

@@ -63,8 +63,12 @@ class Git:
         code, out, _ = self._call(("rev-parse", "--verify", "--quiet", "HEAD^{commit}"))
         return out.strip() if code == 0 else None
 
-    def tree_of_folder(self, index: Path) -> str:
-        """Writes all files of the folder that are not ignored into a tree, through a private index; the tree's id."""
+    def tree_of_folder(self, index: Path) -> tuple[str, bool]:
+        """Writes all files of the folder that are not ignored into a tree, through a private index.
+
+        The tree's id, and whether Git could read all of them.
+        """
+        is_complete = True
         if not index.exists():
             self._seed(index)
         for left in range(ADD_TRIES, -1, -1):
@@ -76,7 +80,8 @@ class Git:
                 index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
                 if left == 0:
                     self._add_what_can_be_added(index)
-        return self.run("write-tree", index=index).strip()
+                    is_complete = False
+        return self.run("write-tree", index=index).strip(), is_complete
 
     def _add_what_can_be_added(self, index: Path) -> None:
         """What Git cannot read (a repository without a commit inside the folder) must not hide all other files."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from deespec.errors import WorkspaceError
 from deespec.model.reports import Evidence
 from deespec.workspace.git import Git
+from deespec.workspace.nested import full_tree
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -45,14 +46,18 @@ class SharedWorkspace:
 
     def state(self) -> str:
         """Names the present state of the folder."""
+        return self._state()[0]
+
+    def _state(self) -> tuple[str, list[str]]:
+        """The same, and where repositories lie inside of the project's own."""
         with self._one_at_a_time:
             if self.git is not None:
-                return self.git.tree_of_folder(self._index())
-            return self._keep_files(self._files())
+                return full_tree(self.git, self._index())
+            return self._keep_files(self._files()), []
 
     def evidence(self, start: str, *, alone: bool) -> tuple[Evidence, str]:
         """What differs from the state at the turn's start, and the state now."""
-        now = self.state()
+        now, inside = self._state()
         if start == now:
             changed: list[str] = []
         elif self.git is not None and not start.startswith(FILES_PREFIX):
@@ -61,7 +66,8 @@ class SharedWorkspace:
             before, after = self._load(start), self._load(now)
             changed = sorted(name for name in before.keys() | after.keys() if _differs(before, after, name))
         forbidden = tuple(name for name in changed if _is_ours(name))
-        return Evidence(changed=tuple(changed), alone=alone, forbidden=forbidden), now
+        nested = tuple(root for root in inside if any(name.startswith(f"{root}/") for name in changed))
+        return Evidence(changed=tuple(changed), alone=alone, forbidden=forbidden, nested=nested), now
 
     def diff(self, start: str, now: str, files: tuple[str, ...]) -> str:
         """The change as a patch for a reviewer, cut where it grows too long; empty where there is no Git."""
@@ -91,14 +97,16 @@ class SharedWorkspace:
         head = self.git.head()
         if head is None:
             return []
-        now = self.state()
-        dirty = [name for name in self.git.tracked_changes(head, now) if not _is_ours(name)]
+        now, inside = self._state()
+        with_links = self.git.tree_of_folder(self._index())[0] if inside else now
+        dirty = [name for name in self.git.tracked_changes(head, with_links) if not _is_ours(name)]
         if not dirty or not last or last.startswith(FILES_PREFIX):
             return dirty
         try:
             differing = set(self.git.differing(last, now))
         except WorkspaceError:
             return dirty
+        differing |= {root for root in inside if any(name.startswith(f"{root}/") for name in differing)}
         return [name for name in dirty if name in differing]
 
     # --- with Git ---

@@ -1,4 +1,4 @@
-"""`config list|get|set|path|check`: what is set, where it comes from, and changing it."""
+"""`config list|get|set|unset|path|check`: what is set, where it comes from, and changing it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ import click
 
 from deespec import config
 from deespec.backlog.register import digest
-from deespec.board.health import check_prompts
+from deespec.board.health.findings import Level
+from deespec.board.health.prompts import check_prompts
 from deespec.cli import options, output
-from deespec.config_write import config_set as set_in_file
+from deespec.config_change import config_set as set_in_file
+from deespec.config_change import config_unset as unset_in_file
 from deespec.config_write import shown, shown_one
-from deespec.errors import BadConfig
+from deespec.engine.prompts import TEMPLATES
+from deespec.errors import BadConfig, NotFound
 
 if TYPE_CHECKING:
     from deespec.app import App
@@ -90,6 +93,28 @@ def config_set(session: Session, key: str, value: str, as_json: bool) -> int:
     return 0
 
 
+@click.command(name="unset")
+@click.argument("key")
+@options.as_json
+@options.session
+def config_unset(session: Session, key: str, as_json: bool) -> int:
+    """Remove a setting, or all of agents.NAME or gates.NAME, from this backlog's config.toml."""
+    home = session.app_for_writing().settings.home
+    unset_in_file(home, key, env=session.env)
+    note_settings(session.app)
+    try:
+        one = shown_one(config.load_settings(home, session.env, {}), key)
+    except (BadConfig, NotFound):  # a whole section
+        one = None
+    if as_json:
+        now_set = {"key": key} if one is None else _json(one)
+        output.emit(**now_set, file=str(home / config.CONFIG_NAME))
+        return 0
+    now = f"; {_masked(one.text)} counts ({one.source})" if one is not None and one.text else ""
+    output.say(f"✓ {key} is not set any more{now}")
+    return 0
+
+
 def note_settings(app: App) -> None:
     """Tells running workers that a person changed the settings, so that no agent is blamed for it."""
     content = (app.settings.home / config.CONFIG_NAME).read_bytes()
@@ -124,8 +149,8 @@ def config_check(session: Session, as_json: bool) -> int:
         config.load_settings(home, session.env, {})
     except BadConfig as error:
         problems.append((error.message, error.hint))
-    prompts = check_prompts(home)
-    problems += [(one.why, one.fix) for one in prompts if one.why]
+    prompts = check_prompts(home, Path(TEMPLATES))
+    problems += [(one.what, one.fix) for one in prompts if one.level is Level.BROKEN]
     if as_json:
         output.emit(ok=not problems, problems=[{"problem": what, "hint": hint} for what, hint in problems])
     for what, hint in () if as_json else problems:

@@ -12,7 +12,7 @@ from deespec.agents.registry import LOOKED_FOR
 from deespec.backlog.start import Started, find_agents, find_gates, start
 from deespec.cli import options, output
 from deespec.clock import Clock
-from deespec.config import HOME_NAME, AgentSettings, Gate
+from deespec.config import HOME_NAME, AgentSettings, Gate, refuse_cut_off
 from deespec.config_keys import IMPLIED
 from deespec.errors import InsideTurn, InvalidInput
 
@@ -50,6 +50,8 @@ def init(
             raise InsideTurn(f"Not from inside a turn ({session.turn}). Say it in your report.")
     home = _home(session, folder)
     root = home.parent
+    if home.name == HOME_NAME:
+        refuse_cut_off(root)
     asks = sys.stdin.isatty() and sys.stdout.isatty() and not as_json and not (home / "config.toml").exists()
     agents = list(agent) or _choose_agents(find_agents(session.env, LOOKED_FOR), asks=asks)
     unknown = [name for name in agent if name not in IMPLIED]

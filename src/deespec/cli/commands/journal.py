@@ -10,6 +10,7 @@ import click
 from deespec.cli import options, output, shapes
 from deespec.clock import local
 from deespec.errors import InvalidInput
+from deespec.model.items import Kind
 from deespec.model.lifecycle import Event
 from deespec.suggest import closest
 
@@ -25,7 +26,10 @@ SHOWN = 50
 PAGE = 1_000
 """Entries that `export` holds at a time."""
 NOTE_COLUMNS = 24
-"""Narrower than this, less important columns make room for the note."""
+"""So much room other columns make for the note."""
+CUT = (("DECISION", 6), ("AGENT", 6), ("BY", 8), ("EVENT", 12))
+"""In this order; and what is left of each at least."""
+CUT_FURTHER = (("BY", 6), ("EVENT", 10))
 LESS_IMPORTANT = ("DECISION", "AGENT", "BY")
 
 
@@ -42,6 +46,8 @@ def journal_list(session: Session, item: str | None, event: str | None, limit: i
     with session.app.store.read() as tx:
         entries = tx.journal(item=item_id, event=event, limit=most, newest=True)
         known = tx.journal_events() if event and not entries else []
+        if item_id and not entries and not tx.journal(item=item_id, limit=1):
+            tx.item(item_id)  # raises NotFound; the entries of a deleted item are there
     if event and not entries:
         _refuse_unknown(event, known)
     if as_json:
@@ -84,9 +90,10 @@ def journal_export(session: Session, after: int, file: str | None, as_json: bool
 def journal_check(session: Session, as_json: bool) -> int:
     """Replay the journal and hold it against the items and turns as they are; 1 if they differ."""
     with session.app.store.read() as tx:
-        violations = tx.orphans()
+        violations = [one.text for one in tx.contradictions()]
         entries = tx.journal_count()
         items = sum(tx.counts().values()) + len(tx.pbis()) + len(tx.epics())
+        items += sum(tx.archived_count(kind) for kind in Kind)
     if as_json:
         output.emit(ok=not violations, entries=entries, items=items, violations=violations)
     elif violations:
@@ -99,15 +106,58 @@ def journal_check(session: Session, as_json: bool) -> int:
 
 
 def table_of(entries: Sequence[JournalEntry], how: Style, *, but: str = "") -> list[str]:
-    """Entries as people read them: without columns that are empty, or that leave no room for the note."""
+    """Entries as people read them: without empty columns; on a narrow terminal shorter, and last of all with fewer."""
     rows = [_cells(entry) for entry in entries]
-    names = [name for name in rows[0] if name != but and any(row[name] for row in rows)] if rows else []
-    widths = {name: max(output.width_of(text, how) for text in (name, *(row[name] for row in rows))) for name in names}
+    if not rows:
+        return []
+    names = [name for name in rows[0] if name != but and any(row[name] for row in rows)]
+    columns = {name: [name, *(row[name] for row in rows)] for name in names}
+    for name, shorter in _SHORTER.items():
+        if name in columns and _over(columns, NOTE_COLUMNS, how) > 0:
+            columns[name][1:] = shorter(columns[name][1:])
+    for steps, note in ((CUT, NOTE_COLUMNS), (CUT_FURTHER, output.NARROWEST)):
+        for name, least in steps:
+            if name in columns and (over := _over(columns, note, how)) > 0:
+                width = max(least, _width(columns[name], how) - over)
+                columns[name] = [output.cut(text, width, how) for text in columns[name]]
     for name in LESS_IMPORTANT:
-        used = sum(widths[one] + len(output.GAP) for one in names if one != "NOTE")
-        if name in names and how.width is not None and used + min(widths.get("NOTE", 0), NOTE_COLUMNS) > how.width:
-            names.remove(name)
-    return output.table(names, [[row[name] for name in names] for row in rows], how)
+        if name in columns and _over(columns, output.NARROWEST, how) > 0:
+            del columns[name]
+    head, *body = zip(*columns.values(), strict=True)
+    return output.table(head, body, how)
+
+
+def _over(columns: dict[str, list[str]], note: int, how: Style) -> int:
+    """By how many columns of the terminal the table is too wide, if the note takes no more than `note`."""
+    if how.width is None:
+        return 0
+    widths = {name: _width(cells, how) for name, cells in columns.items()}
+    widths["NOTE"] = min(widths.get("NOTE", 0), note)
+    return sum(widths.values()) + len(output.GAP) * (len(columns) - 1) - how.width
+
+
+def _width(cells: Sequence[str], how: Style) -> int:
+    return max(output.width_of(text, how) for text in cells)
+
+
+def _reached(statuses: Sequence[str]) -> list[str]:
+    """Only where each move led: where it began stands above."""
+    return [text.rpartition(" → ")[2] for text in statuses]
+
+
+def _names(actors: Sequence[str]) -> list[str]:
+    """Workers by their names alone; of agents the item and turn stand beside it."""
+    return ["agent" if text.startswith("agent ") else text.removeprefix("worker ") for text in actors]
+
+
+def _times(moments: Sequence[str]) -> list[str]:
+    """The time of day, or day and minute if they are of several days."""
+    one_day = len({text[:10] for text in moments}) == 1
+    return [text[11:] if one_day else text[5:16] for text in moments]
+
+
+_SHORTER = {"STATUS": _reached, "BY": _names, "TIME": _times}
+"""What says the same in fewer letters, in this order."""
 
 
 def _cells(entry: JournalEntry) -> dict[str, str]:

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deespec.backlog.register import Order, Registered, register, rehearse
+from deespec.backlog.register import Order, Registered, Twice, register, rehearse
 from deespec.cli import options, output, shapes
+from deespec.cli.agent_names import tell_unknown_agents
 from deespec.cli.stdin import is_terminal, read_stdin
 from deespec.errors import InvalidInput, UsageError
-from deespec.model.items import Kind
+from deespec.model.items import Kind, Sbi
 from deespec.model.spec import MAX_FILE_BYTES, amended, new_item, parse_spec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from deespec.cli.session import Session
     from deespec.model.spec import NewItem
+    from deespec.store.items import Item
 
 
 def _command(kind: Kind) -> Callable[[Callable[..., Any]], click.Command]:
@@ -35,6 +37,7 @@ def _command(kind: Kind) -> Callable[[Callable[..., Any]], click.Command]:
                 click.option("--hold", is_flag=True, help="Register it held."),
                 click.option("--key", metavar="K", help="A second call with K returns the first item."),
                 click.option("--again", is_flag=True, help="Even if this file is registered already, unchanged."),
+                click.option("--skip-registered", is_flag=True, help="Leave out files that are, and say which."),
                 click.option("--quiet", "-q", is_flag=True, help="Print only the ids."),
                 options.dry_run,
                 options.as_json,
@@ -89,6 +92,7 @@ def _register(
     hold: bool,
     key: str | None,
     again: bool,
+    skip_registered: bool,
     quiet: bool,
     dry_run: bool,
     as_json: bool,
@@ -98,8 +102,13 @@ def _register(
     app = session.app_for_writing()
     labels = (*label, *(one.strip() for one in (label_list or "").split(",") if one.strip()))
     fields |= {"labels": labels or None, "spec": body}
-    given = {name: value for name, value in fields.items() if value not in (None, (), "")}
+    given = {
+        name: value for name, value in fields.items() if value not in (None, ()) and (value != "" or name == "title")
+    }
     every = (*files, *more)
+    if again and skip_registered:
+        raise UsageError("--again and --skip-registered exclude each other.")
+    twice = Twice.AGAIN if again else Twice.SKIP if skip_registered else Twice.REFUSE
     if key and len(every) > 1:
         raise UsageError("--key names one item, and there are several files.")
     if "title" in given and len(every) > 1:
@@ -109,10 +118,12 @@ def _register(
     else:
         orders = [Order(kind=kind, new=_from_words(session, kind, given, stdin=stdin), hold=hold, key=key)]
     uids = [app.clock.uid() for _ in orders]
+    done = (rehearse if dry_run else register)(app.store, orders, uids=uids, owner=app.person, twice=twice)
+    tell_unknown_agents(session, (name for order in orders for name in (*order.new.agent, *order.new.reviewer)))
     if dry_run:
-        rehearse(app.store, orders, uids=uids, owner=app.person, again=again)
-        return _rehearsed(orders, as_json=as_json)
-    done = register(app.store, orders, uids=uids, owner=app.person, again=again)
+        return _rehearsed(orders, done, as_json=as_json)
+    if not session.quiet:
+        tell_too_few_turns(one.item for one in done if one.fresh)
     _show(done, several=len(every) > 1, quiet=quiet or session.quiet, as_json=as_json)
     return 0
 
@@ -155,18 +166,29 @@ def _from_words(session: Session, kind: Kind, given: dict[str, Any], *, stdin: b
     return amended(new, **given) if given else new
 
 
-def _rehearsed(orders: list[Order], *, as_json: bool) -> int:
+def tell_too_few_turns(items: Iterable[Item]) -> None:
+    """Says on standard error which items can never be DONE within their own limit; nothing is refused."""
+    for item in items:
+        if isinstance(item, Sbi) and item.max_turns is not None and item.max_turns < item.turns_needed:
+            output.tell(
+                f"Note: {item.id} will be FAILED: implement and review take {item.turns_needed} turns, its max_turns "
+                f"is {item.max_turns} → deespec sbi update {item.id} --max-turns {item.turns_needed}"
+            )
+
+
+def _rehearsed(orders: list[Order], done: list[Registered], *, as_json: bool) -> int:
     if as_json:
-        output.emit(dry_run=True, items=[{"kind": one.kind, "title": one.new.title} for one in orders])
-    else:
-        for one in orders:
-            output.say(f"would register {one.kind} {output.clean(one.new.title)}")
+        fresh = [order for order, one in zip(orders, done, strict=True) if one.fresh]
+        output.emit(dry_run=True, items=[{"kind": one.kind, "title": one.new.title} for one in fresh])
+        return 0
+    for order, one in zip(orders, done, strict=True):
+        output.say(f"would register {order.kind} {output.clean(order.new.title)}" if one.fresh else _known(one))
     return 0
 
 
 def _show(done: list[Registered], *, several: bool, quiet: bool, as_json: bool) -> None:
     if as_json:
-        items = [{**shapes.item(one.item, {}), "fresh": one.fresh} for one in done]
+        items = [{**shapes.item(one.item, {}), "fresh": one.fresh, "skipped": one.skipped} for one in done]
         if several:
             output.emit(items=items)
         else:
@@ -178,4 +200,10 @@ def _show(done: list[Registered], *, several: bool, quiet: bool, as_json: bool) 
         elif one.fresh:
             output.say(f"✓ {one.item.id} registered successfully")
         else:
-            output.say(f"✓ {one.item.id} was registered before with this key")
+            output.say(_known(one))
+
+
+def _known(one: Registered) -> str:
+    if one.skipped is not None:
+        return f"✓ {one.item.id} was registered before from {output.clean(one.skipped)}; skipped"
+    return f"✓ {one.item.id} was registered before with this key"

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from deespec.board.waiting import Waiting
     from deespec.cli.session import Session
     from deespec.engine.bench import Outcome
-    from deespec.model.items import Line
+    from deespec.model.items import Claim, Line
 
 NOTHING_TO_DO = 6
 SOMETHING_WAITS = 7
 WITH_PERMISSIONS = ("claude",)
 """Kinds whose permissions the settings can narrow; programs of kind `command` do what they do."""
 ERRORS = ("attempt failed", "paused", "given back", "lost", "stopped")
+WORDS = {"lost": "taken away", "paused": "put off"}
 
 
 @click.command()
@@ -116,7 +117,15 @@ def _work(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Cr
     if not session.quiet and not as_json:
         for text in (*looked, *_terms(app, orders)):
             output.tell(text)
-    crew = Crew(app, orders, tell=lambda outcome: _tell(session, outcome, as_json=as_json), tell_stop=_tell_stop)
+    silent = session.quiet or as_json  # the journal's events tell programs
+    crew = Crew(
+        app,
+        orders,
+        tell=_ignore if silent else _tell,
+        tell_begin=_ignore if silent else _tell_begin,
+        tell_stop=_tell_stop,
+        tell_upkeep=_ignore if silent else _tell_upkeep,
+    )
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda came, _: crew.signals.append(came))
     journal_from = _journal_end(app) if as_json else 0
@@ -144,27 +153,42 @@ def _terms(app: App, orders: Orders) -> list[str]:
     sections = [section for name in names if (section := settings.agent(name))]
     permissions = {one.name: one.permissions for one in sections if one.kind in WITH_PERMISSIONS}
     allowed = "".join(f"; {name} may {what}" for name, what in permissions.items())
+    few = "; only items with only_implement can be DONE in one turn" if settings.max_turns == 1 else ""
     return [
         f"{orders.slots} slot{'s' if orders.slots > 1 else ''} in {settings.root} ({settings.workspace_mode}){allowed}",
-        f"limits: {settings.max_turns} turns, {settings.max_attempts} attempts; gates: {gates}",
+        f"limits: {settings.max_turns} turns, {settings.max_attempts} attempts{few}; gates: {gates}",
     ]
 
 
-def _tell(session: Session, outcome: Outcome, *, as_json: bool) -> None:
-    if as_json or session.quiet:
-        return
-    claim, after = outcome.claim, outcome.after
+def _ignore(_: object) -> None:
+    pass
+
+
+def _tell_begin(claim: Claim) -> None:
+    again = f", attempt {claim.sbi.attempts + 1}" if claim.sbi.attempts else ""
+    output.tell(f"▸ {_turn(claim)} by {claim.agent}{again}  {output.clean(claim.sbi.title)}")
+
+
+def _tell(outcome: Outcome) -> None:
+    claim, after, turn = outcome.claim, outcome.after, outcome.turn
     status = f" → {after.status}" if after is not None else ""
     if after is not None and after.reason and after.status in (Status.FAILED, Status.PARKED):
         status += f" ({after.reason})"
+    took = f"  ({output.ago(turn.finished_at - turn.started_at)})" if turn is not None else ""
     error = f": {output.clean(outcome.error)}" if outcome.error else ""
-    step = "implement" if claim.step == "prepare" else claim.step
-    clock = output.clean(claim.sbi.title)
-    output.tell(f"{claim.sbi.id} {step} {claim.turn} {outcome.what}{status}{error}  {clock}")
+    if after is not None and after.in_work and after.not_before is not None and after.not_before > after.updated_at:
+        error += f" Tried again in {output.ago(after.not_before - after.updated_at)}."
+    mark = "✗" if outcome.what in ERRORS else "✓"
+    output.tell(f"{mark} {_turn(claim)} {WORDS.get(outcome.what, outcome.what)}{status}{took}{error}")
+
+
+def _turn(claim: Claim) -> str:
+    return f"{claim.sbi.id} {'implement' if claim.step == 'prepare' else claim.step} {claim.turn}"
 
 
 def _summary(app: App, crew: Crew) -> None:
-    told = ", ".join(f"{count} {what}" for what, count in sorted(crew.outcomes.items())) or "nothing was done"
+    outcomes = sorted((WORDS.get(what, what), count) for what, count in crew.outcomes.items())
+    told = ", ".join(f"{count} {what}" for what, count in outcomes) or "nothing was done"
     with app.store.read() as tx:
         counts = tx.counts()
     state = ", ".join(f"{count} {status}" for status, count in counts.items())
@@ -175,6 +199,10 @@ def _summary(app: App, crew: Crew) -> None:
 def _tell_stop(how: str) -> None:
     """The first signal lets running turns end, the second stops them. Both leave everything resumable."""
     output.tell("Finishing the running turns; once more stops them." if how == "finish" else "Stopping the agents.")
+
+
+def _tell_upkeep(words: str) -> None:
+    output.tell(f"! {output.clean(words)}")
 
 
 class _Follower:
@@ -240,6 +268,6 @@ def _drain_status(app: App, scope: Scope, *, as_json: bool) -> int:
         for line, reasons in waiting:
             for why in reasons:
                 output.tell(f"{line.id} {output.clean(why.text)}" + (f" → {why.remedy}" if why.remedy else ""))
-    if any(line.status is Status.FAILED for line, _ in waiting):
+    if any(line.status is Status.FAILED and not line.resume for line, _ in waiting):
         return 1
     return SOMETHING_WAITS if waiting else 0

@@ -8,14 +8,21 @@ import click
 
 from deespec.backlog import edit
 from deespec.cli import options, output, shapes
+from deespec.cli.agent_names import tell_unknown_agents
 from deespec.errors import NotPossible, UsageError
 from deespec.model.lifecycle import Event, Status, can
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from deespec.cli.session import Session
     from deespec.model.items import Sbi
+
+
+AT_ONCE = 250
+"""Items changed in one transaction, so that none is longer than 20 ms."""
+SHOWN_MOST = 20
+"""Of more items, only how many they are is said."""
 
 
 @click.command(name="retry")
@@ -37,8 +44,9 @@ def sbi_retry(
     """Let FAILED or PARKED items go on where they stopped, in the same workspace, findings kept."""
     app = session.app_for_writing()
     numbers = [session.number(one) for one in ids]
+    tell_unknown_agents(session, agent)
     done = edit.retry(app.store, numbers, actor=app.person, hint=hint, max_turns=max_turns, agent=agent)
-    return _show(done, "goes on", as_json=as_json)
+    return _show(done, "goes on at the next claim", as_json=as_json)
 
 
 @click.command(name="reset")
@@ -94,14 +102,25 @@ def sbi_hold(session: Session, ids: Sequence[str], now: bool, as_json: bool) -> 
 
 
 @click.command(name="unhold")
-@options.ids
+@click.argument("ids", nargs=-1, metavar="ID...")
+@click.option("--all", "everything", is_flag=True, help="All that are held.")
 @options.as_json
 @options.session
-def sbi_unhold(session: Session, ids: Sequence[str], as_json: bool) -> int:
+def sbi_unhold(session: Session, ids: Sequence[str], everything: bool, as_json: bool) -> int:
     """Let held items be taken."""
+    if bool(ids) == everything:
+        raise UsageError("Unhold what? Name items, or say --all.", hint="deespec sbi list")
     app = session.app_for_writing()
-    done = edit.unhold(app.store, [session.number(one) for one in ids], actor=app.person)
-    return _show(done, "free", as_json=as_json)
+    if not everything:
+        done = edit.unhold(app.store, [session.number(one) for one in ids], actor=app.person)
+        return _show(done, "free", as_json=as_json)
+    with app.store.read() as tx:
+        numbers = tx.held()
+    done = [one for some in _batched(numbers) for one in edit.unhold(app.store, some, actor=app.person)]
+    if as_json or len(done) <= SHOWN_MOST:
+        return _show(done, "free", as_json=as_json)
+    output.say(f"✓ {len(done)} items free")
+    return 0
 
 
 @click.command(name="delete")
@@ -150,10 +169,15 @@ def answer(session: Session, item_id: str, text: tuple[str, ...], file: str | No
     if not words.strip():
         raise UsageError("The answer is empty.")
     done = edit.answer(app.store, session.number(item_id), words.strip(), actor=app.person)
-    return _show([done], "goes on", as_json=as_json)
+    return _show([done], "goes on at the next claim", as_json=as_json)
 
 
 # --- below ----------------------------------------------------------------------------------------------------------
+
+
+def _batched(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Parts of a size that does not keep others waiting."""
+    return (numbers[at : at + AT_ONCE] for at in range(0, len(numbers), AT_ONCE))
 
 
 def _items(session: Session, ids: Sequence[str]) -> list[Sbi]:

@@ -8,7 +8,7 @@ import click
 
 from deespec.board.waiting import Situation, Waiting
 from deespec.cli import options, output, shapes
-from deespec.clock import local
+from deespec.clock import iso, local
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
@@ -29,28 +29,39 @@ def sbi_show(session: Session, item_id: str, as_json: bool) -> int:
         turns = tx.turns(number)
         waiting = Situation(app, tx).waiting(line)
         dependents = tx.dependents(number)
+        archived_at = tx.archived_at(sbi.id)
     if as_json:
         output.emit(
             **shapes.sbi(sbi),
+            archived_at=iso(archived_at),
             needed_by=dependents,
             waiting=[shapes.why(one) for one in waiting],
             running=shapes.running(line, []) if line.lease_token is not None else None,
             turns=[shapes.turn(one) for one in turns],
         )
         return 0
-    for text in _lines(session, sbi, line, turns=turns, waiting=waiting, dependents=dependents):
+    shown = _lines(session, sbi, line, turns=turns, waiting=waiting, dependents=dependents, archived_at=archived_at)
+    for text in shown:
         output.say(text)
     return 0
 
 
 def _lines(
-    session: Session, sbi: Sbi, line: Line, *, turns: list[Turn], waiting: list[Waiting], dependents: list[str]
+    session: Session,
+    sbi: Sbi,
+    line: Line,
+    *,
+    turns: list[Turn],
+    waiting: list[Waiting],
+    dependents: list[str],
+    archived_at: int | None,
 ) -> list[str]:
     how = session.style
     status = output.paint(sbi.status, output.STATUS_COLOURS.get(sbi.status), how)
     lines = [f"{output.paint(sbi.id, 'bold', how)}  {output.clean(sbi.title)}", ""]
+    status += f"{' held' if sbi.held else ''}{f' ({output.clean(sbi.reason)})' if sbi.reason else ''}"
     facts = {
-        "status": f"{status}{' held' if sbi.held else ''}{f' ({output.clean(sbi.reason)})' if sbi.reason else ''}",
+        "status": f"{status}{', goes on at the next claim' if sbi.resume else ''}",
         "agent": f"{line.lease_agent} since {local(line.lease_at)}" if line.lease_at and line.lease_agent else "",
         "priority": sbi.priority,
         "parent": sbi.parent or "",
@@ -62,6 +73,7 @@ def _lines(
         "turns": f"{sbi.turn}" + (f", attempt {sbi.attempts + 1}" if sbi.attempts else ""),
         "registered": f"{local(sbi.registered_at)} by {sbi.owner}",
         "finished": local(sbi.finished_at) if sbi.finished_at else "",
+        "archived": local(archived_at) if archived_at else "",
         "uid": sbi.uid,
     }
     lines += [

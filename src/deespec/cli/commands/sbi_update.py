@@ -10,10 +10,11 @@ import click
 from deespec.backlog import edit
 from deespec.backlog.register import digest
 from deespec.cli import options, output, shapes
-from deespec.cli.commands.register import read_file
+from deespec.cli.agent_names import tell_unknown_agents
+from deespec.cli.commands.register import read_file, tell_too_few_turns
 from deespec.errors import NotFound, UsageError
 from deespec.model.items import Kind, Sbi
-from deespec.model.spec import NewItem, amended, draft_of, parse_spec
+from deespec.model.spec import NewItem, amended, draft_of, parse_spec, read_option
 from deespec.records import fields, record, replace
 
 if TYPE_CHECKING:
@@ -73,7 +74,10 @@ def sbi_update(session: Session, /, *, item_id: str, file: str | None, as_json: 
         raise UsageError("There is nothing to change.", hint="deespec sbi update --help")
     session.app_for_writing()
     wanted = _wanted(session, file, **given)
+    tell_unknown_agents(session, (*given["agent"], *given["reviewer"], *_agents(wanted.new)))
     before, after = change(session, session.item_id(item_id, Kind.SBI), lambda item: _changes(wanted, item))
+    if not session.quiet:
+        tell_too_few_turns([after])
     show(before, after, as_json=as_json)
     return 0
 
@@ -135,8 +139,16 @@ class Wanted:
 
 
 def _wanted(session: Session, file: str | None, *, clear: tuple[str, ...], body: str | None, **given: Any) -> Wanted:
-    names = [name for one in LISTS for name in (one.field, f"add_{one.field}", f"remove_{one.field}")]
-    lists = {name: _read(session, name, given.pop(name)) for name in names}
+    options = {
+        name: option
+        for one in LISTS
+        for name, option in (
+            (one.field, one.names[0]),
+            (f"add_{one.field}", f"--add-{one.one}"),
+            (f"remove_{one.field}", f"--remove-{one.one}"),
+        )
+    }
+    lists = {name: _read(session, name, given.pop(name), option) for name, option in options.items()}
     single = {name: value for name, value in {**given, "spec": body}.items() if value not in (None, ())}
     if "parent" in single:
         single["parent"] = session.item_id(given["parent"], Kind.PBI)
@@ -148,13 +160,18 @@ def _wanted(session: Session, file: str | None, *, clear: tuple[str, ...], body:
     return replace(wanted, new=new, source=os.path.realpath(file), source_hash=digest(content))
 
 
-def _read(session: Session, name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+def _read(session: Session, name: str, values: tuple[str, ...], option: str) -> tuple[str, ...]:
     """The values as an item holds them. Raises InvalidInput for what the field does not take."""
     field = name.removeprefix("add_").removeprefix("remove_")
     if field == "depends_on":
         values = _needs(session, values)
-    found: tuple[str, ...] = getattr(amended(BLANK, **{field: values}), field)
+    found = read_option(field, values, kind=Kind.SBI, option=option)
+    assert isinstance(found, tuple)
     return found
+
+
+def _agents(new: NewItem | None) -> tuple[str, ...]:
+    return (*new.agent, *new.reviewer) if new else ()
 
 
 def _needs(session: Session, given: tuple[str, ...]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deespec.backlog.register import Order, digest, rehearse
+from deespec.backlog.register import Order, Twice, digest, rehearse
 from deespec.cli import options, output
 from deespec.cli.commands.register import read_file
 from deespec.cli.editor import template
@@ -127,7 +127,7 @@ def _refusals(app: App, orders: Sequence[Order]) -> list[DeespecError | None]:
 
 def _refusal(app: App, orders: Sequence[Order]) -> DeespecError | None:
     try:
-        rehearse(app.store, orders, uids=[app.clock.uid() for _ in orders], owner=app.person, again=True)
+        rehearse(app.store, orders, uids=[app.clock.uid() for _ in orders], owner=app.person, twice=Twice.AGAIN)
     except StoreUnusable:
         raise
     except DeespecError as error:

@@ -30,19 +30,32 @@ def why(session: Session, item_id: str | None, as_json: bool) -> int:
     number = session.number(item_id)
     with app.store.read() as tx:
         line = tx.line(number)
-        waiting = Situation(app, tx).waiting(line)
+        situation = Situation(app, tx)
+        waiting, workers = situation.waiting(line), situation.workers
         turns = tx.turns(number)
     if as_json:
-        output.emit(id=line.id, status=line.status, waiting=[shapes.why(one) for one in waiting])
+        held, running = line.held, shapes.running(line, workers) if line.lease_token is not None else None
+        output.emit(
+            id=line.id, status=line.status, held=held, running=running, waiting=[shapes.why(one) for one in waiting]
+        )
         return 0
     if not waiting:
-        state = "is being worked on" if line.lease_token is not None else f"is {line.status}"
-        output.say(f"{line.id} {state}: it waits for nothing.")
+        output.say(_goes_on(line))
     for one in waiting:
         output.say(_text(line, one))
     if waiting and waiting[0].reason in ("failed", "parked"):
         _say_turns(turns[-SHOWN_TURNS:])
     return 0
+
+
+def _goes_on(line: Line) -> str:
+    if line.lease_token is None:
+        return f"{line.id} is {line.status}: it waits for nothing."
+    works = f"{line.id} is being worked on by {line.lease_agent}"
+    if not line.held:
+        return f"{works}: it waits for nothing."
+    free, stop = f"deespec sbi unhold {line.id}", f"deespec sbi hold --now {line.id}"
+    return f"{works}; it is held, so nothing follows this turn → {free}; to stop it at once: {stop}"
 
 
 def _say_turns(turns: list[Turn]) -> None:

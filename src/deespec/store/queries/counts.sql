@@ -1,1 +1,6 @@
-SELECT status, count(*) FROM sbi GROUP BY status
+SELECT status, sum(items) FROM (
+    SELECT status, count(*) AS items FROM sbi GROUP BY status
+    UNION ALL
+    SELECT status, -count(*) FROM archived WHERE kind = 'SBI' GROUP BY status
+)
+GROUP BY status HAVING sum(items) > 0

@@ -1,1 +1,3 @@
-SELECT {Epic} FROM epic ORDER BY number
+SELECT {Epic} FROM epic
+WHERE NOT EXISTS (SELECT 1 FROM archived WHERE kind = 'EPIC' AND archived.number = epic.number)
+ORDER BY number

@@ -11,7 +11,7 @@ FROM (
                 SELECT 1 FROM need AS n JOIN sbi AS s ON s.number = n.needs
                 WHERE n.sbi = sbi.number AND s.status <> 'DONE'
             ))
-            + 10 * coalesce(not_before > :now, 0)
+            + 10 * coalesce(not_before BETWEEN :now + 1 AND :now + :wait_most, 0)
             + coalesce(number = :next, 0) AS state,
         CASE WHEN 'REVIEWING' IN (status, coalesce(stopped_in, '')) THEN 'review' || reviewer ELSE agent END AS agents
     FROM sbi WHERE stage <> 'ended' AND lease_token IS NULL

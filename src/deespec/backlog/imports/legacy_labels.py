@@ -1,0 +1,91 @@
+"""Labels of the Go program become `labels/NAME.md`: their templates, below front matter that keeps the rest of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deespec.backlog.imports.legacy_items import label_name
+from deespec.records import record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deespec.backlog.imports.legacy_files import Folder, Notes
+    from deespec.backlog.imports.legacy_read import Label
+
+SEARCHED = ("", ".deespec/prompts/labels", ".claude", ".deespec/labels")
+"""Below the project: where it looked for the path of a template, in this order."""
+INACTIVE = "inactive"
+"""The folder for those that were switched off: prompts take nothing from it."""
+
+
+@record
+class LabelFile:
+    label: str
+    path: str
+    """Below the home."""
+    text: str
+
+
+def label_files(labels: Sequence[Label], project: Folder, *, home: str, notes: Notes) -> tuple[LabelFile, ...]:
+    """What is to be written; `home` is the name of the folder that the project's backlog is in."""
+    made: dict[str, LabelFile] = {}
+    for label in labels:
+        name = label_name(label.name)
+        if not name:
+            notes.add(f"the label {label.name!r} has no name that is possible here and was left out")
+            continue
+        place = "labels" if label.active else f"labels/{INACTIVE}"
+        path = f"{place}/{name.replace('/', '-')}.md"
+        if path in made:
+            notes.add(f"the label {label.name!r} would be called as {made[path].label!r} is and was left out")
+            continue
+        if name != label.name:
+            notes.add(f"the label {label.name!r} is called {name!r} here")
+        if not label.active:
+            notes.add(f"the label {label.name!r} was inactive: its file is {path}, which no prompt takes")
+        if label.color:
+            notes.add(f"the label {label.name!r}: its colour {label.color} was left out; nothing shows it")
+        made[path] = LabelFile(label=name, path=path, text=_text(label, project, home, notes))
+    return tuple(made.values())
+
+
+def _text(label: Label, project: Folder, home: str, notes: Notes) -> str:
+    parts = []
+    for file in label.files:
+        found = _template(file, project, home)
+        if found is None:
+            notes.add(f"the label {label.name!r}: its file {file} is not in the project and was left out")
+        else:
+            parts.append(found.strip())
+    front = [f"description: {_quoted(label.description)}"] if label.description else []
+    front += [f"priority: {label.priority}"] if label.priority else []
+    front += [f"parent: {_quoted(label_name(label.parent))}"] if label.parent else []
+    head = "\n".join(("---", *front, "---", "", "")) if front else ""
+    return head + "\n\n".join(parts) + "\n"
+
+
+def _template(file: str, project: Folder, home: str) -> str | None:
+    """A template's text, by the path that the database has: relative, or absolute on whatever machine it was made."""
+    for name in _places(file, project.path, home):
+        found = project.text(name)
+        if found is not None:
+            return found
+    return None
+
+
+def _places(file: str, project: Path, home: str) -> list[str]:
+    if not os.path.isabs(file):
+        return [f"{folder}/{file}".replace(".deespec/", f"{home}/") for folder in SEARCHED]
+    inside = os.path.relpath(file, project) if Path(file).is_relative_to(project) else ""
+    parts = file.split("/")
+    below = ["/".join(parts[at:]) for at, part in enumerate(parts) if part in (".deespec", ".claude")]
+    last = [f"{folder}/{parts[-1]}" for folder in SEARCHED[1:]]
+    return [name.replace(".deespec/", f"{home}/") for name in (inside, *below, *last) if name]
+
+
+def _quoted(words: str) -> str:
+    return json.dumps(words, ensure_ascii=False)

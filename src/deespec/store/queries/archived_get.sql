@@ -1,0 +1,1 @@
+SELECT at FROM archived WHERE kind = :kind AND number = :number

@@ -1,0 +1,1 @@
+SELECT kind, number FROM archived WHERE at = (SELECT max(at) FROM archived)

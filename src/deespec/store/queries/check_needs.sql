@@ -1,0 +1,1 @@
+SELECT sbi, needs FROM need

@@ -1,0 +1,1 @@
+UPDATE lock SET owner = NULL, token = max(token, :now * 1000)

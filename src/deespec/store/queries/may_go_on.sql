@@ -1,0 +1,10 @@
+-- Stuck: what waits for a person, and what needs such an item. A held item that is worked on goes on to its turn's end.
+WITH RECURSIVE stuck (number) AS (
+    SELECT number FROM sbi
+    WHERE stage = 'stopped' OR status = 'CANCELLED' OR (held = 1 AND stage <> 'ended' AND lease_token IS NULL)
+    UNION
+    SELECT n.sbi FROM stuck JOIN need AS n ON n.needs = stuck.number
+)
+SELECT 1 FROM sbi
+WHERE stage <> 'ended' AND {scope} AND (lease_token IS NOT NULL OR number NOT IN (SELECT number FROM stuck))
+LIMIT 1

@@ -1,0 +1,26 @@
+"""Built-in prompts carry a version, which grows with each change, so that `doctor` can tell old copies of them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from deespec.engine.prompts import TEMPLATES
+
+KNOWN = {
+    "implement": (2, "dc53df0b0197"),
+    "review": (2, "98ef8e195ffb"),
+}
+"""Name → (version, the beginning of the SHA-256 of what follows the stamp)."""
+
+
+def test_a_built_in_prompt_that_was_changed_has_a_new_version() -> None:
+    found = {}
+    for path in sorted(Path(TEMPLATES).iterdir()):
+        stamp, _, text = path.read_text(encoding="utf-8").partition("\n")
+        match = re.fullmatch(r"{# deespec-prompt: (\w+) (\d+) #}", stamp)
+        assert match is not None, f"{path.name} has no stamp"
+        assert match[1] == path.stem
+        found[match[1]] = (int(match[2]), hashlib.sha256(text.encode()).hexdigest()[:12])
+    assert found == KNOWN, "Count the stamp of the changed prompt up by one, and write its new hash here."
