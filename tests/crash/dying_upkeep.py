@@ -1,7 +1,7 @@
 """Does one act of upkeep and kills itself at its n-th step to the disk: `python dying_upkeep.py N ACT ...`.
 
-A step is a write by SQLite, of which only half is done, or a call that changes names. With N = 0 it lives, and says how
-many steps there were.
+A step is a write by SQLite, of which only half is done, its sync or truncation of a file, or a call that changes names.
+With N = 0 it lives, and says how many steps there were.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ from typing import Any
 
 import apsw
 
+from deespec.backlog.register import Order, register
 from deespec.clock import Clock
+from deespec.model.items import Kind
+from deespec.model.spec import new_item
 from deespec.store.migrate import migrate
 from deespec.store.opener import open_store
 from deespec.store.origins import Marks
@@ -42,6 +45,14 @@ class File(apsw.VFSFile):
     def xWrite(self, data: bytes, offset: int) -> None:
         step("write", lambda: super(File, self).xWrite(data[: len(data) // 2], offset))
         super().xWrite(data, offset)
+
+    def xSync(self, flags: int) -> None:
+        step("sync")
+        super().xSync(flags)
+
+    def xTruncate(self, size: int) -> None:
+        step("truncate")
+        super().xTruncate(size)
 
 
 class Disk(apsw.VFS):
@@ -94,6 +105,16 @@ def shorten(database: str, mode: str) -> None:
     checkpoint(database, Mode(mode), clock=Clock(), busy_ms=BUSY_MS, wait_ms=BUSY_MS)
 
 
+def commit(database: str) -> None:
+    """A few registrations, each acknowledged by a line."""
+    store = open_store(database, clock=Clock(), busy_ms=BUSY_MS)
+    for number in range(3):
+        order = Order(kind=Kind.SBI, new=new_item(Kind.SBI, title=f"More {number}"))
+        register(store, [order], uids=[Clock().uid()], owner="me")
+        print(f"More {number}", flush=True)
+    store.close()
+
+
 disk = Disk()
 for name in NAMES:
     setattr(os, name, counted(name))
@@ -104,6 +125,7 @@ acts: dict[str, Callable[..., None]] = {
     "copy": move,
     "vacuum": shrink,
     "checkpoint": shorten,
+    "commit": commit,
 }
 acts[sys.argv[2]](*sys.argv[3:])
 print(len(made))

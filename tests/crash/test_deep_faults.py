@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -261,7 +261,21 @@ DAMAGE: dict[str, tuple[Callable[[str], None], str | None]] = {
 }
 
 
-@pytest.mark.parametrize("how", DAMAGE)
+ONLY_SOAK = (
+    "cut inside a page",
+    "cut inside its header",
+    "header of zeros",
+    "page of the journal",
+    "a page overwritten",
+)
+"""They differ little from the others."""
+
+
+def shortened(names: Iterable[str]) -> list[object]:
+    return [pytest.param(name, marks=pytest.mark.soak if name in ONLY_SOAK else ()) for name in names]
+
+
+@pytest.mark.parametrize("how", shortened(DAMAGE))
 def test_damage_is_named_and_the_last_backup_comes_back(scene: Scene, how: str) -> None:
     scene.register("second", spec="x" * LONG)
     edit.delete(scene.app.store, "SBI-2", actor="me")  # which leaves a freelist
@@ -288,7 +302,9 @@ def test_an_emptied_database_keeps_its_log_whatever_is_tried(scene: Scene) -> No
     os.truncate(path, 0)
     log = Path(f"{path}-wal").read_bytes()
     for words in (("status",), ("register", "sbi", "--title", "more"), ("init", "--agent", "patch"), ("run", "--once")):
-        assert deespec(scene, *words).status == REFUSED, words
+        said = deespec(scene, *words)
+        assert said.status == REFUSED, words
+        assert f"{path} is empty" in said.err
     assert Path(f"{path}-wal").read_bytes() == log
 
 
@@ -315,7 +331,7 @@ LOGS: dict[str, Callable[[Scene, str], None]] = {
 }
 
 
-@pytest.mark.parametrize("how", LOGS)
+@pytest.mark.parametrize("how", shortened(LOGS))
 def test_what_a_log_has_lost_is_found_by_the_last_backup_and_comes_back_from_it(scene: Scene, how: str) -> None:
     acknowledged = leave_a_log(scene, 20)
     kept = back_up(scene)
@@ -334,3 +350,34 @@ def test_a_log_whose_index_is_gone_is_read_whole(scene: Scene) -> None:
     os.unlink(f"{database(scene)}-shm")
     assert len(titles(scene)) == 1 + len(acknowledged)
     assert verdicts(scene) == {}
+
+
+# --- the guide ------------------------------------------------------------------------------------------------------
+
+GUIDE = Path(__file__).parents[2] / "docs" / "wal-mode.md"
+TOLD = (
+    "The disk that holds …/deespec.db is full; nothing was written.",
+    "Reading or writing …/deespec.db failed: disk I/O error; nothing was acknowledged.",
+    "cannot be written: you may not write …",
+    "cannot be written: … belongs to ",
+    "cannot be written: … is mounted read-only.",
+    "…: Read-only file system.",
+    "… cannot be read.",
+    "The copy needs 0.2 MB in …",
+    "Copying to … failed: disk I/O error; nothing was left there.",
+    "It was taken back whole; the schema is still 1.",
+    ", stopped) has been writing to this backlog for more than ",
+    "or a file beside it was replaced or removed while it was in use; nothing was written.",
+    "No backlog here.",
+    "…/deespec.db is damaged: database disk image is malformed.",
+    "…/deespec.db is not a database.",
+    "…/deespec.db is empty.",
+    "There is no database …/deespec.db.",
+    "is empty, but still its deespec.db-wal",
+)
+"""What these tests have met, here and in test_faults_at_work.py; a path is `…`."""
+
+
+@pytest.mark.parametrize("message", TOLD)
+def test_the_guide_tells_of_each_message(message: str) -> None:
+    assert message in GUIDE.read_text(encoding="utf-8")

@@ -22,6 +22,7 @@ from faults import (
     multiply_claims,
     refused,
     register,
+    small_disk,
     titles,
     verdicts,
     waits_in_queue,
@@ -110,6 +111,7 @@ def test_a_database_replaced_by_its_copy_ends_the_worker_and_loses_nothing(scene
 @pytest.mark.parametrize("again", [False, True], ids=["and stays so", "and begun anew"])
 def test_a_home_that_was_removed_ends_the_worker_which_leaves_nothing_behind(scene: Scene, again: bool) -> None:
     with hanging_worker(scene) as worker:
+        kept = back_up(scene)
         shutil.rmtree(scene.home)
         if again:
             did(scene, "init", "--agent", "patch")
@@ -120,7 +122,35 @@ def test_a_home_that_was_removed_ends_the_worker_which_leaves_nothing_behind(sce
         return
     assert titles(scene) == []
     assert {one.name for one in scene.home.iterdir()} <= {".gitignore", "config.toml", "deespec.db", "write.lock"}
+    assert kept in did(scene, "db", "restore")
+    did(scene, "db", "restore", kept, "--yes")
+    assert titles(scene) == ["first"]
     assert verdicts(scene) == {}
+
+
+# --- no room --------------------------------------------------------------------------------------------------------
+
+
+def test_a_disk_that_fills_up_during_a_turn_ends_the_worker_and_the_next_one_goes_on(scene: Scene) -> None:
+    (scene.seen / "hang").touch()
+    scene.register("first")
+    scene.write_config()
+    scene.app.close()
+    with small_disk(scene, scene.home, size="2m") as disk:
+        pipe = subprocess.PIPE
+        command = [*disk.before, COMMAND, "run"]
+        with subprocess.Popen(
+            command, cwd=scene.root, env=scene.env, stdout=pipe, stderr=subprocess.STDOUT, text=True
+        ) as worker:
+            [agent] = scene.wait_for("hanging")
+            disk.fill()
+            os.kill(agent.pid, signal.SIGKILL)
+            ends_with(scene, worker, f"The disk that holds {database(scene)} is full; nothing was written.")
+        (scene.seen / "hang").unlink()
+        disk.make_room()
+        did(scene, "run", "--drain", before=disk.before)
+        assert "DONE 1" in did(scene, "status", before=disk.before)
+        assert "sound" in did(scene, "db", "check", before=disk.before)
 
 
 # --- a clock set back -----------------------------------------------------------------------------------------------
@@ -197,24 +227,40 @@ def leave_dead_claims(scene: Scene, count: int, *, boot: str) -> None:
     multiply_claims(database(scene), count - 1, boot=boot)
 
 
-@pytest.mark.parametrize("boot", [Clock().boot_id(), "another boot"], ids=["its worker is dead", "another boot"])
-def test_ten_thousand_dead_claims_are_freed_while_others_register(scene: Scene, boot: str) -> None:
-    leave_dead_claims(scene, 10_000, boot=boot)
-    registering = subprocess.Popen(
-        [sys.executable, str(HERE / "registrar.py"), "200"],
-        cwd=scene.root,
-        env=scene.env,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with registering:
+def free_dead_claims(scene: Scene, count: int, *, boot: str) -> None:
+    """One process frees them while another registers."""
+    leave_dead_claims(scene, count, boot=boot)
+    command = [sys.executable, str(HERE / "registrar.py"), "200"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=scene.root, env=scene.env, stdout=pipe, text=True) as registering:
+        assert registering.stdout is not None
+        acknowledged = [registering.stdout.readline().strip()]
         freed = json.loads(did(scene, "lock", "cleanup", "--json"))
-        acknowledged = registering.communicate(timeout=PATIENCE_S)[0].split()
-    assert freed["claims"] == 10_000
-    assert len(acknowledged) == 200
+        acknowledged += registering.communicate(timeout=PATIENCE_S * 4)[0].split()
+    assert freed["claims"] == count
     assert json.loads(did(scene, "lock", "list", "--json"))["claims"] == []
     assert verdicts(scene) == {}
+    with scene.app.store.read() as tx:
+        events = [entry.event for entry in tx.journal()]
+    assert events.count("released") == count
+    assert events.count("registered") == count + len(acknowledged)
+    among = events[events.index("released") : len(events) - events[::-1].index("released")]
+    assert "registered" in among, "nobody was let in meanwhile"
     assert deespec(scene, "run", "SBI-1", "--once").status == 0
+
+
+BOOTS = pytest.mark.parametrize("boot", [Clock().boot_id(), "another boot"], ids=["its worker is dead", "another boot"])
+
+
+@BOOTS
+def test_a_thousand_dead_claims_are_freed_while_others_register(scene: Scene, boot: str) -> None:
+    free_dead_claims(scene, 1_000, boot=boot)
+
+
+@pytest.mark.soak
+@BOOTS
+def test_ten_thousand_dead_claims_are_freed_while_others_register(scene: Scene, boot: str) -> None:
+    free_dead_claims(scene, 10_000, boot=boot)
 
 
 # --- processes that stand still -------------------------------------------------------------------------------------

@@ -84,6 +84,53 @@ def left_in(folder: str | Path) -> list[str]:
     return [name for name in os.listdir(folder) if "partial" in name]
 
 
+# --- commit ---------------------------------------------------------------------------------------------------------
+
+
+class Logged(Yard):
+    """The same, and a copy of it with a log can be made: as if the last process that used it had been killed."""
+
+    def with_log(self, folder: Path) -> Logged:
+        made = object.__new__(Logged)
+        made.home = folder
+        made.database = str(folder / "deespec.db")
+        shutil.copytree(self.home, folder)
+        hold = open_store(made.database, clock=Clock(), busy_ms=BUSY_MS)
+        with hold.transaction() as tx:
+            tx.note("me", "wrote", detail="x" * 60_000)
+        (folder / "aside").mkdir()
+        for suffix in ("", "-wal"):
+            subprocess.run(["cp", f"{made.database}{suffix}", str(folder / "aside")], check=True)
+        hold.close()
+        for one in (folder / "aside").iterdir():
+            one.replace(folder / one.name)
+        return made
+
+
+def commit_dies(tmp_path: Path, most: int | None) -> None:
+    """With a log that is there already, so that the last close moves it into the database."""
+    model = Logged(tmp_path)
+    total = int(act(0, "commit", model.with_log(tmp_path / "probe").database)[-1])
+    assert total > SOME
+    for at in points(total, most):
+        yard = model.with_log(tmp_path / f"dies-{at}")
+        acknowledged = act(at, "commit", yard.database)
+        titles = yard.titles()
+        assert titles[:3] == ["One", "Two", "Three"]
+        assert titles[3:] in (acknowledged, [*acknowledged, f"More {len(acknowledged)}"]), f"step {at}"
+        yard.register("Later")
+        assert yard.titles() == [*titles, "Later"]
+
+
+def test_a_process_that_is_killed_in_a_commit_or_its_last_close_loses_nothing(tmp_path: Path) -> None:
+    commit_dies(tmp_path, SOME)
+
+
+@pytest.mark.soak
+def test_a_process_that_is_killed_at_any_step_of_commits_loses_nothing(tmp_path: Path) -> None:
+    commit_dies(tmp_path, None)
+
+
 # --- backup ---------------------------------------------------------------------------------------------------------
 
 

@@ -150,6 +150,20 @@ def test_the_guidelines_of_its_labels_are_in_the_prompt(project: Workshop) -> No
     assert "## Guideline: security\n\nCheck every input." in project.prompt(turn=1)
 
 
+def test_rules_at_the_head_of_a_guideline_do_not_hide_its_words(project: Workshop) -> None:
+    (project.home / "labels").mkdir()
+    (project.home / "labels" / "rule.md").write_text("---\nNever log secrets.\n---\nUse TLS.\n")
+    (project.home / "labels" / "fronted.md").write_text('---\ndescription: "of us"\npriority: 5\n---\n\nBe kind.\n')
+    (project.home / "labels" / "both.md").write_text("---\n---\n\n---\nparent: words\n---\nEnd.\n")
+    project.agent(steps())
+    project.register(labels=("rule", "fronted", "both"))
+    project.drain()
+    prompt = project.prompt(turn=1)
+    assert "## Guideline: rule\n\n---\nNever log secrets.\n---\nUse TLS." in prompt
+    assert "## Guideline: fronted\n\nBe kind." in prompt
+    assert "## Guideline: both\n\n---\nparent: words\n---\nEnd." in prompt
+
+
 def test_what_a_person_says_with_retry_is_in_the_next_prompt_only(project: Workshop) -> None:
     project.agent(steps('echo "DECISION: IMPLEMENTED"'))
     project.register(max_turns=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from workshop import PATIENCE_S, Workshop, steps
 
 from deespec.app import App
 from deespec.backlog.start import start
@@ -146,11 +147,15 @@ def test_what_makes_it_impossible_is_told_once_a_day_and_work_goes_on(kept: Kept
     folder.joinpath("daily.lock").mkdir()
     for hours in (0, 1, 23):
         kept.clock.forward(hours * 3_600_000)
-        with pytest.raises(OSError) as failed:
-            kept.worker.look()
-        kept.worker._failed(failed.value)
+        kept.worker.look()
     assert len(kept.said) == 2
-    assert "could not be looked after" in kept.said[0]
+    assert kept.said[0].startswith("The daily backup failed: ")
+    folder.joinpath("daily.lock").rmdir()
+    kept.worker.look()
+    assert kept.backups == [], "what has just failed is left alone for a while"
+    kept.clock.forward(upkeep.FAILED_AGAIN_MS)
+    kept.worker.look()
+    assert kept.backups == ["daily"]
 
 
 # --- the log --------------------------------------------------------------------------------------------------------
@@ -220,3 +225,86 @@ def test_a_short_log_is_left_to_sqlite(kept: Kept) -> None:
     kept.worker.look()
     assert log_bytes(kept) == before > 0
     assert os.path.exists(kept.database)
+
+
+@pytest.mark.usefixtures("small")
+def test_a_file_that_keeps_its_size_while_the_log_in_it_is_short_is_no_reason_to_blame_readers(kept: Kept) -> None:
+    kept.write(20)
+    kept.worker.look()
+    kept.write(1)
+    with reader(kept.database):
+        kept.write(1)
+        assert log_bytes(kept) > upkeep.RESTART_BYTES
+        kept.worker.look()
+    assert kept.said == []
+
+
+@pytest.mark.usefixtures("small")
+def test_two_workers_that_see_the_same_write_one_entry(kept: Kept) -> None:
+    with reader(kept.database):
+        kept.write(50)
+        kept.worker.look()
+        kept.another().look()
+    assert len(kept.said) == 2
+    assert kept.events().count("log_held_back") == 1
+
+
+def test_a_failing_look_at_the_log_does_not_keep_the_backup_from_being_made(kept: Kept) -> None:
+    kept.clock.forward(DAY_MS)
+    kept.worker.log = os.path.join(kept.database, "no folder")
+    kept.worker.look()
+    assert kept.backups == ["daily"]
+    assert kept.said[0].startswith("The log could not be looked after: ")
+
+
+# --- as processes ---------------------------------------------------------------------------------------------------
+
+
+def long_log(project: Workshop) -> None:
+    """So long that a worker cares for it."""
+    for _ in range(2 + upkeep.RESTART_BYTES // 1_000_000):
+        with project.app.store.transaction() as tx:
+            tx.note("somebody", "wrote", detail="x" * 1_000_000)
+
+
+def test_a_running_worker_names_the_process_that_holds_the_log_back(project: Workshop) -> None:
+    project.agent(steps())
+    database = str(project.home / "deespec.db")
+    with project.app.store.read() as tx:
+        assert tx.journal() == []
+    with reader(database) as pid:
+        long_log(project)
+        with project.process("run") as worker:
+            assert worker.stdout is not None
+            told = next(line for line in worker.stdout if "held back" in line)
+            assert f"(pid {pid})" in told
+            status, out, err = project.command("db", "checkpoint", "--mode", "truncate", "--wait", "1 ms")
+            assert (status, f"(pid {pid})" in out, f"kill {pid}" in err) == (1, True, True)
+    with project.app.store.read() as tx:
+        [entry] = tx.journal(event="log_held_back")
+        assert f"(pid {pid})" in (entry.detail or "")
+    status, out, _ = project.command("db", "checkpoint", "--mode", "truncate")
+    assert status == 0
+    assert size_of(f"{database}-wal") == 0
+
+
+def test_a_worker_says_nothing_of_the_store_when_all_is_well(project: Workshop) -> None:
+    project.agent(steps())
+    project.register()
+    _, _, err = project.command("run", "--drain")
+    assert "held back" not in err
+    assert "backup" not in err
+
+
+def test_of_two_worker_processes_one_makes_the_days_backup(project: Workshop) -> None:
+    project.agent(steps())
+    begun = project.app.clock.now_ms() - DAY_MS
+    with project.app.store.transaction() as tx:
+        tx.connection.fetch("UPDATE meta SET value = :at WHERE name = 'created_at'", {"at": str(begun)})
+    with project.process("run", "--drain") as one, project.process("run", "--drain") as other:
+        assert [one.wait(PATIENCE_S), other.wait(PATIENCE_S)] == [0, 0]
+    [made] = backups_in(str(project.app.backups_folder))
+    assert made.special == "daily"
+    with project.app.store.read() as tx:
+        [entry] = tx.journal(event="backed_up")
+        assert (entry.detail or "").startswith(made.path)

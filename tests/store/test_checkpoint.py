@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
@@ -116,6 +117,38 @@ def test_a_writer_is_named_with_what_it_does(ledger: Ledger, path: str) -> None:
         assert Doing.WRITING in doing
 
 
+@pytest.mark.parametrize("mode", [Mode.FULL, Mode.RESTART, Mode.TRUNCATE])
+def test_a_writer_that_holds_it_back_is_named(ledger: Ledger, path: str, mode: Mode) -> None:
+    write(ledger)
+    with child(HOLDS, path) as one:
+        assert heard(one) == "inside"
+        done = run(path, mode)
+        assert not done.complete
+        assert [(holder.pid, holder.doing) for holder in done.holders] == [(one.pid, Doing.WRITING)]
+
+
+def test_while_it_waits_for_a_reader_others_write(ledger: Ledger, path: str) -> None:
+    write(ledger)
+    with reader(path) as one, ThreadPoolExecutor(1) as pool:
+        write(ledger)
+        waiting = pool.submit(run, path, Mode.TRUNCATE, wait_ms=60_000)
+        write(ledger, 10)
+        assert not waiting.done()
+        ended(one, "go\n")
+        assert waiting.result().complete
+    assert size_of(f"{path}-wal") == 0
+
+
+def test_who_only_came_by_is_not_blamed(ledger: Ledger, path: str) -> None:
+    write(ledger)
+    with reader(path) as stays, reader(path) as leaves, ThreadPoolExecutor(1) as pool:
+        write(ledger)
+        assert {holder.pid for holder in run(path, Mode.FULL, wait_ms=0).holders} == {stays.pid, leaves.pid}
+        waiting = pool.submit(run, path, Mode.FULL, wait_ms=3_000)
+        ended(leaves, "go\n")
+        assert [holder.pid for holder in waiting.result().holders] == [stays.pid]
+
+
 def test_a_stopped_process_is_told_from_a_running_one(ledger: Ledger, path: str) -> None:
     import signal
 
@@ -156,4 +189,6 @@ def _said_done(one: subprocess.Popen[str]) -> bool:
     import select
 
     assert one.stdout is not None
-    return bool(select.select([one.stdout], [], [], 0)[0])
+    said = select.poll()
+    said.register(one.stdout, select.POLLIN)
+    return bool(said.poll(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,62 @@ def test_a_process_that_has_it_open_hears_of_it_at_its_next_write(ledger: Ledger
         assert heard(one) == "open"
         run(path, target)
         assert ended(one, "go\n") == ["store_sealed 5"]
+
+
+WRITES_ON = (
+    STORE
+    + """
+from deespec.errors import StoreSealed
+count = 0
+try:
+    while True:
+        with store.transaction() as tx:
+            tx.note(sys.argv[2], "wrote")
+        count += 1
+        if count == 3:
+            print("writing", flush=True)
+except StoreSealed as error:
+    print(count, error.message)
+"""
+)
+
+
+def test_what_was_acknowledged_up_to_the_seal_is_in_the_copy(ledger: Ledger, path: str, target: str) -> None:
+    with ExitStack() as stack:
+        writers = [stack.enter_context(child(WRITES_ON, path, f"writer {number}")) for number in range(8)]
+        assert [heard(one) for one in writers] == ["writing"] * 8
+        run(path, target)
+        said = [ended(one)[-1].partition(" ") for one in writers]
+    assert all(os.path.dirname(target) in words for _, _, words in said)
+    copied = opened(target)
+    with copied.read() as tx:
+        assert len(tx.journal(event="wrote")) == sum(int(count) for count, _, _ in said)
+    copied.close()
+
+
+def test_a_folder_with_other_things_in_it_is_left_alone(ledger: Ledger, path: str, tmp_path: Path) -> None:
+    """The .gitignore that goes along would hide them from Git."""
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "main.py").touch()
+    with pytest.raises(NotPossible, match="other files"):
+        run(path, str(tmp_path / "project" / "deespec.db"))
+    assert os.listdir(tmp_path / "project") == ["main.py"]
+    ledger.add("still writable")
+
+
+def test_a_checkout_that_has_the_settings_already_keeps_its_own(
+    ledger: Ledger, path: str, target: str, tmp_path: Path
+) -> None:
+    (tmp_path / "config.toml").write_text("[run]\n")
+    Path(target).parent.mkdir(parents=True)
+    Path(target).with_name("config.toml").write_text("[ui]\n")
+    run(path, target)
+    assert Path(target).with_name("config.toml").read_text() == "[ui]\n"
+
+
+def test_it_cannot_go_into_what_goes_along(ledger: Ledger, path: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="inside"):
+        run(path, str(tmp_path / "prompts" / "new" / "deespec.db"))
 
 
 def test_claims_are_void_in_the_copy_and_their_items_stay_where_they_were(

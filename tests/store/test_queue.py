@@ -117,7 +117,7 @@ def test_a_wait_that_took_too_long_keeps_neither_the_lock_nor_a_descriptor(lock:
         ended(holder, "\n")
     with queue:
         pass
-    os.close(queue._file or 0)
+    del queue
     assert len(os.listdir("/proc/self/fd")) == before
 
 

@@ -54,6 +54,21 @@ def test_before_it_every_command_names_the_one_that_helps(shop: Mover) -> None:
     assert "Bring it over: deespec import legacy ." in shop.refusal("status", exits=5)
 
 
+def test_looking_at_it_leaves_no_file_there(shop: Mover) -> None:
+    before = {path: path.lstat().st_mtime_ns for path in shop.home.rglob("*") if path.is_file()}
+    shop.refusal("status", exits=5)
+    assert {path: path.lstat().st_mtime_ns for path in shop.home.rglob("*") if path.is_file()} == before
+
+
+def test_settings_that_nobody_chose_there_change_nothing_in_a_backlog_that_is_there(backlog: Mover) -> None:
+    backlog("import", "legacy", "../shop")
+    config = (
+        (backlog.home / "config.toml").read_text(encoding="utf-8") if (backlog.home / "config.toml").exists() else ""
+    )
+    assert "turn_timeout" not in config
+    assert "max_turns" not in config
+
+
 def test_one_command_brings_it_over_and_the_last_line_says_how_to_start(shop: Mover) -> None:
     said = shop("import", "legacy", ".").splitlines()
     assert said[0].split() == ["KIND", "STATUS", "ITEMS"]

@@ -30,6 +30,8 @@ REMEDIES = {
     Severity.LOST: "deespec db backup, and report what was found",
     Severity.WRONG: "deespec db backup, and report what was found",
 }
+ANEW = "deespec db backup, then deespec db restore with that file: numbers go on above all that were given"
+"""What is gone stays gone, but nothing is given twice."""
 
 
 @record
@@ -72,13 +74,14 @@ def check_up(app: App, *, quick: bool = False) -> Checkup:
         return Checkup(parts=(_unopened(error, best),))
     parts = [*checked.parts]
     if checked.known is not None:
-        parts += [_against_backups(checked.known, backups, best), _against_turns(app, checked.known)]
+        parts += [_against_backups(checked.known, backups, best), _against_turns(app, checked.known, best)]
     return Checkup(parts=tuple(_with_remedies(part, best) for part in parts))
 
 
 def _fullest(backups: list[BackupFile]) -> Best | None:
-    """The one that knows most, whatever the clock said when it was made."""
-    found = [(newest_seq(one.path), one.path) for one in backups]
+    """The one that knows most, whatever the clock said when it was made; what a restore replaced may be damaged."""
+    whole = [one for one in backups if one.special != "replaced"] or backups
+    found = [(newest_seq(one.path), one.path) for one in whole]
     seq, path = max(((seq, path) for seq, path in found if seq is not None), default=(0, ""))
     return Best(path=path, seq=seq, entry=newest_entry(path)) if path else None
 
@@ -120,21 +123,22 @@ def _against_backups(known: Known, backups: list[BackupFile], best: Best | None)
     return Part(name="backups", found=tuple(found), note=f"{len(backups)} there, up to entry {best.seq:,}")
 
 
-def _against_turns(app: App, known: Known) -> Part:
+def _against_turns(app: App, known: Known, best: Best | None) -> Part:
     """Tries at turns, in Git and below the home, whose claims the database has never given, or for something else."""
-    logged = logged_turns(app.settings.home)
+    root, env = app.settings.root, dict(app.settings.child_env)
+    logged = sorted(logged_turns(app.settings.home), key=lambda one: one.token)
     found: list[Violation] = []
     try:
-        kept = [one for one in kept_turns(app.settings.root, dict(app.settings.child_env)) if one.token]
+        kept = [one for one in kept_turns(root, env) if one.token]
     except DeespecError as error:
         kept = []
         found.append(Violation(severity=Severity.NOTE, text=f"Git could not be asked: {error.message}"))
-    unknown = [one for one in kept if _is_unknown(one, known)]
-    for one in unknown[:TOLD_MOST]:
-        ours = one in logged or made_for(app.settings.root, dict(app.settings.child_env), one) in known.uids
-        found.append(_missing(one) if ours else _of_others(one))
+    remedy = None if best is not None and best.seq > known.seq else ANEW
+    for one in [one for one in kept if _is_unknown(one, known)][:TOLD_MOST]:
+        ours = one in logged or made_for(root, env, one) in known.uids
+        found.append(_missing(one, remedy) if ours else _of_others(one))
     for one in [one for one in logged if _is_unknown(one, known) and one not in kept][:TOLD_MOST]:
-        found.append(_begun(one, app))
+        found.append(_begun(one, app, remedy))
     return Part(name="turn refs", found=tuple(found), note=f"{len(kept):,} in Git, {len(logged):,} below the home")
 
 
@@ -142,9 +146,9 @@ def _is_unknown(one: KeptTurn, known: Known) -> bool:
     return one.token > known.token or known.turns.get(one.token, (one.number, one.turn)) != (one.number, one.turn)
 
 
-def _missing(one: KeptTurn) -> Violation:
-    text = f"Git has turn {one.turn} of SBI-{one.number} (claim {one.token}), and the database does not know it"
-    return Violation(severity=Severity.LOST, item=f"SBI-{one.number}", text=text, remedy=f"git show {_ref(one)}")
+def _missing(one: KeptTurn, remedy: str | None) -> Violation:
+    text = f"Git has turn {one.turn} of SBI-{one.number}, and the database does not know it: git show {_ref(one)}"
+    return Violation(severity=Severity.LOST, item=f"SBI-{one.number}", text=text, remedy=remedy)
 
 
 def _of_others(one: KeptTurn) -> Violation:
@@ -152,10 +156,10 @@ def _of_others(one: KeptTurn) -> Violation:
     return Violation(severity=Severity.NOTE, text=text)
 
 
-def _begun(one: KeptTurn, app: App) -> Violation:
+def _begun(one: KeptTurn, app: App, remedy: str | None) -> Violation:
     folder = app.settings.home / "turns" / f"SBI-{one.number}" / f"{one.turn}.{one.token}"
     text = f"turn {one.turn} of SBI-{one.number} was begun with claim {one.token}, which the database did not give it"
-    return Violation(severity=Severity.LOST, item=f"SBI-{one.number}", text=f"{text}: {folder}")
+    return Violation(severity=Severity.LOST, item=f"SBI-{one.number}", text=f"{text}: {folder}", remedy=remedy)
 
 
 def _ref(one: KeptTurn) -> str:

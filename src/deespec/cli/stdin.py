@@ -22,7 +22,7 @@ def read_stdin() -> bytes:
     if sys.stdin is None or sys.stdin.closed:
         raise InvalidInput("Standard input is closed, and there is no other text.", hint="Give --title or a file.")
     descriptor = sys.stdin.fileno()
-    if not is_terminal() and not select.select([descriptor], [], [], SILENCE_S)[0]:
+    if not is_terminal() and not _speaks(descriptor):
         raise InvalidInput(
             "Nothing came on standard input for 2 s, and there is no other text.",
             hint='Give --title "…", --body or a file.',
@@ -34,3 +34,10 @@ def read_stdin() -> bytes:
         if size > STDIN_BYTES:
             raise InvalidInput("Standard input is larger than a spec may be (1 MiB).")
     return b"".join(parts)
+
+
+def _speaks(descriptor: int) -> bool:
+    """Whether anything comes in time, its end included."""
+    waiting = select.poll()
+    waiting.register(descriptor, select.POLLIN)
+    return bool(waiting.poll(SILENCE_S * 1000))

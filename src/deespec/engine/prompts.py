@@ -29,8 +29,9 @@ CHANGE_FILE = "change.json"
 WORDS_FILE = "report.md"
 GUIDE_BYTES = 64 * 1024
 
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?:.*\n)*?---[ \t]*(?:\n|\Z)")
-"""Of a label's file: it is for deespec, not for agents."""
+_LABEL_KEYS = "description|priority|parent|color|name|title|labels?"
+_FRONT_MATTER = re.compile(rf"\A---[ \t]*\n(?:(?:{_LABEL_KEYS})[ \t]*:.*\n)*---[ \t]*(?:\n|\Z)")
+"""Of a label's file: it is for deespec, not for agents. Rules around words are words."""
 
 COMMANDS = {
     "implement": "sbi report --type implement",

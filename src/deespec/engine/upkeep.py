@@ -15,6 +15,7 @@ from deespec.store.holders import Doing
 from deespec.store.opener import FILE
 from deespec.store.upkeep.backup import back_up, backups_in, prune
 from deespec.store.upkeep.checkpoint import Mode, checkpoint, size_of, wal_health
+from deespec.store.upkeep.shelf import made_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,14 +74,14 @@ class Upkeep:
 
     def look(self) -> None:
         """What is done at the start, then once a minute, and sooner when the log has grown fast."""
-        self._looked_at, self._seen_bytes = self.app.clock.waking_ms(), size_of(self.log)
+        self._looked_at = self.app.clock.waking_ms()
         self._each(self.care_for_log)
         if self.app.settings.backup == DAILY:
             self._each(self.back_up_if_due)
 
     def care_for_log(self) -> None:
         """Has a long log begun anew, and a very long one cut; says who prevents it."""
-        length = size_of(self.log)
+        length = self._seen_bytes = size_of(self.log)
         if length < RESTART_BYTES:
             self._first_seen.clear()
             return
@@ -99,6 +100,10 @@ class Upkeep:
 
     def back_up_if_due(self) -> None:
         """Makes the day's backup, unless another worker is at it; removes the oldest daily ones."""
+        with self.app.store.read() as tx:
+            begun = tx.begun_at()
+        if 0 <= self.app.clock.now_ms() - begun < DAY_MS:
+            return
         folder = str(self.app.backups_folder)
         if not self._is_due(folder):
             return
@@ -132,7 +137,7 @@ class Upkeep:
         try:
             duty()
         except Exception as error:  # noqa: BLE001 - the worker does not end because of it
-            log.warning("upkeep failed", extra={"duty": name, "error": str(error)})
+            log.info("upkeep failed", extra={"duty": name, "error": str(error)})
             self._not_before[name] = now + FAILED_AGAIN_MS
             if now - self._failed_at.get(name, -DAY_MS) < DAY_MS:
                 return
@@ -163,15 +168,13 @@ class Upkeep:
         return any(entry.event == HELD_BACK and now - entry.at < LOOK_MS for entry in recent)
 
     def _is_due(self, folder: str) -> bool:
-        """Whether a day has passed since the newest backup, or since the backlog was begun.
+        """Whether a day has passed since the newest backup of this very backlog: a copy of it uses the same folder.
 
         Those from a time still to come were made before the clock was set back.
         """
-        now = self.app.clock.now_ms()
-        newest = next((one.at for one in backups_in(folder) if one.at <= now), 0)
-        with self.app.store.read() as tx:
-            begun = tx.begun_at()
-        return now - max(newest, begun if begun <= now else 0) >= DAY_MS
+        now, home = self.app.clock.now_ms(), str(self.app.settings.home)
+        recent = [one for one in backups_in(folder) if 0 <= now - one.at < DAY_MS]
+        return not any(made_here(one.path, home) for one in recent)
 
     def _back_up(self, folder: str) -> None:
         app = self.app

@@ -72,6 +72,10 @@ class WriteQueue:
             self._gives_way_until = now + min(now - self._entered, GIVES_WAY_MOST_S)
         self._threads.release()
 
+    def __del__(self) -> None:
+        if self._file is not None and self._pid == os.getpid():
+            os.close(self._file)
+
     def _open(self) -> int:
         try:
             file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)

@@ -262,6 +262,7 @@ class SqliteConnection:
 def open_connection(path: str, *, busy_ms: int, durable: bool) -> SqliteConnection:
     """Opens an existing backlog, verified; never creates and never writes a database that is not ours."""
     check_library(apsw.sqlite_lib_version())
+    had_log = os.path.lexists(path + "-wal")
     raw = open_existing(path)
     try:
         raw.set_busy_timeout(busy_ms)
@@ -281,6 +282,11 @@ def open_connection(path: str, *, busy_ms: int, durable: bool) -> SqliteConnecti
         # One plan for a statement, whatever its values are: else SQLite prepares it anew for each (30 times slower).
         raw.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         return SqliteConnection(raw, path)
+    except ForeignDatabase:
+        if not had_log:  # The empty one beside it was made by looking: closing as usual takes it away.
+            raw.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
+        raw.close()
+        raise
     except BaseException:
         raw.close()
         raise

@@ -18,7 +18,7 @@ from deespec.config import AgentSettings, is_home, load_settings
 from deespec.config_change import config_set
 from deespec.config_keys import IMPLIED
 from deespec.errors import BadConfig, DeespecError, NotPossible, StoreCorrupt, StoreFull, WorkspaceError
-from deespec.records import record
+from deespec.records import record, replace
 from deespec.store.opener import FILE, open_store
 from deespec.store.upkeep.foreign import is_ours
 
@@ -60,7 +60,11 @@ def read_into(source: Path, home: Path | None, *, env: Mapping[str, str], owner:
     """What the project would bring into the backlog `home`, or into a new one."""
     settings = load_settings(home, env, {}) if home else None
     agents = {*IMPLIED, *(one.name for one in settings.agents)} if settings else {*IMPLIED}
-    return read_project(source, agents=agents, owner=owner, command=command)
+    plan = read_project(source, agents=agents, owner=owner, command=command)
+    if settings is None:
+        return plan
+    # What nobody chose there is no reason to change what holds here.
+    return replace(plan, settings=tuple(one for one in plan.settings if not one.usual))
 
 
 def rehearse(plan: Plan, home: Path, store: Store | None) -> Brought:

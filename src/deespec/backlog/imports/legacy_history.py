@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from deespec.backlog.imports.legacy_files import JOURNAL_BYTES, named
-from deespec.backlog.imports.legacy_values import text, time_ms, whole
+from deespec.backlog.imports.legacy_values import agent_name, text, time_ms, whole
 from deespec.model.items import Turn
 from deespec.model.lifecycle import Event, Step
 from deespec.model.reports import DECISIONS
@@ -26,6 +26,8 @@ ENTRIES_MOST = 1_000_000
 REPORT_CHARACTERS = 1 << 20
 _REPORT = r"(implement|review|done|plan|test)_0*(\d{1,9})\.md"
 _DECISION = r"(?im)^\W*DECISION\W*:\s*\**(SUCCEEDED|NEEDS_CHANGES|FAILED)\b"
+WORKING = ("WIP", "IMPLEMENTING", "REVIEW", "REVIEWING")
+"""The statuses of its journals in which an agent was called."""
 STEPS = {"review": Step.REVIEW}
 """Files of all other names are an implementer's."""
 
@@ -202,7 +204,7 @@ def _turn(
         sbi=0,
         number=report.number,
         step=step,
-        agent=found.agent or "claude-code",
+        agent=agent_name(found.agent),
         account="",
         outcome=_outcome(found, step, decision),
         decision=decision,
@@ -234,12 +236,13 @@ def _failed_call(found: Found, past: Sequence[Past]) -> list[OldTurn]:
     if not failed or text(failed[-1].said.get("status")).upper() != "FAILED":
         return []
     last = failed[-1]
+    step = Step.REVIEW if _was_reviewing(past, last) else Step.IMPLEMENT
     at = last.at or found.completed_at or found.updated_at or 0
     turn = Turn(
         sbi=0,
         number=0,
-        step=Step.IMPLEMENT,
-        agent=found.agent or "claude-code",
+        step=step,
+        agent=agent_name(found.agent),
         account="",
         outcome=Event.LIMIT_REACHED,
         report=f"The call failed and left no report: {last.error.strip()}",
@@ -248,6 +251,13 @@ def _failed_call(found: Found, past: Sequence[Past]) -> list[OldTurn]:
         finished_at=at,
     )
     return [OldTurn(turn=turn, source=last.source)]
+
+
+def _was_reviewing(past: Sequence[Past], last: Past) -> bool:
+    """Whether the call was a reviewer's: an entry names the status that comes after it, so the one before tells."""
+    before = past[: past.index(last)]
+    said = (text(one.said.get("status")).upper() for one in reversed(before))
+    return next((status for status in said if status in WORKING), "").startswith("REVIEW")
 
 
 def _numbered(turns: Sequence[OldTurn]) -> Iterable[OldTurn]:

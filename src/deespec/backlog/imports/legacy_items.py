@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.backlog.imports.legacy_files import named
-from deespec.backlog.imports.legacy_values import title_of
+from deespec.backlog.imports.legacy_values import agent_name, title_of
 from deespec.model.fields import FIELDS, MAX_NAME_CHARACTERS, MAX_NEEDS, MAX_SPEC_BYTES, MAX_STORY_POINTS, Wrong
 from deespec.model.items import Epic, Kind, Pbi, Priority, Sbi
-from deespec.model.lifecycle import ENDED, Status
+from deespec.model.lifecycle import ENDED, Status, Step
 from deespec.records import record
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from deespec.backlog.imports.legacy_read import Found
     from deespec.store.items import Item
 
-AGENTS = {"claude-code": "claude", "claude_cli": "claude", "claude-cli": "claude", "claude": "claude"}
-"""What it called its agents."""
 PRIORITIES = {0: Priority.NORMAL, 1: Priority.HIGH, 2: Priority.URGENT}
 STATUSES = {
     "PENDING": Status.PENDING,
@@ -119,7 +117,7 @@ def _sbi(
         turns_before=0 if ended else len(turns),
         turns_reset=len(turns) if fresh else 0,
         reason=_reason(found, turns) if status is Status.FAILED else None,
-        stopped_in=Status.IMPLEMENTING if status is Status.FAILED else None,
+        stopped_in=_stopped_in(turns) if status is Status.FAILED else None,
         started_at=None if fresh else found.started_at,
         finished_at=last if ended else None,
     )
@@ -198,11 +196,18 @@ def _paths(paths: Sequence[str], called: str, notes: Notes) -> tuple[str, ...]:
 def _agent(found: Found, agents: Collection[str], called: str, notes: Notes) -> tuple[str, ...]:
     if not found.agent:
         return ()
-    name = AGENTS.get(found.agent.lower(), found.agent)
+    name = agent_name(found.agent)
     if name in agents:
         return (name,)
     notes.add(f"{called}: its agent {found.agent!r} is not set up here and was left out; run.implement counts")
     return ()
+
+
+def _stopped_in(turns: Sequence[OldTurn]) -> Status:
+    """A review that wanted changes was over: the implementer was next."""
+    last = turns[-1].turn if turns else None
+    reviewed = last is not None and last.step is Step.REVIEW and last.decision != "NEEDS_CHANGES"
+    return Status.REVIEWING if reviewed else Status.IMPLEMENTING
 
 
 def _reason(found: Found, turns: Sequence[OldTurn]) -> str:

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deespec.backlog.imports.legacy_items import label_name
+from deespec.backlog.imports.legacy_values import text
 from deespec.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from deespec.backlog.imports.legacy_files import Folder, Notes
     from deespec.backlog.imports.legacy_read import Label
 
 SEARCHED = ("", ".deespec/prompts/labels", ".claude", ".deespec/labels")
 """Below the project: where it looked for the path of a template, in this order."""
+FILES = "prompts/labels"
+"""Below the home: each file there is a label's."""
+DEPTH_MOST = 4
 INACTIVE = "inactive"
 """The folder for those that were switched off: prompts take nothing from it."""
 
@@ -33,6 +37,7 @@ class LabelFile:
 def label_files(labels: Sequence[Label], project: Folder, *, home: str, notes: Notes) -> tuple[LabelFile, ...]:
     """What is to be written; `home` is the name of the folder that the project's backlog is in."""
     made: dict[str, LabelFile] = {}
+    used: set[str] = set()
     for label in labels:
         name = label_name(label.name)
         if not name:
@@ -49,30 +54,59 @@ def label_files(labels: Sequence[Label], project: Folder, *, home: str, notes: N
             notes.add(f"the label {label.name!r} was inactive: its file is {path}, which no prompt takes")
         if label.color:
             notes.add(f"the label {label.name!r}: its colour {label.color} was left out; nothing shows it")
-        made[path] = LabelFile(label=name, path=path, text=_text(label, project, home, notes))
+        made[path] = LabelFile(label=name, path=path, text=_text(label, project, home, used, notes))
+    for file in _others(project, f"{home}/{FILES}", used):
+        _add_file(file.removeprefix(f"{home}/{FILES}/"), project.text(file), made, notes)
     return tuple(made.values())
 
 
-def _text(label: Label, project: Folder, home: str, notes: Notes) -> str:
+def _others(project: Folder, place: str, used: set[str], depth: int = 1) -> Iterator[str]:
+    """The files of labels that no label of the database named."""
+    for name in project.names(place):
+        path = f"{place}/{name}"
+        if name.endswith(".md"):
+            if path not in used:
+                yield path
+        elif depth < DEPTH_MOST and not name.startswith("."):
+            yield from _others(project, path, used, depth + 1)
+
+
+def _add_file(file: str, words: str | None, made: dict[str, LabelFile], notes: Notes) -> None:
+    name = label_name(file.removesuffix(".md"))
+    path = f"labels/{name.replace('/', '-')}.md"
+    if words is None or not name or path in made:
+        notes.add(f"{FILES}/{file} belongs to no label of the database and was left out")
+        return
+    made[path] = LabelFile(label=name, path=path, text=f"{_front([], words)}{text(words).strip()}\n")
+    notes.add(f"{FILES}/{file} belongs to no label of the database: it is the label {name!r} here")
+
+
+def _text(label: Label, project: Folder, home: str, used: set[str], notes: Notes) -> str:
     parts = []
     for file in label.files:
-        found = _template(file, project, home)
+        found = _template(file, project, home, used)
         if found is None:
             notes.add(f"the label {label.name!r}: its file {file} is not in the project and was left out")
         else:
-            parts.append(found.strip())
+            parts.append(text(found).strip())
     front = [f"description: {_quoted(label.description)}"] if label.description else []
     front += [f"priority: {label.priority}"] if label.priority else []
     front += [f"parent: {_quoted(label_name(label.parent))}"] if label.parent else []
-    head = "\n".join(("---", *front, "---", "", "")) if front else ""
-    return head + "\n\n".join(parts) + "\n"
+    body = "\n\n".join(parts)
+    return _front(front, body) + body + "\n"
 
 
-def _template(file: str, project: Folder, home: str) -> str | None:
+def _front(lines: Sequence[str], body: str) -> str:
+    """Front matter; an empty one, too, above words that would else be taken for it."""
+    return "\n".join(("---", *lines, "---", "", "")) if lines or body.lstrip().startswith("---") else ""
+
+
+def _template(file: str, project: Folder, home: str, used: set[str]) -> str | None:
     """A template's text, by the path that the database has: relative, or absolute on whatever machine it was made."""
     for name in _places(file, project.path, home):
         found = project.text(name)
         if found is not None:
+            used.add(os.path.normpath(name))
             return found
     return None
 

@@ -20,7 +20,7 @@ SIGNS = (STATE, "setting.json", "specs", "var", "journal.ndjson")
 """What one of them at least holds, beside a database."""
 META = ("meta.yaml", "meta.yml")
 STATUSES = {"todo": "PENDING", "doing": "IMPLEMENTING", "done": "DONE"}
-STATE_SHOWN = ("version", "step", "turn", "current", "task_id")
+STATE_SHOWN = ("version", "step", "turn", "current", "wip", "task_id")
 SHOWN_CHARACTERS = 200
 
 
@@ -31,18 +31,22 @@ def is_project(folder: Folder) -> bool:
 
 def read_files(folder: Folder, notes: Notes) -> Project:
     """What could be taken is said in the notes."""
-    items = [*_items(folder, Kind.PBI, "specs/pbi", notes), *_items(folder, Kind.SBI, "specs/sbi", notes)]
+    needs: list[tuple[str, str]] = []
+    items = [
+        *_items(folder, Kind.PBI, "specs/pbi", [], notes),
+        *_items(folder, Kind.SBI, "specs/sbi", needs, notes),
+    ]
     found = unique(in_order(items), notes=notes)
     counts = {kind: sum(one.kind is kind for one in found) for kind in (Kind.PBI, Kind.SBI)}
     notes.add(
         f"there is no database: {counts[Kind.PBI]} PBIs and {counts[Kind.SBI]} SBIs were found as folders below specs; "
-        "needs and times of registration are not known"
+        "needs and times of registration are known only where a meta.yaml tells them"
     )
     _tell_state(folder, notes)
-    return Project(mark=made_uid("files " + " ".join(one.uid for one in found)), items=found)
+    return Project(mark=made_uid("files " + " ".join(one.uid for one in found)), items=found, needs=tuple(needs))
 
 
-def _items(folder: Folder, kind: Kind, place: str, notes: Notes) -> Iterator[Found]:
+def _items(folder: Folder, kind: Kind, place: str, needs: list[tuple[str, str]], notes: Notes) -> Iterator[Found]:
     file = "pbi.md" if kind is Kind.PBI else "spec.md"
     for name in folder.names(place):
         spec = folder.text(f"{place}/{name}/{file}")
@@ -52,6 +56,7 @@ def _items(folder: Folder, kind: Kind, place: str, notes: Notes) -> Iterator[Fou
         heading = re.search(r"(?m)^# +(.+?)\s*$", spec or "")
         status = text(meta.get("status")).strip()
         labels = meta.get("labels")
+        needs += [(name, one) for one in _listed(meta.get("depends_on"))]
         yield Found(
             kind=kind,
             id=name,
@@ -61,10 +66,16 @@ def _items(folder: Folder, kind: Kind, place: str, notes: Notes) -> Iterator[Fou
             status=STATUSES.get(status.lower(), status.upper()) or "PENDING",
             priority=whole(meta.get("priority")),
             parent=text(meta.get("pbi_id")).strip() or None,
-            labels=tuple(text(one) for one in labels) if isinstance(labels, list) else (),
+            labels=_listed(labels),
             registered_at=time_ms(meta.get("created_at")) or folder.changed_ms(f"{place}/{name}"),
             updated_at=time_ms(meta.get("updated_at")),
         )
+
+
+def _listed(value: object) -> tuple[str, ...]:
+    """A list of names, or names between commas."""
+    many = value if isinstance(value, list) else text(value).split(",")
+    return tuple(said for said in (text(one).strip() for one in many) if said)
 
 
 def _meta(folder: Folder, place: str, notes: Notes) -> dict[str, Any]:

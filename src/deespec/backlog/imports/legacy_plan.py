@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from deespec.backlog.imports.legacy_history import OldTurn
     from deespec.backlog.imports.legacy_read import Found, Logged, Project
 
+ARCHIVES = "archives"
 GROUP_STATUSES = {"planed": "PLANNED", "completed": "DONE"}
 """Where it wrote another word than ours."""
 
@@ -66,6 +67,8 @@ def read_project(source: Path, *, agents: Collection[str], owner: str, command: 
     refuse_changed(source, before, command=command)
     if project is None:
         project = read_files(folder, notes)
+    if archived := len(folder.names(ARCHIVES)):
+        notes.add(f"{ARCHIVES}: what it holds ({archived} files or folders) was left out; only the backlog comes over")
     past = read_journals(folder, notes)
     coming, reports = _coming(project, folder, past, agents=agents, owner=owner, notes=notes)
     outside = Folder(path=source.parent, notes=notes)
@@ -127,10 +130,12 @@ def _titles_below(sbis: Sequence[Found]) -> dict[str, set[str]]:
 
 
 def _parent(found: Found, uids: Mapping[Kind, Mapping[str, str]], notes: Notes) -> str | None:
-    """The uid of what is above it: a PBI for SBIs, an EPIC for PBIs."""
+    """The uid of what is above it: a PBI for SBIs, an EPIC for both."""
     if not found.parent:
         return None
-    above = uids[Kind.PBI if found.kind is Kind.SBI else Kind.EPIC].get(found.parent)
+    above = uids[Kind.EPIC].get(found.parent)
+    if found.kind is Kind.SBI:
+        above = uids[Kind.PBI].get(found.parent, above)
     if above is None:
         called = f"{found.kind} {found.title!r}"
         notes.add(f"{called} was below {found.parent!r}, which is not in the project; it has no parent")

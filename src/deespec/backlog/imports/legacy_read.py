@@ -5,9 +5,11 @@ Columns and tables came with its versions, so each may be missing; every value m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from deespec.backlog.imports.legacy_values import made_uid, number, text, time_ms, truth, uid_of, whole, words
+from deespec.backlog.imports.legacy_files import named
+from deespec.backlog.imports.legacy_values import made_uid, names, number, text, time_ms, truth, uid_of, whole, words
+from deespec.errors import NotPossible
 from deespec.model.items import Kind
 from deespec.records import record, replace
 from deespec.store.upkeep.foreign import read_tables
@@ -112,11 +114,14 @@ class Project:
     labels: tuple[Label, ...] = ()
 
 
-def read_database(copy: Path, *, called: str, notes: Notes) -> Project | None:
-    """The project in a private copy of its database; None if it holds none of that program's tables."""
-    rows = read_tables(str(copy), TABLES, called=called)
+def read_database(copy: Path, *, called: str, notes: Notes) -> Project:
+    """The project in a private copy of its database. Raises NotPossible if that is another program's, or empty."""
+    found = read_tables(str(copy), TABLES, called=called)
+    rows = found.rows
     if not any(name in rows for name in NEEDED):
-        return None
+        _refuse_other(called, (*found.others, *rows))
+    if found.odd:
+        notes.add(f"the database holds text that is not valid in {', '.join(found.odd)}; it was made readable with �")
     missing = [name for name in TABLES if name not in rows]
     if missing:
         notes.add(f"the database has no table {', '.join(missing)}: it is of an earlier version, or was changed")
@@ -125,15 +130,27 @@ def read_database(copy: Path, *, called: str, notes: Notes) -> Project | None:
     items += [_pbi(row, above) for row in rows.get("pbis", [])]
     items += [_sbi(row) for row in rows.get("sbis", [])]
     applied = rows.get("schema_migrations", [])
-    found = unique(in_order(items), notes=notes)
-    first = min((one.uid for one in found), default="")
+    kept = unique(in_order(items), notes=notes)
+    first = min((one.uid for one in kept), default="")
     return Project(
         mark=made_uid(f"{min((text(row['applied_at']) for row in applied), default='')} {first}"),
         schema=max((whole(row["version"]) or 0 for row in applied), default=0),
-        items=found,
+        items=kept,
         needs=tuple((text(row["sbi_id"]), text(row["depends_on_sbi_id"])) for row in rows.get("sbi_dependencies", [])),
         logs=tuple(_logged(row) for row in rows.get("sbi_exec_logs", [])),
         labels=tuple(_labels(rows.get("labels", []))),
+    )
+
+
+def _refuse_other(called: str, tables: Sequence[str]) -> NoReturn:
+    if not tables:
+        raise NotPossible(
+            f"{called} is empty: it holds no project.",
+            hint="Put a copy of it back. To bring over what the other files hold, move it away first.",
+        )
+    raise NotPossible(
+        f"{called} is no database of the Go deespec: its tables are {named([*tables])}.",
+        hint="Name the folder of a project of the Go deespec.",
     )
 
 
@@ -177,7 +194,7 @@ def _item(kind: Kind, row: Row) -> Found:
         text=text(row["description"]),
         status=text(row["status"]).strip(),
         priority=whole(row["priority"]),
-        labels=words(row["labels"]),
+        labels=names(row["labels"]),
         agent=text(row["assigned_agent"]).strip(),
         points=whole(row.get("estimated_story_points")),
         registered_at=created,
@@ -224,7 +241,7 @@ def _logged(row: Row) -> Logged:
 
 
 def _labels(rows: Sequence[Row]) -> Iterable[Label]:
-    names = {text(row["id"]): text(row["name"]) for row in rows}
+    called = {text(row["id"]): text(row["name"]) for row in rows}
     for row in rows:
         active = row["is_active"]
         yield Label(
@@ -232,7 +249,7 @@ def _labels(rows: Sequence[Row]) -> Iterable[Label]:
             description=text(row["description"]).strip(),
             files=words(row["template_paths"]),
             priority=whole(row["priority"]) or 0,
-            parent=names.get(text(row["parent_label_id"])) if row["parent_label_id"] is not None else None,
+            parent=called.get(text(row["parent_label_id"])) if row["parent_label_id"] is not None else None,
             color=text(row["color"]).strip(),
             active=active is None or truth(active),
         )

@@ -25,6 +25,8 @@ CARRIED = {
     "timeout_sec": "run.turn_timeout",
     "language": "run.language",
 }
+CARRIED_DEFAULTS = {"max_turns": 8, "max_attempts": 3, "timeout_sec": 900}
+"""What `init` wrote for those that are carried over."""
 DEFAULTS: dict[str, Any] = {
     "home": ".deespec",
     "agent_bin": "claude",
@@ -65,6 +67,8 @@ class Wanted:
     value: str
     """As `config set` takes it."""
     why: str
+    usual: bool = False
+    """It stands as `init` of the Go program wrote it: nobody chose it."""
 
 
 def settings_of(folder: Folder, notes: Notes) -> tuple[Wanted, ...]:
@@ -120,7 +124,7 @@ def _carried(found: dict[str, Any], notes: Notes) -> Iterator[Wanted]:
         why = f"{FILE}: {old}"
         if old == "max_turns":
             why += "; there two turns went by before an agent was called, here none does"
-        yield Wanted(key=name, value=str(given), why=why)
+        yield Wanted(key=name, value=str(given), why=why, usual=value == CARRIED_DEFAULTS.get(old))
 
 
 def _tell(key: str, value: object, notes: Notes) -> None:

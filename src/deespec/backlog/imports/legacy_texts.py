@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "approval.yaml"
 _DRAFT = r"sbi_.*\.md"
+LEFT = ("decompose_prompt.md", "README.md")
+"""What its decomposition put beside a PBI for agents and people to read."""
 APPROVED = ("approved", "edited")
 
 
@@ -49,6 +51,9 @@ def text_of(folder: Folder, found: Found, *, children: Collection[str], notes: N
     if drafts:
         parts.append("## Drafts of the Go deespec that were not registered")
         parts += drafts
+    left = [name for name in folder.names(place) if name in LEFT]
+    if left:
+        notes.add(f"PBI {found.title!r}: {' and '.join(left)} beside it were left out; they were for its decomposition")
     report = (folder.text(f"{place}/report.md") or "").strip()
     if report:
         parts.append(f"## Report of the decomposition (report.md)\n\n{_fenced(text(report))}")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _ULID = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 _TIME = r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?\s*(Z|[+-]\d\d:?\d\d)?"
+AGENTS = {"": "claude", "claude-code": "claude", "claude_cli": "claude", "claude-cli": "claude", "claude": "claude"}
+"""What it called its agents; it worked with one only."""
 MAX_COUNT = 2**31 - 1
 LATEST_MS = 253_402_300_799_999
 """The end of the year 9999."""
@@ -60,6 +62,19 @@ def words(value: Value) -> tuple[str, ...]:
     except (ValueError, RecursionError):
         return ()
     return tuple(text(one) for one in found if isinstance(one, str)) if isinstance(found, list) else ()
+
+
+def names(value: Value) -> tuple[str, ...]:
+    """As `words`; and names between commas, as people wrote them into the database."""
+    said = text(value).strip()
+    if said[:1] in ("", "[") or said == "null":
+        return words(value)
+    return tuple(one.strip().strip('"') for one in said.split(",") if one.strip())
+
+
+def agent_name(old: str) -> str:
+    """What the agent is called here."""
+    return AGENTS.get(old.lower(), old)
 
 
 def time_ms(value: object) -> int | None:

@@ -120,4 +120,6 @@ def _per_item(found: Stats) -> int | None:
 
 
 def _size(count: int) -> str:
+    if count < 1_000:
+        return f"{count} B"
     return f"{count / 1e6:,.1f} MB" if count >= 100_000 else f"{count / 1e3:,.1f} kB"

@@ -22,8 +22,10 @@ move (id, seq, came_from, led_to, before, is_last) AS MATERIALIZED (
 SELECT 'lost' AS severity, NULL AS id,
     CASE seq - before WHEN 2 THEN 'entry ' || (before + 1) || ' of the journal is'
         ELSE 'entries ' || (before + 1) || ' to ' || (seq - 1) || ' of the journal are' END || ' not there' AS text
-FROM (SELECT seq, event, lag(seq, 1, 0) OVER (ORDER BY seq) AS before FROM journal)
-WHERE seq <> before + 1 AND event <> 'restored' -- which goes on above what the replaced database had
+FROM (SELECT seq, at, lag(seq, 1, 0) OVER (ORDER BY seq) AS before FROM journal) AS later
+WHERE seq <> before + 1 AND NOT EXISTS ( -- A restore goes on above what the replaced database had; its entry is its last.
+    SELECT 1 FROM journal AS r WHERE r.event = 'restored' AND r.seq >= later.seq AND r.at = later.at
+)
 UNION ALL
 SELECT 'lost', NULL, 'the journal ends at entry ' || last || ', and entry ' || seq || ' was written'
 FROM (SELECT seq, coalesce((SELECT max(seq) FROM journal), 0) AS last FROM sqlite_sequence WHERE name = 'journal')

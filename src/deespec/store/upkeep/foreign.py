@@ -13,6 +13,7 @@ from urllib.parse import quote
 import apsw
 
 from deespec.errors import StoreCorrupt
+from deespec.records import record
 from deespec.store import sqlite
 from deespec.store.upkeep.raw import fetch, quoted, value
 
@@ -39,8 +40,18 @@ def is_ours(path: str) -> bool:
         return False
 
 
-def read_tables(copy: str, wanted: Mapping[str, Sequence[str]], *, called: str) -> dict[str, list[Row]]:
-    """The rows of those of the tables that are there, in the order they were written; a column that is not is None.
+@record
+class Tables:
+    rows: dict[str, list[Row]]
+    """Of each wanted table that is there, in the order they were written; a column that is not there is None."""
+    others: tuple[str, ...]
+    """The names of its other tables."""
+    odd: tuple[str, ...]
+    """`table.column` of each that holds text in a wrong encoding; what could not be read of it was replaced."""
+
+
+def read_tables(copy: str, wanted: Mapping[str, Sequence[str]], *, called: str) -> Tables:
+    """The rows of those of the tables that are there.
 
     `copy` is a private copy with its log, which nobody else has open; `called` is what people call it. Raises
     StoreCorrupt for what cannot be read.
@@ -51,8 +62,15 @@ def read_tables(copy: str, wanted: Mapping[str, Sequence[str]], *, called: str) 
         try:
             raw.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
             raw.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
-            there = _plain_tables(raw)
-            return {name: _rows(raw, name, columns) for name, columns in wanted.items() if name in there}
+            encoding = str(value(raw, "PRAGMA encoding"))
+            odd: dict[str, None] = {}
+            there = _plain_tables(raw, encoding)
+            rows = {name: _rows(raw, name, columns, encoding, odd) for name, columns in wanted.items() if name in there}
+            return Tables(
+                rows=rows,
+                others=tuple(sorted(name for name in there - rows.keys() if not name.startswith("sqlite_"))),
+                odd=tuple(odd),
+            )
         finally:
             raw.close()
     except apsw.Error as error:
@@ -62,18 +80,40 @@ def read_tables(copy: str, wanted: Mapping[str, Sequence[str]], *, called: str) 
         ) from error
 
 
-def _plain_tables(raw: apsw.Connection) -> set[str]:
+def _plain_tables(raw: apsw.Connection, encoding: str) -> set[str]:
     """Their names as in the schema; a table that a module makes up is none."""
-    rows = fetch(raw, "SELECT name, sql FROM sqlite_schema WHERE type = 'table'")
-    return {str(name) for name, sql in rows if str(sql or "").upper().split()[:2] == ["CREATE", "TABLE"]}
+    rows = fetch(raw, "SELECT CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema WHERE type = 'table'")
+    told = [(_readable(name, encoding), _readable(sql or b"", encoding)) for name, sql in rows]
+    return {name for name, sql in told if sql.upper().split()[:2] == ["CREATE", "TABLE"]}
 
 
-def _rows(raw: apsw.Connection, table: str, columns: Sequence[str]) -> list[Row]:
-    there = {str(row[1]).lower() for row in fetch(raw, f"PRAGMA table_info({quoted(table)})")}
-    listed = ", ".join(quoted(name) if name in there else "NULL" for name in columns)
+def _rows(raw: apsw.Connection, table: str, columns: Sequence[str], encoding: str, odd: dict[str, None]) -> list[Row]:
+    """Text comes as bytes: SQLite keeps whatever was written, and not all of that is text."""
+    names = fetch(raw, "SELECT CAST(name AS BLOB) FROM pragma_table_info(?)", table)
+    there = {_readable(name, encoding).lower() for (name,) in names}
+    listed = ", ".join(_raw_column(quoted(name)) if name in there else "0, NULL" for name in columns)
     order = "ORDER BY rowid " if _has_rowid(raw, table) else ""
-    found = fetch(raw, f"SELECT {listed} FROM {quoted(table)} {order}LIMIT {ROWS_MOST}")
-    return [dict(zip(columns, row, strict=True)) for row in found]
+    found = []
+    for row in raw.execute(f"SELECT {listed} FROM {quoted(table)} {order}LIMIT {ROWS_MOST}"):
+        made: Row = {}
+        for name, is_text, one in zip(columns, row[::2], row[1::2], strict=True):
+            made[name] = one
+            if is_text and isinstance(one, bytes):
+                try:
+                    made[name] = one.decode(encoding)
+                except UnicodeDecodeError:
+                    odd[f"{table}.{name}"] = None
+                    made[name] = _readable(one, encoding)
+        found.append(made)
+    return found
+
+
+def _raw_column(name: str) -> str:
+    return f"typeof({name}) = 'text', CASE typeof({name}) WHEN 'text' THEN CAST({name} AS BLOB) ELSE {name} END"
+
+
+def _readable(raw: bytes, encoding: str) -> str:
+    return raw.decode(encoding, errors="replace")
 
 
 def _has_rowid(raw: apsw.Connection, table: str) -> bool:
