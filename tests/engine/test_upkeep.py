@@ -20,7 +20,7 @@ from deespec.engine import upkeep
 from deespec.engine.upkeep import DAILY_KEPT, DAY_MS, Upkeep
 from deespec.records import replace
 from deespec.store.upkeep.backup import back_up, backups_in
-from deespec.store.upkeep.checkpoint import size_of
+from deespec.store.upkeep.checkpoint import size_of, wal_health
 
 if TYPE_CHECKING:
     from conftest import FakeClock
@@ -122,6 +122,28 @@ def test_of_two_workers_one_makes_it(kept: Kept) -> None:
     kept.worker.look()
     kept.another().look()
     assert kept.backups == ["daily"]
+
+
+class Overtaken(Upkeep):
+    """Another worker makes the backup just after this one has seen that it is due."""
+
+    other: Upkeep | None = None
+
+    def _is_due(self, folder: str) -> bool:
+        due = super()._is_due(folder)
+        other, self.other = self.other, None
+        if other is not None:
+            other.look()
+        return due
+
+
+def test_who_was_overtaken_makes_no_second_one(kept: Kept) -> None:
+    kept.clock.forward(DAY_MS)
+    worker = Overtaken(kept.app, actor="worker two", tell=kept.said.append)
+    worker.other = kept.worker
+    worker.look()
+    assert kept.backups == ["daily"]
+    assert kept.said == []
 
 
 def test_while_another_makes_it_nobody_waits_for_it(kept: Kept) -> None:
@@ -235,7 +257,9 @@ def test_a_file_that_keeps_its_size_while_the_log_in_it_is_short_is_no_reason_to
     with reader(kept.database):
         kept.write(1)
         assert log_bytes(kept) > upkeep.RESTART_BYTES
+        before = wal_health(kept.database, clock=kept.clock, busy_ms=1_000)
         kept.worker.look()
+        assert wal_health(kept.database, clock=kept.clock, busy_ms=1_000).moved == before.moved < before.frames
     assert kept.said == []
 
 

@@ -104,13 +104,16 @@ def test_what_would_cost_workers_their_leases_is_refused(fat: Ledger, path: str,
 
 def test_without_room_for_it_nothing_is_done(fat: Ledger, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk that is nearly full is said to be the one that the database is on."""
-    before = os.path.getsize(path)
+    before = run(path).bytes_after
     temporary = tempfile.gettempdir()
-    twice = os.stat(path).st_dev == os.stat("/var/tmp" if temporary == "/tmp" else temporary).st_dev
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=(2 if twice else 1) * before - 1))
+    together = os.stat(path).st_dev == os.stat("/var/tmp" if temporary == "/tmp" else temporary).st_dev
+    needed = 2 * before if together else before
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=needed - 1))
     with pytest.raises(StoreFull, match="are needed"):
         run(path)
     assert os.path.getsize(path) == before
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=needed))
+    assert run(path).bytes_after == before
 
 
 def test_what_is_left_in_the_log_for_a_reader_is_told(fat: Ledger, path: str) -> None:

@@ -14,7 +14,8 @@ from deespec.store.holders import holder_of
 
 OTHERS_S = 0.02
 """So long after it had to wait, a process takes it that others still wait."""
-GIVES_WAY_MOST_S = 0.001
+TURN_S = 0.001
+"""Having had the lock for so long in all, a process gives way for as long: after some writes, or many light ones."""
 IDLE_S = 1
 """So long a thread that waits for the lock stays when it is not needed."""
 
@@ -23,7 +24,7 @@ class WriteQueue:
     """A context manager: inside it this thread is the only writer of the backlog on this machine.
 
     The kernel wakes waiters in order, but whoever runs takes a free lock before the one just woken does. So a process
-    that met others lately gives way before each write, for as long as it has held the lock.
+    that met others lately gives way after its turn.
     """
 
     def __init__(self, path: str, *, busy_ms: int) -> None:
@@ -37,6 +38,8 @@ class WriteQueue:
         self._entered = 0.0
         self._met_others = -math.inf
         """When this process had to wait last."""
+        self._held = 0.0
+        """So long it has had the lock in all since it waited or gave way."""
         self._gives_way_until = 0.0
 
     def __enter__(self) -> None:
@@ -56,6 +59,7 @@ class WriteQueue:
             except BlockingIOError:
                 self._wait_in_turn(self._file)
                 self._entered = self._met_others = time.monotonic()
+                self._held = 0.0
             self._holder = here
         except BaseException:
             if self._file is not None:
@@ -68,8 +72,11 @@ class WriteQueue:
         self._holder = 0
         fcntl.flock(self._file, fcntl.LOCK_UN)
         now = time.monotonic()
-        if now - self._met_others < OTHERS_S:
-            self._gives_way_until = now + min(now - self._entered, GIVES_WAY_MOST_S)
+        self._held += now - self._entered
+        if self._held > TURN_S:
+            self._held = 0.0
+            if now - self._met_others < OTHERS_S:
+                self._gives_way_until = now + TURN_S
         self._threads.release()
 
     def __del__(self) -> None:
