@@ -123,6 +123,7 @@ def test_a_wait_that_took_too_long_keeps_neither_the_lock_nor_a_descriptor(lock:
 
 def test_a_wait_ended_by_ctrl_c_keeps_nothing_and_the_next_one_is_had(lock: str) -> None:
     queue = WriteQueue(lock, busy_ms=60_000)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
     with child(HOLDS, lock, 1) as holder:
         assert heard(holder) == "inside"
         main = threading.main_thread().ident or 0
@@ -140,6 +141,7 @@ def test_a_wait_ended_by_ctrl_c_keeps_nothing_and_the_next_one_is_had(lock: str)
             assert not is_free(lock)
         assert is_free(lock)
         ended(holder, "\n")
+    signal.signal(signal.SIGINT, before)
 
 
 def test_after_a_fork_the_child_waits_with_a_thread_of_its_own(lock: str) -> None:
