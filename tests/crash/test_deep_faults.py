@@ -348,7 +348,7 @@ def test_what_a_log_has_lost_is_found_by_the_last_backup_and_comes_back_from_it(
 def test_a_log_whose_index_is_gone_is_read_whole(scene: Scene) -> None:
     acknowledged = leave_a_log(scene, 20)
     os.unlink(f"{database(scene)}-shm")
-    assert len(titles(scene)) == 1 + len(acknowledged)
+    assert len(titles(scene)) - len(acknowledged) in (1, 2)  # one may have been stored and not acknowledged any more
     assert verdicts(scene) == {}
 
 
