@@ -55,7 +55,9 @@ class Worktree:
             branch = self._branch(git)
             self._move_away()
             git.run("worktree", "prune")
-            git.run("worktree", "add", "--quiet", "--force", str(self.folder), branch.removeprefix("refs/heads/"))
+            git.run(
+                "worktree", "add", "--quiet", "--force", "--force", str(self.folder), branch.removeprefix("refs/heads/")
+            )
         return True
 
     def ready(self) -> None:
