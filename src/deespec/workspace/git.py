@@ -40,7 +40,7 @@ class Git:
     def __init__(self, root: Path, env: Mapping[str, str], *, inherits: int | None = None) -> None:
         self.root = root
         self.inherits = inherits
-        """A descriptor that every Git process gets: the lock on the repository, which is held until the last has ended."""
+        """A descriptor that every Git process gets: the repository's lock, which is held until the last has ended."""
         self.env = {key: value for key, value in env.items() if not key.startswith("GIT_")}
         self.env |= {**IDENTITY, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"} | {
             "GIT_LITERAL_PATHSPECS": "1"

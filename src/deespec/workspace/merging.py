@@ -137,8 +137,9 @@ def check_git(git: Git) -> None:
     """Raises WorkspaceError for a Git without merge-tree --write-tree."""
     found = re.search(r"(\d+)\.(\d+)", git.run("version"))
     if found is None or (int(found[1]), int(found[2])) < OLDEST_GIT:
+        needed, there = ".".join(map(str, OLDEST_GIT)), found[0] if found else "unknown"
         raise WorkspaceError(
-            f"Worktrees need Git {OLDEST_GIT[0]}.{OLDEST_GIT[1]} or newer, and this is {found[0] if found else 'unknown'}.",
+            f"Worktrees need Git {needed} or newer, and this is {there}.",
             hint="Upgrade Git, or: deespec config set workspace.mode shared",
         )
 

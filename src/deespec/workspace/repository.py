@@ -1,8 +1,8 @@
 """One repository as all its worktrees share it: whose commits are whose, and Git calls that must not meet.
 
 Parallel `worktree add`, `index.lock` and ref updates collide, so whatever writes takes the repository's mutex: flock on
-a file in Git's common folder. Every Git process inherits the locked descriptor. So when a worker is killed, the mutex is
-free only after the Git it left behind has ended, too, and whoever holds it knows that no Git of ours is at work:
+a file in Git's common folder. Every Git process inherits the locked descriptor. So when a worker is killed, the mutex
+is free only after the Git it left behind has ended, too, and whoever holds it knows that no Git of ours is at work:
 lock files below our own names are then left from the dead.
 """
 

@@ -121,7 +121,7 @@ class Worktree:
         return commit
 
     def restore(self, *, name: str) -> tuple[str, ...]:
-        """Puts the folder back to the item's branch, as after a review. What differed is kept under a ref, and named."""
+        """Puts the folder back to the item's branch, as after a review; what differed is kept under a ref."""
         tip, state = self.tip(), self.state()
         changed = tuple(self.git.differing(tip, state))
         head = self.git.head()
