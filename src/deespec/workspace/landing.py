@@ -7,6 +7,7 @@ the checkout are written down first; whoever comes next finishes it if every fil
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,15 +107,14 @@ def _carry_out(repository: Repository, git: Git, landing: Landing) -> None:
 
 
 def _must_be_clean(here: Git, landing: Landing) -> None:
-    dirty = [name for name in here.run("diff-index", "-z", "--name-only", landing.old, "--").split("\0") if name]
-    if dirty and here.run("update-index", "-q", "--refresh") == "":
-        dirty = [name for name in here.run("diff-index", "-z", "--name-only", landing.old, "--").split("\0") if name]
+    here.call("update-index", "-q", "--refresh")  # what was only touched; it exits 1 if more was
+    dirty = _names(here, "diff-index", landing.old, "--")
     if dirty:
         raise WorkspaceError(
             f"{landing.checkout} has changes: {_some(dirty)}.", hint="Commit or stash them, then: deespec land"
         )
-    added = here.run("diff-tree", "-r", "-z", "--name-only", "--diff-filter=A", landing.old, landing.new).split("\0")
-    there = [name for name in added if name and (here.root / name).exists()]
+    added = _names(here, "diff-tree", "-r", "--diff-filter=A", landing.old, landing.new)
+    there = [name for name in added if os.path.lexists(here.root / name)]
     if there:
         raise WorkspaceError(
             f"{landing.checkout} has files that the work brings, too: {_some(there)}.",
@@ -125,15 +125,19 @@ def _must_be_clean(here: Git, landing: Landing) -> None:
 def _neither(here: Git, landing: Landing) -> list[str]:
     """Files on the way that are neither as before nor as after."""
     found = []
-    names = [name for name in here.run("diff-tree", "-r", "-z", "--name-only", landing.old, landing.new).split("\0") if name]
+    names = _names(here, "diff-tree", "-r", landing.old, landing.new)
     sides = [_blobs(here, commit) for commit in (landing.old, landing.new)]
     for name in names:
         path = here.root / name
         blob = here.run("hash-object", "--", name).strip() if path.is_file() else None
         if blob not in [side.get(name) for side in sides]:
             found.append(name)
-    changed = here.run("diff-index", "-z", "--name-only", landing.old, "--").split("\0")
-    return found + [name for name in changed if name and name not in names]
+    return found + [name for name in _names(here, "diff-index", landing.old, "--") if name not in names]
+
+
+def _names(git: Git, command: str, *args: str) -> list[str]:
+    """The files that a diff command names."""
+    return [name for name in git.run(command, "-z", "--name-only", *args).split("\0") if name]
 
 
 def _blobs(git: Git, commit: str) -> dict[str, str]:
