@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIMEOUT_S = 120
+TERM_S = 10
 ADD_TRIES = 5
 IDENTITY = {
     "GIT_AUTHOR_NAME": "deespec",
@@ -36,12 +37,34 @@ SETTINGS = (
 class Git:
     """The repository that holds a folder, seen from that folder."""
 
-    def __init__(self, root: Path, env: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, env: Mapping[str, str], *, inherits: int | None = None) -> None:
         self.root = root
+        self.inherits = inherits
+        """A descriptor that every Git process gets: the repository's lock, which is held until the last has ended."""
         self.env = {key: value for key, value in env.items() if not key.startswith("GIT_")}
         self.env |= {**IDENTITY, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"} | {
             "GIT_LITERAL_PATHSPECS": "1"
         }
+
+    def at(self, folder: Path) -> Git:
+        """The same, seen from another folder."""
+        return Git(folder, self.env, inherits=self.inherits)
+
+    def call(self, *args: str) -> tuple[int, str, str]:
+        """Exit status, output and complaints, for commands whose exit status is an answer."""
+        return self._call(args)
+
+    def asks(self, *args: str) -> bool:
+        """The answer to a yes-or-no question (exit 0 or 1)."""
+        code, _, err = self._call(args)
+        if code not in (0, 1):
+            raise WorkspaceError(f"git {args[0]} failed in {self.root}: {_last_line(err)}")
+        return code == 0
+
+    def resolve(self, name: str) -> str | None:
+        """The id of the commit that a name stands for; None if there is none."""
+        code, out, _ = self._call(("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"))
+        return out.strip() if code == 0 else None
 
     def run(self, *args: str, index: Path | None = None, stdin: str | None = None) -> str:
         """The output of one Git command; WorkspaceError with Git's own words if it fails."""
@@ -60,8 +83,7 @@ class Git:
 
     def head(self) -> str | None:
         """The commit that is checked out; None before the first commit."""
-        code, out, _ = self._call(("rev-parse", "--verify", "--quiet", "HEAD^{commit}"))
-        return out.strip() if code == 0 else None
+        return self.resolve("HEAD")
 
     def tree_of_folder(self, index: Path) -> tuple[str, bool]:
         """Writes all files of the folder that are not ignored into a tree, through a private index.
@@ -128,21 +150,35 @@ class Git:
         env = dict(self.env)
         if index is not None:
             env["GIT_INDEX_FILE"] = str(index.absolute())
+        process = subprocess.Popen(
+            ["git", *settings, *args],
+            cwd=self.root,
+            env=env,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=() if self.inherits is None else (self.inherits,),
+            start_new_session=True,
+        )
         try:
-            done = subprocess.run(
-                ["git", *settings, *args],
-                cwd=self.root,
-                env=env,
-                input=None if stdin is None else stdin.encode(),
-                stdin=subprocess.DEVNULL if stdin is None else None,
-                capture_output=True,
-                timeout=TIMEOUT_S,
-                check=False,
-                start_new_session=True,
-            )
+            out, err = process.communicate(None if stdin is None else stdin.encode(), timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired as error:
             raise WorkspaceError(f"git {args[0]} took more than {TIMEOUT_S} s in {self.root}.") from error
-        return done.returncode, done.stdout.decode(errors="surrogateescape"), done.stderr.decode(errors="replace")
+        finally:
+            _end(process)
+        return process.returncode, out.decode(errors="surrogateescape"), err.decode(errors="replace")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Politely first: Git removes its lock files on SIGTERM, not on SIGKILL."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.communicate(timeout=TERM_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def _last_line(text: str) -> str:
