@@ -29,6 +29,7 @@ THEMES = (
     "makespan",
     "pickup",
     "turns",
+    "worktrees",
     "idle",
 )
 

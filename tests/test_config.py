@@ -150,7 +150,7 @@ def test_a_wrong_duration_is_refused(home, written):
         ("[run]\nimplement = []", "run.implement takes a name or a list of names, not []."),
         ('[run]\nimplement = ["a b"]', "run.implement takes a name or a list of names"),
         ("[run]\nimplement = 1", "run.implement takes a name or a list of names, not 1."),
-        ('[workspace]\nmode = "worktree"', 'workspace.mode takes "shared", not "worktree".'),
+        ('[workspace]\nmode = "tree"', 'workspace.mode takes "auto" or "worktree" or "shared", not "tree".'),
         ('[workspace]\nroot = ""', 'workspace.root takes text, not "".'),
         ("[budget]\nusd_per_day = -1", "budget.usd_per_day takes a number from 0 to 1,000,000, not -1."),
         ("[budget]\nusd_per_day = nan", "budget.usd_per_day takes a number"),

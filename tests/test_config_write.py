@@ -111,7 +111,7 @@ def test_a_set_value_appears_below_its_explanation_and_all_else_stays(home):
     config_set(home, "run.parallel", "4", env={})
     after = (home / "config.toml").read_text().splitlines()
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
-    assert changed == [("# parallel = 1", "parallel = 4")]
+    assert changed == [("# parallel = 3", "parallel = 4")]
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from deespec.config import Settings
     from deespec.store.base import Store
     from deespec.store.named_locks import NamedLocks
+    from deespec.workspace.merging import Target
+    from deespec.workspace.repository import Repository
     from deespec.workspace.shared import SharedWorkspace
 
 
@@ -48,6 +50,27 @@ class App:
         from deespec.workspace.shared import SharedWorkspace
 
         return SharedWorkspace(self.settings.root, self.settings.home, dict(self.settings.child_env))
+
+    @cached_property
+    def repository(self) -> Repository:
+        """The project's Git repository. Raises WorkspaceError if worktrees cannot be made there."""
+        from deespec.workspace.opening import open_repository
+
+        return open_repository(self.settings.root, dict(self.settings.child_env))
+
+    @property
+    def base(self) -> str:
+        """The branch that work begins from and lands on. Raises WorkspaceError where none is named or checked out."""
+        from deespec.workspace.opening import checked_out
+
+        return self.settings.base or checked_out(self.repository)
+
+    @cached_property
+    def target(self) -> Target:
+        """The branch that finished work is merged into."""
+        from deespec.workspace.merging import Target
+
+        return Target(self.repository, self.settings.target, checkouts=self.settings.home / "checkouts")
 
     @cached_property
     def backups_folder(self) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deespec.config_file import Given, from_environment, from_options, parse_document, read_config
 from deespec.config_keys import AGENT_KEYS, IMPLIED, KEYS, KINDS
 from deespec.errors import BadConfig, NoHome
-from deespec.records import record
+from deespec.records import record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +20,9 @@ CONFIG_NAME = "config.toml"
 DATABASE_NAME = "deespec.db"
 IMPORTING_NAME = ".deespec.importing"
 """What an import calls the new home while it takes the place of an old one."""
+TERMS = ("gates", "integrate", "paths_policy", "review", "review_rounds", "copy", "link", "setup", "setup_timeout_ms")
+"""Fields of Settings that the base's committed file decides (engine/terms.py)."""
+_TERM_KEYS = tuple(key for key in KEYS if key.field in TERMS)
 
 
 @record
@@ -57,6 +60,7 @@ class Gate:
 
     name: str
     run: str
+    when: tuple[str, ...] = ("implement", "integrate")
     timeout_ms: int = 900_000
     env: tuple[tuple[str, str], ...] = ()
 
@@ -85,8 +89,20 @@ class Settings:
     """The tag of the language in which agents write their reports."""
     # [workspace]
     workspace_mode: str = "shared"
+    """shared or worktree; what `auto` comes to is settled."""
+    base: str | None = None
+    """The branch that work begins from; None: the one that is checked out."""
+    target: str = "deespec/integration"
+    integrate: str = "rebase"
+    land: str = "manual"
+    push: str | None = None
+    pr_command: tuple[str, ...] = ()
+    copy: tuple[str, ...] = ()
+    link: tuple[str, ...] = ()
+    setup: str | None = None
+    setup_timeout_ms: int = 900_000
     undeclared: str = "exclusive"
-    """shared: items without paths are worked on alone (exclusive) or side by side (parallel)."""
+    """Items without paths are worked on alone (exclusive) or side by side (parallel)."""
     paths_policy: str = "enforce"
     # [store]
     busy_timeout_ms: int = 30_000
@@ -239,6 +255,7 @@ def settle(home: Path, env: Mapping[str, str], text: str, overrides: Mapping[str
     values: dict[str, Any] = {key.field: given[key.name][0] if key.name in given else key.default for key in KEYS}
     values["review"] = values["review"] or values["implement"]
     values["root"] = _resolved(values["root"], home, env)
+    _settle_workspace(values)
     settings = Settings(
         home=home,
         sources=_sources(given),
@@ -249,6 +266,29 @@ def settle(home: Path, env: Mapping[str, str], text: str, overrides: Mapping[str
     )
     _check_names(settings)
     return settings
+
+
+def with_terms(settings: Settings, text: str, place: str) -> Settings:
+    """These settings with the terms (see TERMS) of another settings file. Raises BadConfig, naming `place`."""
+    given = parse_document(text, place)
+    agreed: dict[str, Any] = {key.field: given[key.name][0] if key.name in given else key.default for key in _TERM_KEYS}
+    agreed["gates"] = tuple(Gate(**fields) for fields in given.get("gates", ((), ""))[0])
+    agreed["review"] = agreed["review"] or settings.review
+    found = replace(settings, **agreed)
+    _check_names(found)
+    return found
+
+
+def _settle_workspace(values: dict[str, Any]) -> None:
+    """What is left to the project's kind: a folder per item where it is a Git repository."""
+    if values["workspace_mode"] == "auto":
+        is_git = os.path.lexists(os.path.join(values["root"], ".git"))
+        values["workspace_mode"] = "worktree" if is_git else "shared"
+    is_apart = values["workspace_mode"] == "worktree"
+    if values["undeclared"] == "auto":
+        values["undeclared"] = "parallel" if is_apart else "exclusive"
+    if values["parallel"] is None:
+        values["parallel"] = 3 if is_apart else 1
 
 
 def user_config(env: Mapping[str, str]) -> Path | None:

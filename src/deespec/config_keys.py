@@ -43,6 +43,7 @@ class Type(StrEnum):
     AMOUNT = "a number"
     DURATION = "a duration"
     CHOICE = "one of a few words"
+    CHOICES = "some of a few words"
     TEXT = "text"
     NAMES = "a name or a list of names"
     WORDS = "a list of texts"
@@ -73,6 +74,8 @@ class Key:
         """What a value must be, to follow "takes"."""
         if self.type is Type.CHOICE:
             return " or ".join(f'"{choice}"' for choice in self.choices)
+        if self.type is Type.CHOICES:
+            return f"a list of {' and '.join(toml(choice) for choice in self.choices)}, or one of them"
         if self.type is Type.DURATION:
             return f"a duration from {duration_text(self.low)} to {duration_text(self.high)}"
         if self.type is Type.COUNT and self.high - self.low == 1:
@@ -122,13 +125,16 @@ WAIT = (0, MAX_WAIT_MS)
 LEASE = (MIN_LEASE_MS, MAX_LEASE_MS)
 USD = (0, MAX_USD)
 BACKUPS = ("daily", "off")
-MODES = ("shared",)
+MODES = ("auto", "worktree", "shared")
+UNDECLARED = ("auto", "parallel", "exclusive")
+HOWS = ("rebase", "squash", "merge", "pr", "none")
+STEPS = ("implement", "integrate")
 PERMISSIONS = ("edit", "edit+shell", "everything")
 
 # fmt: off
 KEYS: tuple[Key, ...] = (
-    _key("run.parallel", T.COUNT, "Items worked on at the same time",
-         default=1, span=(1, MAX_PARALLEL), unit="items"),
+    _key("run.parallel", T.COUNT, "Items worked on at the same time; if not set, 3 in worktrees, 1 in shared",
+         span=(1, MAX_PARALLEL), unit="items", example="3"),
     _key("run.implement", T.NAMES, "The agent that implements; of a list, the first that is free",
          default=(), example='"claude"'),
     _key("run.review", T.NAMES, "The agent that reviews, in a session of its own; if not set, as run.implement",
@@ -151,10 +157,28 @@ KEYS: tuple[Key, ...] = (
          default=MINUTE_MS, span=LEASE, unit="ms"),
     _key("workspace.root", T.TEXT, "The folder that holds the work, seen from the one that holds .deespec",
          default="."),
-    _key("workspace.mode", T.CHOICE, "shared: in the project folder itself (worktree, a folder per item, is coming)",
-         default="shared", choices=MODES, field="workspace_mode"),
-    _key("workspace.undeclared", T.CHOICE, "Items that declare no paths: alone, or side by side",
-         default="exclusive", choices=("exclusive", "parallel")),
+    _key("workspace.mode", T.CHOICE, "worktree: a folder and branch per item; shared: in the project folder itself; "
+         "auto: worktree where the project is a Git repository", default="auto", choices=MODES, field="workspace_mode"),
+    _key("workspace.base", T.TEXT, "The branch that work begins from and lands on; if not set, the one checked out",
+         example='"main"'),
+    _key("workspace.target", T.TEXT, "The branch that finished work is merged into; nobody has it checked out",
+         default="deespec/integration"),
+    _key("workspace.integrate", T.CHOICE, "How it is merged: one commit on top (rebase, squash), a merge commit, "
+         "a pull request, or not at all", default="rebase", choices=HOWS),
+    _key("workspace.land", T.CHOICE, "auto: merged work comes to the base whenever its checkout is clean; "
+         "manual: by deespec land", default="manual", choices=("manual", "auto")),
+    _key("workspace.push", T.TEXT, "The remote that the target is pushed to after each merge", example='"origin"'),
+    _key("workspace.pr_command", T.WORDS, "What opens a pull request; if not set, gh pr create",
+         default=(), example='["gh", "pr", "create", "--fill"]'),
+    _key("workspace.copy", T.WORDS, "Files that Git ignores but work needs, copied into each worktree (globs)",
+         default=(), example='[".env"]'),
+    _key("workspace.link", T.WORDS, "Folders that Git ignores but work needs, linked into each worktree",
+         default=(), example='["node_modules"]'),
+    _key("workspace.setup", T.TEXT, "The command that makes a new worktree ready to work in", example='"npm ci"'),
+    _key("workspace.setup_timeout", T.DURATION, "The longest it may take",
+         default=15 * MINUTE_MS, span=TIMEOUT, unit="ms"),
+    _key("workspace.undeclared", T.CHOICE, "Items that declare no paths: side by side, or alone; "
+         "auto: parallel in worktrees, exclusive in shared", default="auto", choices=UNDECLARED),
     _key("workspace.paths_policy", T.CHOICE, "Files changed outside an item's paths: a finding, or a note",
          default="enforce", choices=("enforce", "warn")),
     _key("store.busy_timeout", T.DURATION, "How long a write waits for its turn",
@@ -192,6 +216,8 @@ AGENT_KEYS: tuple[Key, ...] = (
 GATE_KEYS: tuple[Key, ...] = (
     _key("name", T.TEXT, "What the gate is called"),
     _key("run", T.TEXT, "The command, for the shell; it must exit with 0"),
+    _key("when", T.CHOICES, "After which steps it runs: on the item's own work, on the merged result",
+         default=STEPS, choices=STEPS),
     _key("timeout", T.DURATION, "A gate that takes longer has failed", default=15 * MINUTE_MS, span=TIMEOUT, unit="ms"),
     _key("env", T.PAIRS, "More variables for the command", default=()),
 )
@@ -215,7 +241,7 @@ def parse(key: Key, raw: object) -> object:
 
 def from_text(key: Key, text: str) -> object:
     """The same for text, as options and the environment carry it; lists and tables may be written as in TOML."""
-    structured = key.type in (Type.NAMES, Type.WORDS, Type.PAIRS)
+    structured = key.type in (Type.NAMES, Type.WORDS, Type.PAIRS, Type.CHOICES)
     if structured and text.lstrip().startswith(("[", "{")):
         import tomllib
 
@@ -300,6 +326,13 @@ def _parse_choice(key: Key, raw: object) -> str:
     return raw
 
 
+def _parse_choices(key: Key, raw: object) -> tuple[str, ...]:
+    parts = [part.strip() for part in raw.split(",")] if isinstance(raw, str) else raw
+    if not isinstance(parts, list) or not parts or not all(part in key.choices for part in parts):
+        raise ValueError(raw)
+    return tuple(choice for choice in key.choices if choice in parts)
+
+
 def _parse_text(_: Key, raw: object) -> str:
     if not isinstance(raw, str) or not raw.strip() or "\0" in raw or len(raw) > MAX_TEXT_CHARACTERS:
         raise ValueError(raw)
@@ -346,6 +379,7 @@ _PARSERS: dict[Type, Callable[[Key, object], object]] = {
     Type.AMOUNT: _parse_amount,
     Type.DURATION: _parse_duration,
     Type.CHOICE: _parse_choice,
+    Type.CHOICES: _parse_choices,
     Type.TEXT: _parse_text,
     Type.NAMES: _parse_names,
     Type.WORDS: _parse_words,

@@ -287,10 +287,20 @@ def test_as_reviewer_it_accepts_and_says_that_it_did_not_read(request_: AgentReq
     assert answer.text == "Accepted without reading: gates and checks passed; this reviewer does not judge code."
 
 
-def test_a_merge_conflict_it_leaves_to_a_person(request_: AgentRequest) -> None:
-    answer = play(request_, step=Step.RESOLVE).answer
+def test_a_merge_conflict_without_a_patch_for_it_is_left_to_a_person(request_: AgentRequest) -> None:
+    answer = play(request_, step=Step.RESOLVE, round=1).answer
     assert answer is not None
     assert answer.kind == "question"
+
+
+def test_in_a_merge_conflict_its_next_patch_goes_on_top_of_what_the_others_did(request_: AgentRequest) -> None:
+    conflict = "<<<<<<< the item\nmine\n||||||| before\nold\n=======\nTHEIRS\n>>>>>>> the target\n"
+    (request_.workspace / "greeting.txt").write_text(f"one\n{conflict}three\n")
+    patch = "--- a/greeting.txt\n+++ b/greeting.txt\n@@ -1,3 +1,4 @@\n one\n THEIRS\n+mine\n three\n"
+    answer = play(request_, step=Step.RESOLVE, spec=spec_of(patch)).answer
+    assert answer is not None
+    assert answer.kind == "resolve"
+    assert files(request_.workspace) == {"greeting.txt": "one\nTHEIRS\nmine\nthree\n"}
 
 
 def test_stopped_before_it_begins_it_changes_nothing(request_: AgentRequest) -> None:

@@ -11,7 +11,7 @@ from workshop import Workshop, steps
 
 from deespec.backlog import edit
 from deespec.cli.full import cli
-from deespec.engine.bench import own_command
+from deespec.engine.itself import own_command
 from deespec.engine.prompts import COMMANDS
 from deespec.model.lifecycle import Status
 

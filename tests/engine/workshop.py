@@ -102,7 +102,7 @@ class Workshop:
         self.seen = folder / "seen"
         """Where agents write what the test wants to know."""
         self.env = self._environment()
-        self.sections: dict[str, dict[str, object]] = {"run": {"retry_delay": 0}}
+        self.sections: dict[str, dict[str, object]] = {"run": {"retry_delay": 0}, "workspace": {"mode": "shared"}}
         self.gates: list[dict[str, object]] = []
         for one in (self.root, self.seen, folder / "bin", folder / "home", folder / "tmp"):
             one.mkdir()

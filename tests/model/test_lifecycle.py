@@ -56,6 +56,7 @@ REVIEWING     cancelled         CANCELLED
 
 INTEGRATING   merged            DONE
 INTEGRATING   conflicted        RESOLVING
+INTEGRATING   needs_changes     IMPLEMENTING
 INTEGRATING   released          INTEGRATING
 INTEGRATING   limit_reached     FAILED
 INTEGRATING   needs_person      PARKED

@@ -12,6 +12,7 @@ import pytest
 
 from deespec.model.items import AgentPause, Epic, JournalEntry, Line, Lock, Pbi, Priority, Sbi, Turn, Worker
 from deespec.model.lifecycle import ENDED, MOVES, STOPPED, GroupStatus, Status, Step
+from deespec.model.work import Integration, Merge, Notice, Work
 from deespec.records import fields, replace
 from deespec.store import migrate, rows
 from deespec.store.base import Store
@@ -127,9 +128,10 @@ PARTICULAR = {
     "stop": "now",
     "stopped_in": Status.REVIEWING,
     "rank": 1,
+    "kind": "merge",
 }
 """What only some values are taken of."""
-STORED = (Sbi, Pbi, Epic, Turn, Worker, Lock, AgentPause, JournalEntry)
+STORED = (Sbi, Pbi, Epic, Turn, Worker, Lock, AgentPause, JournalEntry, Work, Integration, Merge, Notice)
 
 
 def sample(cls: type[Any], *, empty: bool) -> Any:

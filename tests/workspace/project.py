@@ -20,10 +20,10 @@ ENV = {name: value for name, value in os.environ.items() if not name.startswith(
 class Project:
     """A checkout on `main` with two files and a backlog's home."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, object_format: str = "sha1") -> None:
         self.root = root
         root.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch", "main")
+        self.git("init", "--quiet", "--initial-branch", "main", f"--object-format={object_format}")
         self.git("config", "user.name", "A person")
         self.git("config", "user.email", "person@example.org")
         (root / "file.txt").write_text("one\ntwo\nthree\n")
@@ -44,11 +44,11 @@ class Project:
 
     def worktree(self, number: int = 1, *, uid: str | None = None) -> Worktree:
         """The worktree of SBI-n, ready to work in."""
-        self.target.start("main", backlog=BACKLOG)
+        start = self.target.start("main", backlog=BACKLOG)
         owner = Owner(item=f"SBI-{number}", uid=uid or f"01JD00000000000000000{number:05d}")
         folder = self.root / ".deespec" / "worktrees" / owner.item
-        made = Worktree(self.repository, folder, owner, target=self.target.ref)
-        if made.prepare():
+        made = Worktree(self.repository, folder, owner)
+        if made.prepare(start):
             made.ready()
         return made
 

@@ -20,7 +20,7 @@ MARKS = " \t\r*_`"
 SEPARATORS = MARKS + ".:,;–—-"
 CHOICE = re.compile(r"[|/]|or\b", re.IGNORECASE)
 
-WORKED = frozenset(("IMPLEMENTED", "SUCCEEDED", "DONE"))
+WORKED = frozenset(("IMPLEMENTED", "RESOLVED", "SUCCEEDED", "DONE"))
 ASKED = frozenset(("QUESTION", "FAILED"))
 
 

@@ -92,6 +92,10 @@ def diff_blocks(spec: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+CONFLICT = re.compile(r"(?ms)^<{7} [^\n]*\n.*?^={7}\n(?P<theirs>.*?)^>{7} [^\n]*\n")
+"""Between the last two markers: what the branch brings that is merged in."""
+
+
 @record
 class FilePatch:
     """The part of a patch that belongs to one file."""
@@ -122,9 +126,23 @@ def _answer(request: AgentRequest, *, git: Sequence[str]) -> Answer:
     if request.step is Step.REVIEW:
         return ACCEPTED
     if request.step is Step.RESOLVE:
-        text = f"{request.item} has a merge conflict, and a patch cannot resolve one. Please resolve it by hand."
-        return Answer(kind="question", text=text, source="structured")
+        return _resolve(request, git=git)
     return Answer(kind="implement", text=_implement(request, git=git), source="structured")
+
+
+def _resolve(request: AgentRequest, *, git: Sequence[str]) -> Answer:
+    """Takes what the others have made of the files in conflict, and applies the spec's next patch to that."""
+    blocks = diff_blocks(request.spec)
+    if request.round >= len(blocks):
+        text = f"{request.item} has a merge conflict, and its spec brings no patch for it. Please resolve it by hand."
+        return Answer(kind="question", text=text, source="structured")
+    for patch in file_patches(blocks[request.round]):
+        for name in patch.names:
+            path = writable(request.workspace, name)
+            if path.is_file():
+                text = path.read_text(encoding="utf-8", errors="surrogateescape")
+                path.write_text(CONFLICT.sub(r"\g<theirs>", text), encoding="utf-8", errors="surrogateescape")
+    return Answer(kind="resolve", text=_implement(request, git=git), source="structured")
 
 
 def _implement(request: AgentRequest, *, git: Sequence[str]) -> str:

@@ -27,6 +27,7 @@ def hold(store: Store, numbers: Sequence[int], *, actor: str, now: bool = False)
         for number in numbers:
             sbi = tx.sbi(number)
             _must_not_have_ended(sbi)
+            refuse_while_merged(tx, sbi)
             if now:
                 tx.revoke(sbi, actor=actor)
             tx.set_held(sbi, held=True, actor=actor)
@@ -46,6 +47,7 @@ def cancel(store: Store, numbers: Sequence[int], *, actor: str, reason: str | No
         moved = []
         for number in numbers:
             sbi = tx.sbi(number)
+            refuse_while_merged(tx, sbi)
             tx.revoke(sbi, actor=actor)
             moved.append(tx.move(sbi, Event.CANCELLED, actor=actor, reason=reason or "by a person"))
         return moved
@@ -57,9 +59,11 @@ def reset(store: Store, numbers: Sequence[int], *, actor: str) -> list[Sbi]:
         moved = []
         for number in numbers:
             sbi = tx.sbi(number)
+            refuse_while_merged(tx, sbi)
             if sbi.reason == "leftovers":
                 tx.calls_forgotten(number)
             moved.append(tx.move(sbi, Event.RESET, actor=actor))
+            tx.begins_anew(number)
             tx.set_needs(number, sbi.depends_on)
         return [tx.sbi(number) for number in numbers]
 
@@ -116,6 +120,15 @@ def refuse_delete(tx: Transaction, item: Item) -> None:
         children = tx.children(item.id)
         if children:
             raise NotPossible(f"{item.id} has children: {', '.join(children[:10])}.")
+
+
+def refuse_while_merged(tx: Transaction, sbi: Sbi) -> None:
+    """Raises NotPossible while a move of the target is recorded for the item and may have been made."""
+    record = tx.integration(sbi.number)
+    if record is not None:
+        what = "merged into" if record.kind == "merge" else "taken back from"
+        hint = "Look again in a moment. If no worker is running, deespec run completes it."
+        raise NotPossible(f"{sbi.id} is being {what} {record.target}.", hint=hint)
 
 
 # --- changing fields ------------------------------------------------------------------------------------------------
@@ -190,6 +203,8 @@ def _resume(
         )
     if sbi.reason == "leftovers":
         tx.calls_forgotten(sbi.number)  # a person's word that nothing of them runs any more
+    if (work := tx.work(sbi.number)).restarts:
+        tx.keep_work(replace(work, restarts=0))
     if hint is not None and sbi.reason != "question":
         tx.answers_forgotten(sbi.number)  # it was given before the person spoke
     words = "\n\n".join(one for one in (sbi.hint, hint) if one) or None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from deespec.errors import InvalidInput, NotFound, NotPossible
 from deespec.model.items import Epic, Kind, Pbi, Priority, Sbi
+from deespec.model.work import Work
 from deespec.records import record, replace
 
 if TYPE_CHECKING:
@@ -51,15 +52,25 @@ class Registered:
 
 
 def register(
-    store: Store, orders: Sequence[Order], *, uids: Sequence[str], owner: str, twice: Twice = Twice.REFUSE
+    store: Store,
+    orders: Sequence[Order],
+    *,
+    uids: Sequence[str],
+    owner: str,
+    twice: Twice = Twice.REFUSE,
+    base: str | None = None,
 ) -> list[Registered]:
-    """Registers all orders in one transaction, in order; durable when it returns.
+    """Registers all orders in one transaction, in order; durable when it returns. `base` is the base's commit now.
 
     Raises NotFound for an unknown need or parent, InvalidInput for a cycle, NotPossible for a file that is registered
     already with this content (as `twice` says), and registers nothing then.
     """
     with store.transaction() as tx:
-        return _register(tx, orders, uids=uids, owner=owner, twice=twice)
+        done = _register(tx, orders, uids=uids, owner=owner, twice=twice)
+        for one in done:
+            if base is not None and one.fresh and isinstance(one.item, Sbi):
+                tx.keep_work(Work(sbi=one.item.number, registered=base))
+        return done
 
 
 def rehearse(

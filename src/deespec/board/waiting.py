@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from deespec.agents.registry import limit_of
 from deespec.clock import local, midnight
 from deespec.model.lifecycle import Status
-from deespec.model.selection import paths_overlap
-from deespec.model.wanted import WAIT_MOST_MS
+from deespec.model.selection import paths_conflict, paths_overlap
+from deespec.model.wanted import WAIT_MOST_MS, Scope
 from deespec.records import record
 from deespec.store.alive import is_alive
 
@@ -19,13 +19,18 @@ if TYPE_CHECKING:
     from deespec.model.items import AgentPause, Line, Worker
     from deespec.store.base import Transaction
 
+BROKEN_BASE = "broken_base"
+PULL_REQUEST = "pull_request"
+"""Words that an item shows which is given back until later (engine/acted.py, Waits)."""
+
 
 @record
 class Waiting:
     """One condition that is not met."""
 
     reason: str
-    """need, paths, agent_limit, agent_paused, slot, held, budget, backoff, parked or failed."""
+    """need, paths, agent_limit, agent_paused, slot, held, budget, backoff, broken_base, pull_request, merge_queue, parked
+    or failed."""
     text: str
     """For people, to follow the item's id and `waits:`."""
     by: tuple[str, ...] = ()
@@ -54,6 +59,7 @@ class Situation:
         self.spent_until = tx.day_is_spent(usd_per_day=usd, day_began_at=midnight(self.now))
         self._working_lines: dict[int, Line] = {}
         self._needs: dict[int, list[tuple[int, str]]] = {}
+        self._merging: tuple[Line, ...] | None = None
 
     def look_at(self, numbers: Sequence[int]) -> None:
         """Reads the needs of these items at once, so that judging many of them does not take a query each."""
@@ -75,8 +81,8 @@ class Situation:
 
     def bars(self, number: int, paths: tuple[str, ...]) -> list[int]:
         """The items for which this one would have to wait if it could start otherwise, by its paths."""
-        found = [other for other, theirs in self.working if other != number and self._conflict(paths, theirs)]
-        if self.next not in (None, number) and self._conflict(paths, self.next_paths):
+        found = [held[0] for held in self.working if held[0] != number and self._conflict(paths, *held[1:])]
+        if self.next not in (None, number) and self._conflict(paths, self.next_paths, ()):
             found.append(self.next or 0)
         return found
 
@@ -98,12 +104,7 @@ class Situation:
         if line.status is Status.PENDING or line.stopped:
             yield from self._entry(line)
         if line.not_before is not None and self.now < line.not_before <= self.now + WAIT_MOST_MS:
-            yield Waiting(
-                reason="backoff",
-                text=f"an earlier try failed; tried again at {local(line.not_before)}",
-                until_at=line.not_before,
-                by=(line.reason,) if line.reason else (),
-            )
+            yield self._put_off(line, line.not_before)
         yield from self._agent(line)
 
     def _entry(self, line: Line) -> Iterator[Waiting]:
@@ -126,8 +127,10 @@ class Situation:
         if not line.paths:
             text = f"names no paths, so it is worked on alone, not beside {names}"
             remedy = f'deespec sbi update {line.id} --add-path "src/**"'
-        elif not first.paths:
+        elif not first.paths and self.app.settings.undeclared == "exclusive":
             text = f"cannot start beside {first.id}, which names no paths and so is worked on alone"
+        elif not (first.paths and paths_overlap(line.paths, first.paths)):
+            text = f"would work on files that {first.id} has changed already"
         else:
             text = f"works on the same files as {names}"
         if not self.runs(first):
@@ -157,6 +160,9 @@ class Situation:
         )
 
     def _agent(self, line: Line) -> Iterator[Waiting]:
+        if Status.INTEGRATING in (line.status, line.stopped_in):
+            yield from self._queue(line)
+            return
         names = self._names(line)
         known = [name for name in names if self.app.settings.agent(name) is not None]
         if not known:
@@ -170,6 +176,43 @@ class Situation:
         barred = [self._barred(name, line) for name in known]
         if all(one is not None for one in barred) and barred[0] is not None:
             yield barred[0]
+
+    def _put_off(self, line: Line, until: int) -> Waiting:
+        """Until a time that was set when it was given back."""
+        if line.reason == PULL_REQUEST:
+            url = self._tx.work(line.number).request
+            text = f"its pull request is open{f': {url}' if url else ''}; looked at again at {local(until)}"
+            remedy = f"merge it, or: deespec sbi cancel {line.id}"
+            return Waiting(reason=PULL_REQUEST, text=text, until_at=until, remedy=remedy)
+        if line.reason == BROKEN_BASE:
+            told = next((one for one in self._tx.notices() if one.name == BROKEN_BASE.replace("_", " ")), None)
+            text = f"the base is broken{f': {told.text}' if told else ''}; tried again at {local(until)}"
+            return Waiting(reason=BROKEN_BASE, text=text, until_at=until, remedy=told.remedy if told else None)
+        text = f"an earlier try failed; tried again at {local(until)}"
+        by = (line.reason,) if line.reason else ()
+        return Waiting(reason="backoff", text=text, until_at=until, by=by)
+
+    def _queue(self, line: Line) -> Iterator[Waiting]:
+        """Behind the one that is being merged; without one, whoever is first is taken by the next free slot."""
+        merging = next((one for one in self.merging() if self.runs(one)), None)
+        if merging is None:
+            return
+        before = [
+            one
+            for one in self.merging()
+            if one.lease_token is None and not one.held and (one.rank, one.number) < (line.rank, line.number)
+        ]
+        more = f", and {len(before)} more {'are' if len(before) > 1 else 'is'} before it" if before else ""
+        text = f"waits in the merge queue: {merging.id} is being merged{more}"
+        by = (merging.id, *(one.id for one in before))
+        yield Waiting(reason="merge_queue", text=text, by=by, remedy=f"deespec why {merging.id}")
+
+    def merging(self) -> tuple[Line, ...]:
+        """The merge queue: all that is to be merged into the target, in order of registration."""
+        if self._merging is None:
+            found = self._tx.list_sbis(Scope(), statuses=(Status.INTEGRATING,)).lines
+            self._merging = found
+        return self._merging
 
     def _names(self, line: Line) -> tuple[str, ...]:
         settings = self.app.settings
@@ -218,10 +261,8 @@ class Situation:
             return Waiting(reason="slot", text=text, remedy="deespec run")
         return Waiting(reason="slot", text="a worker's next free slot takes it in its turn")
 
-    def _conflict(self, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-        if not one or not other:
-            return self.app.settings.undeclared == "exclusive"
-        return paths_overlap(one, other)
+    def _conflict(self, own: tuple[str, ...], others: tuple[str, ...], touched: tuple[str, ...]) -> bool:
+        return paths_conflict(own, others, touched, exclusive=self.app.settings.undeclared == "exclusive")
 
 
 def _stopped(line: Line) -> Waiting:

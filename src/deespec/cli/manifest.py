@@ -55,6 +55,7 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
         _e("agent", "Agents: list, check, pause, resume.", heading="Run"),
         _e("inbox", "All that waits for a person.", "inbox", heading="Decide"),
         _e("answer", "Answer an agent's question.", "sbi_decide", heading="Decide"),
+        _e("land", "Bring merged work to the branch you work on.", "land", heading="Decide"),
         _e("status", "What runs, what waits and why.", "status", heading="Look"),
         _e("why", "Why an item does not start, and what to do.", "why", heading="Look"),
         _e("journal", "The history of everything: list, export, check.", heading="Look"),

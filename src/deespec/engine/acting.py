@@ -11,66 +11,30 @@ from typing import TYPE_CHECKING, Any
 from deespec.agents.base import AgentError, AgentResult, Blame, Usage
 from deespec.agents.leftovers import clear_leftovers
 from deespec.config import CONFIG_NAME
-from deespec.engine import gates, outbox, prompts
+from deespec.engine import gates, integrating, outbox, prompts
+from deespec.engine.acted import Answered, Failed, GivenBack, Needed, Waits
 from deespec.engine.calling import AgentWatch, agent_actor, call_agent, step_for, turn_folder
+from deespec.engine.place import place_of
 from deespec.errors import DeespecError, WorkspaceError
 from deespec.model.items import Answer, claim_text
 from deespec.model.lifecycle import Step
 from deespec.model.reports import Evidence, accepts, findings_of, findings_of_checks
 from deespec.model.selection import inside
-from deespec.records import record, replace
+from deespec.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deespec.engine.acted import Acted
     from deespec.engine.bench import Bench
+    from deespec.engine.place import Place
     from deespec.model.items import Claim, Sbi
 
 LEFTOVERS_MS = 10_000
+REVIEWER_EDITED = "The reviewer changed files; that does not count, and is kept under refs/deespec:"
 STOPPED_AT_GATES = "the worker was told to stop while gates ran; the answer is stored, the next claim judges it"
 
 log = logging.getLogger(__name__)
-
-
-@record
-class Answered:
-    """The agent gave an answer; the engine has looked at what it did."""
-
-    sbi: Sbi
-    answer: Answer
-    result: AgentResult
-    findings: tuple[str, ...] = ()
-    tree: str | None = None
-    worked: bool = True
-    """False: the answer came from a predecessor, no agent was called."""
-
-
-@record
-class Failed:
-    """The call failed; whose error it is decides what follows."""
-
-    error: AgentError
-    result: AgentResult
-
-
-@record
-class GivenBack:
-    """Not this item's fault: it goes back without using an attempt."""
-
-    why: str
-    setback: bool = True
-    """The workspace failed: wait before the next try, and ask a person after some of them."""
-
-
-@record
-class Needed:
-    """A person is needed before any agent can go on."""
-
-    reason: str
-    question: str
-
-
-Acted = Answered | Failed | GivenBack | Needed
 
 
 def act(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Acted:
@@ -79,13 +43,19 @@ def act(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Acted:
     if isinstance(found, Needed):
         return found
     try:
-        prompt = "" if found else prompts.render(bench, claim)  # first: a bad template must not begin a turn
-        sbi = _prepare(bench, claim)
+        if claim.step is Step.INTEGRATE:
+            return integrating.integrate(bench, claim, observe)
+        place = place_of(bench, claim)
+        needed = place.prepare()
+        if needed is not None:
+            return needed
+        prompt = "" if found else prompts.render(bench, claim, place)  # first: a bad template must not begin a turn
+        sbi = _begin(bench, claim, place)
         observe("prepared")
         claim = replace(claim, sbi=sbi, step=sbi.step or claim.step, answer=found)
         if found is not None:
-            return _look(bench, claim, found, AgentResult(), worked=False)
-        return _work(bench, claim, prompt, observe)
+            return _look(bench, claim, place, found, AgentResult())
+        return _work(bench, claim, place, prompt, observe)
     except WorkspaceError as error:
         return GivenBack(why=f"workspace: {error.message}")
     except OSError as error:
@@ -127,27 +97,30 @@ def _clear_up(bench: Bench, claim: Claim) -> Answer | Needed | None:
     return answer
 
 
-def _prepare(bench: Bench, claim: Claim) -> Sbi:
+def _begin(bench: Bench, claim: Claim, place: Place) -> Sbi:
     """The workspace as the turn finds it; an earlier try at the same turn has the say about where it started."""
     if claim.sbi.manifest is not None and claim.step is not Step.PREPARE:
         return claim.sbi
-    manifest = claim.sbi.manifest or bench.app.workspace.state()
+    manifest = claim.sbi.manifest or place.begin()
     with bench.app.store.transaction() as tx:
         return tx.workspace_ready(claim, manifest=manifest, actor=bench.actor)
 
 
-def _work(bench: Bench, claim: Claim, prompt: str, observe: Callable[[str], None]) -> Acted:
+def _work(bench: Bench, claim: Claim, place: Place, prompt: str, observe: Callable[[str], None]) -> Acted:
     outbox.make(claim.outbox)
     folder = turn_folder(bench.app.settings.home, claim)
     watch = AgentWatch(bench, claim)
-    result = call_agent(bench, claim, prompt, folder=folder, watch=watch, session=prompts.session(bench, claim))
+    session = prompts.session(bench, claim)
+    result = call_agent(bench, claim, prompt, at=place.folder, folder=folder, watch=watch, session=session)
     observe("agent_ended")
     watch.collect()
     answer = _answer(bench, claim, result)
     if answer is None and result.error is None and result.session is not None:
         again = prompts.ask_again(claim)
         first = result
-        result = call_agent(bench, claim, again, folder=folder / "again", watch=watch, session=result.session)
+        result = call_agent(
+            bench, claim, again, at=place.folder, folder=folder / "again", watch=watch, session=result.session
+        )
         result = replace(result, usage=_together(first.usage, result.usage))
         watch.collect()
         answer = _answer(bench, claim, result)
@@ -159,7 +132,7 @@ def _work(bench: Bench, claim: Claim, prompt: str, observe: Callable[[str], None
             message += f" Tools were denied to it: {', '.join(result.denied)}."
         return Failed(error=AgentError(blame=Blame.CALL, code="no_answer", message=message), result=result)
     observe("answered")
-    return _look(bench, claim, answer, result, worked=True)
+    return _look(bench, claim, place, answer, result)
 
 
 def _together(one: Usage, other: Usage) -> Usage:
@@ -197,23 +170,45 @@ def _answer(bench: Bench, claim: Claim, result: AgentResult) -> Answer | None:
     return result.answer
 
 
-def _look(bench: Bench, claim: Claim, answer: Answer, result: AgentResult, *, worked: bool) -> Answered:
+def _look(bench: Bench, claim: Claim, place: Place, answer: Answer, result: AgentResult) -> Acted:
     """Looks at the workspace and runs gates and checks, where the step makes something."""
     sbi = claim.sbi
     if step_for(claim) is Step.REVIEW:
-        answer = _proven(bench, claim, answer)
-    if step_for(claim) is Step.REVIEW or answer.kind == "question":
-        return Answered(sbi=sbi, answer=answer, result=result, worked=worked)
-    workspace = bench.app.workspace
+        dropped = place.tidy("review")
+        answer = _proven(bench, claim, place, answer)
+        notes = (f"{REVIEWER_EDITED} {', '.join(dropped)}",) if dropped else ()
+        return Answered(sbi=sbi, answer=answer, result=result, findings=notes)
     assert sbi.manifest is not None
-    evidence, state = workspace.evidence(sbi.manifest, alone=claim.alone and _still_alone(bench, claim))
+    evidence, state = place.look(sbi.manifest, alone=claim.alone and _still_alone(bench, claim))
     evidence = _without_own_settings(bench, evidence)
-    tree = workspace.keep(state, item=sbi.id, uid=sbi.uid, turn=claim.turn, token=claim.token)
-    _keep_diff(bench, claim, evidence, state)
-    findings = findings_of(sbi, answer, evidence, bench.rules)
-    if not findings:
-        findings = findings_of_checks(gates.run_all(bench, claim))
-    return Answered(sbi=sbi, answer=answer, result=result, findings=findings, tree=tree, worked=worked)
+    if answer.kind == "question" and not bench.apart:
+        return Answered(sbi=sbi, answer=answer, result=result)
+    findings = (*findings_of(sbi, answer, evidence, bench.rules), *place.findings(evidence))
+    _keep_diff(bench, claim, place, evidence, state)
+    tree = place.keep(sbi.manifest, state)
+    if answer.kind == "question":
+        findings = ()
+    elif not findings:
+        failed = _failed_gates(bench, claim, place)
+        if isinstance(failed, Waits):
+            return failed
+        findings = failed
+    return Answered(sbi=sbi, answer=answer, result=result, findings=findings, tree=tree, work=place.work)
+
+
+def _failed_gates(bench: Bench, claim: Claim, place: Place) -> tuple[str, ...] | Waits:
+    """What the gates find wrong; Waits, if that is none of the item's doing."""
+    results = gates.run_all(bench, claim, at=place.folder, when="implement")
+    place.tidy("gates")
+    failed = [one for one in results if not one.passed]
+    if failed and place.work is not None and place.work.start is not None:
+        broken = integrating.broken_base(bench, claim, place.work.start, failed[0], "implement")
+        if broken is not None and not place.catch_up(failed[0]):
+            return broken
+        if broken is not None:
+            results = gates.run_all(bench, claim, at=place.folder, when="implement")
+            place.tidy("gates")
+    return findings_of_checks(results)
 
 
 def _without_own_settings(bench: Bench, evidence: Evidence) -> Evidence:
@@ -233,11 +228,14 @@ def _without_own_settings(bench: Bench, evidence: Evidence) -> Evidence:
     )
 
 
-def _proven(bench: Bench, claim: Claim, answer: Answer) -> Answer:
-    """A review that accepts must not cover what no gate has seen: what changed since the gates is gated again."""
-    if answer.decision != "SUCCEEDED" or not _changed_since_gates(bench, claim):
+def _proven(bench: Bench, claim: Claim, place: Place, answer: Answer) -> Answer:
+    """A review that accepts must not cover what no gate has seen: what changed since the gates is gated again.
+
+    In an item's own folder nothing has: what differed has just been taken back.
+    """
+    if bench.apart or answer.decision != "SUCCEEDED" or not _changed_since_gates(bench, claim):
         return answer
-    failed = findings_of_checks(gates.run_all(bench, claim))
+    failed = findings_of_checks(gates.run_all(bench, claim, at=place.folder, when="implement"))
     if not failed:
         return answer
     words = "\n\n".join((answer.text, "Files changed after the gates had passed, and now they fail:", *failed))
@@ -257,11 +255,12 @@ def _changed_since_gates(bench: Bench, claim: Claim) -> bool:
     return any(not sbi.paths or inside(path, sbi.paths) for path in evidence.changed)
 
 
-def _keep_diff(bench: Bench, claim: Claim, evidence: Evidence, state: str) -> None:
+def _keep_diff(bench: Bench, claim: Claim, place: Place, evidence: Evidence, state: str) -> None:
     """What changed, for the next reviewer's prompt and for people."""
     assert claim.sbi.manifest is not None
-    own = tuple(path for path in evidence.changed if path not in evidence.forbidden)
-    text = bench.app.workspace.diff(claim.sbi.manifest, state, own)
+    shown = evidence.changed if evidence.whole is None else evidence.whole
+    own = tuple(path for path in shown if path not in evidence.forbidden)
+    text = place.diff(claim.sbi.manifest, state, own)
     prompts.keep_change(turn_folder(bench.app.settings.home, claim), own, text)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,14 +9,18 @@ from typing import TYPE_CHECKING
 from deespec.agents.registry import limit_of
 from deespec.clock import midnight
 from deespec.engine import outbox
+from deespec.engine.checkouts import Checkouts
+from deespec.engine.ports import Ports
+from deespec.engine.terms import Terms
 from deespec.model.reports import Rules
-from deespec.model.wanted import AgentSlot, Scope, Wanted
+from deespec.model.wanted import MERGE_QUEUE, AgentSlot, Scope, Wanted
 from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deespec.app import App
+    from deespec.config import Settings
     from deespec.engine.pulse import Pulse
     from deespec.model.items import Claim, Sbi, Turn, Worker
 
@@ -48,25 +50,40 @@ class Bench:
         self.implement = implement or app.settings.implement
         self.stopping: str | None = None
         """Why running agents are to be stopped, if they are."""
+        self.terms = Terms(app)
+        self.ports = Ports(app.temporary)
+        self.checkouts = Checkouts(self)
 
     @property
     def actor(self) -> str:
         return f"worker {self.worker.name}"
 
-    @cached_property
+    @property
+    def settings(self) -> Settings:
+        """The settings that count now: this machine's, with the terms of the base."""
+        return self.terms.settings()
+
+    @property
+    def apart(self) -> bool:
+        """Whether each item has a folder of its own."""
+        return self.app.settings.workspace_mode == "worktree"
+
+    @property
     def rules(self) -> Rules:
-        settings = self.app.settings
+        settings = self.settings
         return Rules(
             max_turns=settings.max_turns,
             review_rounds=settings.review_rounds,
             enforce_paths=settings.paths_policy == "enforce",
             usd_per_item=settings.usd_per_item,
+            integrates=self.apart and settings.integrate != "none",
         )
 
     @cached_property
     def slots(self) -> tuple[AgentSlot, ...]:
         """The agents that can be used here, as the claim sees them."""
-        return tuple(_slot(self.app, name) for name in agent_names(self.app))
+        queue = AgentSlot(name=MERGE_QUEUE, account=f"queue {self.app.settings.target}", limit=1, metered=False)
+        return (*(_slot(self.app, name) for name in agent_names(self.app)), queue)
 
     def is_metered(self, agent: str) -> bool:
         """Whether what this agent costs counts against budgets."""
@@ -93,7 +110,7 @@ class Bench:
 
 def wanted(bench: Bench) -> Wanted:
     """What this worker asks the store for now."""
-    app, settings = bench.app, bench.app.settings
+    app, settings = bench.app, bench.settings
     return Wanted(
         worker=bench.worker.uid,
         actor=bench.actor,
@@ -116,17 +133,6 @@ def agent_names(app: App) -> tuple[str, ...]:
     settings = app.settings
     named = (*settings.implement, *settings.review, *(agent.name for agent in settings.agents))
     return tuple(name for name in dict.fromkeys(named) if settings.agent(name) is not None)
-
-
-def own_command() -> tuple[str, ...]:
-    """The argument list that starts this very deespec, whatever the PATH of an agent's shell says."""
-    program = os.path.abspath(sys.argv[0])
-    if os.path.basename(program) == "deespec" and os.access(program, os.X_OK):
-        return (program,)
-    beside = os.path.join(os.path.dirname(sys.executable), "deespec")
-    if os.access(beside, os.X_OK):
-        return (beside,)
-    return (sys.executable, "-m", "deespec")
 
 
 def _slot(app: App, name: str) -> AgentSlot:

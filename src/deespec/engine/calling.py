@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from deespec.agents.base import AgentRequest
 from deespec.engine import outbox
-from deespec.engine.bench import own_command
+from deespec.engine.itself import own_command
 from deespec.errors import LeaseLost
 from deespec.model.lifecycle import Step
 from deespec.model.reports import accepts
@@ -91,7 +91,8 @@ def agent_actor(claim: Claim) -> str:
 
 def turn_folder(home: Path, claim: Claim) -> Path:
     """Where everything of this try at the turn is kept: prompt, raw output, what the gates printed."""
-    return home / "turns" / claim.sbi.id / f"{claim.turn}.{claim.token}"
+    what = "merge" if claim.step is Step.INTEGRATE else str(claim.turn)
+    return home / "turns" / claim.sbi.id / f"{what}.{claim.token}"
 
 
 def guard_lock(home: Path, claim: Claim) -> Path:
@@ -100,24 +101,26 @@ def guard_lock(home: Path, claim: Claim) -> Path:
 
 
 def call_agent(
-    bench: Bench, claim: Claim, prompt: str, *, folder: Path, watch: AgentWatch, session: str | None
+    bench: Bench, claim: Claim, prompt: str, *, at: Path, folder: Path, watch: AgentWatch, session: str | None
 ) -> AgentResult:
-    """Runs the claim's agent once. Raises LeaseLost if the claim was taken away meanwhile."""
-    result = bench.app.agent(claim.agent).run(request_for(bench, claim, prompt, folder=folder, session=session), watch)
+    """Runs the claim's agent once in the folder `at`. Raises LeaseLost if the claim was taken away meanwhile."""
+    request = request_for(bench, claim, prompt, folder=folder, session=session, workspace=at)
+    result = bench.app.agent(claim.agent).run(request, watch)
     if bench.pulse.is_revoked(claim.token):
         raise LeaseLost(f"{claim.sbi.id} was taken away while its agent worked.")
     return result
 
 
-def request_for(bench: Bench, claim: Claim, prompt: str, *, folder: Path, session: str | None) -> AgentRequest:
-    settings = bench.app.settings
+def request_for(
+    bench: Bench, claim: Claim, prompt: str, *, folder: Path, session: str | None, workspace: Path
+) -> AgentRequest:
+    settings = bench.settings
     section = settings.agent(claim.agent)
-    assert section is not None
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = guard_lock(settings.home, claim)
     lock.parent.mkdir(mode=0o700, exist_ok=True)
-    idle = section.idle_timeout_ms
-    if idle is None and section.kind != "command":
+    idle = section.idle_timeout_ms if section else None
+    if idle is None and section is not None and section.kind != "command":
         idle = settings.idle_timeout_ms
     return AgentRequest(
         step=step_for(claim),
@@ -127,7 +130,7 @@ def request_for(bench: Bench, claim: Claim, prompt: str, *, folder: Path, sessio
         turn=claim.turn,
         round=_round(bench, claim),
         prompt=prompt,
-        workspace=settings.root,
+        workspace=workspace,
         folder=folder,
         env=environment(bench, claim, section),
         session=session,
@@ -147,6 +150,7 @@ def environment(bench: Bench, claim: Claim, section: AgentSettings | None) -> di
     own = os.path.dirname(own_command()[0])
     env["PATH"] = os.pathsep.join([own, env.get("PATH", os.defpath)])
     env |= dict(section.env) if section else {}
+    env |= bench.ports.variables
     return env | {
         "DEESPEC_HOME": str(settings.home),
         "DEESPEC_ITEM": claim.sbi.id,
@@ -158,10 +162,10 @@ def environment(bench: Bench, claim: Claim, section: AgentSettings | None) -> di
 
 
 def _round(bench: Bench, claim: Claim) -> int:
-    """Implement turns that ended since the item was started anew."""
+    """Implement and resolve turns that ended since the item was started anew."""
     with bench.app.store.read() as tx:
         turns = tx.turns(claim.sbi.number)
-    return sum(turn.step is Step.IMPLEMENT and turn.number > claim.sbi.turns_reset for turn in turns)
+    return sum(turn.step is not Step.REVIEW and turn.number > claim.sbi.turns_reset for turn in turns)
 
 
 def _is_foreign_secret(name: str, section: AgentSettings | None) -> bool:

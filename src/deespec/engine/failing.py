@@ -13,7 +13,7 @@ from deespec.model.lifecycle import Status
 
 if TYPE_CHECKING:
     from deespec.agents.base import AgentError
-    from deespec.engine.acting import Failed
+    from deespec.engine.acted import Failed
     from deespec.engine.bench import Bench
     from deespec.model.items import Claim
     from deespec.store.base import Transaction

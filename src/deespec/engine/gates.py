@@ -15,6 +15,9 @@ from deespec.model.reports import CheckResult
 from deespec.records import replace
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deespec.agents.process import Ended
     from deespec.engine.bench import Bench
     from deespec.model.items import Claim
 
@@ -22,22 +25,55 @@ TAIL_CHARACTERS = 8_000
 TURN_NAMES = ("DEESPEC_HOME", "DEESPEC_ITEM", "DEESPEC_STEP", "DEESPEC_TURN", "DEESPEC_OUTBOX")
 OUR_ENDS = ("deadline", "guard_died")
 """A gate that ended so says nothing about the work: the worker stood still, or its guard was killed."""
+CANNOT_RUN = (126, 127)
+"""What the shell says of a command that is not there or may not be executed (POSIX, Shell Command Language 2.8.2)."""
 
 
-def run_all(bench: Bench, claim: Claim) -> tuple[CheckResult, ...]:
-    """Every gate, then every check of the item, until one fails."""
-    checks = [Gate(name=f"check `{command}`", run=command) for command in claim.sbi.checks]
+def run_all(bench: Bench, claim: Claim, *, at: Path, when: str) -> tuple[CheckResult, ...]:
+    """Every gate of this step (implement or integrate), then every check of the item, until one fails."""
     done: list[CheckResult] = []
-    for index, gate in enumerate((*bench.app.settings.gates, *checks)):
-        done.append(_run(bench, claim, gate, index))
+    for gate in gates_of(bench, claim, when):
+        done.append(run_one(bench, claim, gate, at=at))
         if not done[-1].passed:
             break
     return tuple(done)
 
 
-def _run(bench: Bench, claim: Claim, gate: Gate, index: int) -> CheckResult:
-    folder = turn_folder(bench.app.settings.home, claim) / "gates" / str(index)
-    request = request_for(bench, claim, "", folder=folder, session=None)
+def gates_of(bench: Bench, claim: Claim, when: str) -> list[Gate]:
+    checks = [Gate(name=f"check `{command}`", run=command) for command in claim.sbi.checks]
+    return [*(gate for gate in bench.settings.gates if when in gate.when), *checks]
+
+
+def run_one(bench: Bench, claim: Claim, gate: Gate, *, at: Path) -> CheckResult:
+    """Raises WorkspaceError if it could not be run, Interrupted if the worker stops, LeaseLost if the claim is gone."""
+    ended = _call(bench, claim, gate, at=at)
+    name = gate.name if gate.name.startswith("check ") else f"gate {gate.name}"
+    if ended.error is not None or ended.stopped in OUR_ENDS:
+        raise WorkspaceError(f"{name} could not be run: {ended.error or ended.stopped}")
+    if ended.exit_code in CANNOT_RUN and ended.stopped is None:
+        raise WorkspaceError(f"{name} could not be run (exit {ended.exit_code}): {_last_line(ended) or gate.run}")
+    if ended.exit_code == 0 and ended.stopped is None:
+        return CheckResult(name=name, passed=True)
+    return CheckResult(name=name, passed=False, tail=f"({_how(ended)})\n{_tail(ended)}")
+
+
+def set_up(bench: Bench, claim: Claim, *, at: Path) -> None:
+    """Runs workspace.setup in a folder that is new. Raises WorkspaceError if it fails: that is not the item's fault."""
+    command = bench.settings.setup
+    if command is None:
+        return
+    gate = Gate(name="setup", run=command, timeout_ms=bench.settings.setup_timeout_ms)
+    ended = _call(bench, claim, gate, at=at)
+    if ended.error is not None or ended.stopped is not None or ended.exit_code != 0:
+        raise WorkspaceError(
+            f"workspace.setup failed ({ended.error or _how(ended)}): {_last_line(ended) or command}",
+            hint=f"deespec sbi log {claim.sbi.id} shows its output.",
+        )
+
+
+def _call(bench: Bench, claim: Claim, gate: Gate, *, at: Path) -> Ended:
+    folder = _output_folder(turn_folder(bench.app.settings.home, claim) / "gates")
+    request = request_for(bench, claim, "", folder=folder, session=None, workspace=at)
     # A project's own tests may use deespec: they must not find this backlog. The claim stays, to find what they leave.
     given = environment(bench, claim, None)
     env = {name: value for name, value in given.items() if name not in TURN_NAMES} | dict(gate.env)
@@ -48,14 +84,28 @@ def _run(bench: Bench, claim: Claim, gate: Gate, index: int) -> CheckResult:
         raise LeaseLost(f"{claim.sbi.id} was taken away while its gates ran.")
     if ended.stopped is not None and bench.stopping:
         raise Interrupted
-    name = gate.name if gate.name.startswith("check ") else f"gate {gate.name}"
-    if ended.error is not None or ended.stopped in OUR_ENDS:
-        raise WorkspaceError(f"{name} could not be run: {ended.error or ended.stopped}")
-    if ended.exit_code == 0 and ended.stopped is None:
-        return CheckResult(name=name, passed=True)
-    how = ended.stopped or (f"signal {ended.signal}" if ended.signal else f"exit {ended.exit_code}")
-    output = (ended.stdout_tail + ended.stderr_tail)[-TAIL_CHARACTERS:]
-    return CheckResult(name=name, passed=False, tail=f"({how})\n{output}")
+    return ended
+
+
+def _output_folder(gates: Path) -> Path:
+    """The next of the turn's numbered folders: one for each command that it runs."""
+    number = 0
+    while (gates / str(number)).exists():
+        number += 1
+    return gates / str(number)
+
+
+def _how(ended: Ended) -> str:
+    return ended.stopped or (f"signal {ended.signal}" if ended.signal else f"exit {ended.exit_code}")
+
+
+def _tail(ended: Ended) -> str:
+    return (ended.stdout_tail + ended.stderr_tail)[-TAIL_CHARACTERS:]
+
+
+def _last_line(ended: Ended) -> str:
+    lines = [line.strip() for line in _tail(ended).splitlines() if line.strip()]
+    return lines[-1] if lines else ""
 
 
 class Interrupted(Exception):

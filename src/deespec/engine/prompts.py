@@ -9,8 +9,8 @@ import shlex
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from deespec.engine.bench import own_command
 from deespec.engine.calling import step_for
+from deespec.engine.itself import own_command
 from deespec.errors import BadConfig
 from deespec.model.lifecycle import Event, Step
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from deespec.engine.bench import Bench
+    from deespec.engine.place import Place
     from deespec.model.items import Claim, Turn
 
 TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
@@ -35,6 +36,7 @@ _FRONT_MATTER = re.compile(rf"\A---[ \t]*\n(?:(?:{_LABEL_KEYS})[ \t]*:.*\n)*---[
 
 COMMANDS = {
     "implement": "sbi report --type implement",
+    "resolve": "sbi report --type resolve",
     "nothing": "sbi report --type nothing",
     "question": "sbi report --type question",
     "succeeded": "sbi review --decision SUCCEEDED",
@@ -44,19 +46,19 @@ COMMANDS = {
 """What prompts order; a test parses each with the real parser."""
 
 
-def render(bench: Bench, claim: Claim) -> str:
+def render(bench: Bench, claim: Claim, place: Place) -> str:
     """The prompt of this turn. It never begins with a slash, which clients take for a command of their own."""
     with bench.app.store.read() as tx:
         turns = tx.turns(claim.sbi.number)
     step = step_for(claim)
-    values = _values(bench, claim, turns)
+    values = _values(bench, claim, place, turns)
     text = _template(bench.app.settings.home, step, values).strip() + "\n"
     return text if not text.startswith("/") else "\n" + text
 
 
 def ask_again(claim: Claim) -> str:
     """What is said in the same session to an agent that ended without an answer."""
-    key = "succeeded" if step_for(claim) is Step.REVIEW else "implement"
+    key = {Step.REVIEW: "succeeded", Step.RESOLVE: "resolve"}.get(step_for(claim), "implement")
     command = commands(claim)[key]
     return (
         "Your turn has ended without an answer that could be read. Do not do the work again. Answer now, by this "
@@ -103,8 +105,8 @@ def load_change(home: Path, item: str, turns: list[Turn]) -> tuple[list[str], st
     return [], ""
 
 
-def _values(bench: Bench, claim: Claim, turns: list[Turn]) -> dict[str, Any]:
-    sbi, settings = claim.sbi, bench.app.settings
+def _values(bench: Bench, claim: Claim, place: Place, turns: list[Turn]) -> dict[str, Any]:
+    sbi, settings = claim.sbi, bench.settings
     counted = [turn for turn in turns if turn.number > sbi.turns_reset]
     last = counted[-1] if counted else None
     work = [turn for turn in counted if turn.step is not Step.REVIEW]
@@ -112,7 +114,11 @@ def _values(bench: Bench, claim: Claim, turns: list[Turn]) -> dict[str, Any]:
     return {
         "item": sbi,
         "turn": claim.turn,
-        "workspace": settings.root,
+        "workspace": place.folder,
+        "conflict": place.work.conflict if place.work else None,
+        "target": settings.target,
+        "spec_changed": last.spec_changed if last else False,
+        "drift": place.drift(),
         "hint": sbi.hint,
         "question": sbi.question if sbi.hint else None,
         "findings": last.findings if last and last.outcome == Event.FINDINGS else (),
@@ -121,7 +127,7 @@ def _values(bench: Bench, claim: Claim, turns: list[Turn]) -> dict[str, Any]:
         "reports": [turn for turn in counted if turn is not last][-REPORTS_MOST:],
         "files": files,
         "diff": diff,
-        "gates": [*(gate.run for gate in settings.gates), *sbi.checks],
+        "gates": [*(gate.run for gate in settings.gates if "implement" in gate.when), *sbi.checks],
         "guidelines": list(_guidelines(settings.home, sbi.labels)),
         "language": settings.language,
         "commands": commands(claim),

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from deespec.agents.registry import LOOKED_FOR
 from deespec.engine.pulse import bury_the_dead
+from deespec.engine.terms import differing
 from deespec.errors import NoAgent, WorkspaceError
 from deespec.model.selection import inside
+from deespec.workspace.landing import finish
 
 if TYPE_CHECKING:
     from deespec.app import App
@@ -44,7 +46,7 @@ def look_at_workspace(app: App, *, dirty: bool) -> None:
     if root in (root.parent, _user_home(app)):
         raise WorkspaceError(f"Agents would work in {root} itself.", hint="Start a backlog in a project's own folder.")
     bury_the_dead(app)
-    if dirty:
+    if dirty or app.settings.workspace_mode == "worktree":
         return
     with app.store.read() as tx:
         if tx.running():
@@ -62,6 +64,31 @@ def look_at_workspace(app: App, *, dirty: bool) -> None:
             f"{len(foreign)} tracked file(s) differ from the last commit: {shown}",
             hint="Commit or stash them, or accept them: deespec run --dirty",
         )
+
+
+def begin_apart(app: App) -> list[str]:
+    """Where items get worktrees: makes the target if it is not there, completes a landing that was cut off, and says
+    what a person should know. Raises WorkspaceError where worktrees cannot be made.
+    """
+    if app.settings.workspace_mode != "worktree":
+        return []
+    base, git = app.base, app.repository.git
+    if git.resolve(f"refs/heads/{base}") is None:
+        what = "has no commit yet" if git.head() is None else f"has no branch {base}"
+        raise WorkspaceError(
+            f"{app.settings.root} {what}: worktrees begin at one.",
+            hint="Commit something first." if git.head() is None else "deespec config set workspace.base BRANCH",
+        )
+    with app.store.read() as tx:
+        uid = tx.backlog_uid()
+    app.target.start(f"refs/heads/{base}", backlog=uid)
+    finish(app.repository)
+    told = []
+    if dirty := git.run("status", "--porcelain", "--untracked-files=no").splitlines():
+        told.append(f"{len(dirty)} uncommitted change(s) in {app.settings.root} stay there; agents begin from {base}")
+    if other := differing(app):
+        told.append(f"as committed on {base}, not as set here: {', '.join(other)}")
+    return told
 
 
 def _user_home(app: App) -> object:

@@ -9,22 +9,25 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from deespec.engine.acting import Answered, Failed, GivenBack, Needed, act
+from deespec.engine.acted import Answered, ChangesWanted, Conflicted, Failed, GivenBack, Merged, Needed, Waits
+from deespec.engine.acting import act
 from deespec.engine.bench import Outcome, wanted
 from deespec.engine.calling import guard_lock, step_for
 from deespec.engine.failing import delay, lost, settle_failure
 from deespec.errors import LeaseLost, UsageError
 from deespec.model.items import Turn
+from deespec.model.lifecycle import Event
 from deespec.model.reports import judge
 from deespec.model.wanted import Idle
+from deespec.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deespec.engine.acting import Acted
+    from deespec.engine.acted import Acted
     from deespec.engine.bench import Bench
     from deespec.model.items import Claim
-    from deespec.model.reports import Verdict
+    from deespec.model.reports import Rules, Verdict
 
 
 def run_turn(
@@ -63,21 +66,45 @@ def settle(bench: Bench, claim: Claim, acted: Acted) -> Outcome:
     """Transaction 2: the outcome, by whoever still owns the turn. Raises LeaseLost, and writes nothing, otherwise."""
     if isinstance(acted, Failed):
         return settle_failure(bench, claim, acted)
+    if isinstance(acted, Answered):
+        return _settle_answer(bench, claim, acted, bench.rules)
+    wait_ms = delay(bench, claim.sbi.setbacks + 1)
+    limit = bench.app.settings.max_turns
     with bench.app.store.transaction() as tx:
-        if isinstance(acted, GivenBack):
-            if acted.setback:
-                sbi = tx.setback(claim, actor=bench.actor, why=acted.why, delay_ms=delay(bench, claim.sbi.setbacks + 1))
-            else:
-                sbi = tx.give_back(claim, actor=bench.actor, why=acted.why)
-            return Outcome(claim=claim, what="given back", after=sbi, error=acted.why)
-        if isinstance(acted, Needed):
-            sbi = tx.park(claim, actor=bench.actor, reason=acted.reason, question=acted.question)
-            return Outcome(claim=claim, what="parked", after=sbi, error=acted.question)
-        verdict = judge(acted.sbi, step_for(claim), acted.answer, acted.findings, bench.rules)
+        match acted:
+            case GivenBack(why=why, setback=True):
+                sbi = tx.setback(claim, actor=bench.actor, why=why, delay_ms=wait_ms)
+                return Outcome(claim=claim, what="given back", after=sbi, error=why)
+            case GivenBack(why=why):
+                sbi = tx.give_back(claim, actor=bench.actor, why=why)
+                return Outcome(claim=claim, what="given back", after=sbi, error=why)
+            case Needed(reason=reason, question=question):
+                sbi = tx.park(claim, actor=bench.actor, reason=reason, question=question)
+                return Outcome(claim=claim, what="parked", after=sbi, error=question)
+            case Waits(why=why, reason=reason, delay_ms=later_ms):
+                sbi = tx.waits(claim, actor=bench.actor, why=why, reason=reason, until=tx.now + later_ms)
+                return Outcome(claim=claim, what="waits", after=sbi, error=why)
+            case Merged():
+                return Outcome(claim=claim, what="merged", after=tx.merged(claim, actor=bench.actor))
+            case Conflicted(words=words, onto=onto):
+                sbi = tx.conflicted(claim, actor=bench.actor, words=words, onto=onto, max_turns=limit)
+                return Outcome(claim=claim, what="conflict", after=sbi, error=words.splitlines()[0])
+            case ChangesWanted(words=words, taken=taken):
+                sbi = tx.changes_wanted(claim, actor=bench.actor, words=words, taken=taken, max_turns=limit)
+                return Outcome(claim=claim, what="changes wanted", after=sbi)
+
+
+def _settle_answer(bench: Bench, claim: Claim, acted: Answered, rules: Rules) -> Outcome:
+    verdict = judge(acted.sbi, step_for(claim), acted.answer, acted.findings, rules)
+    with bench.app.store.transaction() as tx:
         turn = _turn(bench, claim, acted, verdict, now=tx.now)
+        turn = replace(turn, spec_changed=tx.sbi(claim.sbi.number).spec != claim.sbi.spec)
         tx.strikes_clear(claim.account)
         tx.spent(claim, turn.cost_usd if turn.metered else None)
-        sbi = tx.settle(claim, turn, verdict.events, actor=bench.actor, usd_per_item=bench.rules.usd_per_item)
+        sbi = tx.settle(claim, turn, verdict.events, actor=bench.actor, usd_per_item=rules.usd_per_item)
+        if acted.work is not None:
+            solved = verdict.outcome == Event.IMPLEMENTED
+            tx.keep_work(replace(acted.work, conflict=None) if solved else acted.work)
         return Outcome(claim=claim, what=turn.outcome, after=sbi, turn=turn)
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from deespec.agents.leftovers import namespace, start_time
 from deespec.engine import outbox
+from deespec.engine.afterwards import after, tidy
 from deespec.engine.bench import Bench, Outcome
 from deespec.engine.pulse import Pulse, settle_in
+from deespec.engine.ready import begin_apart
 from deespec.engine.turn import run_turn
 from deespec.engine.upkeep import Upkeep
 from deespec.model.items import Worker
@@ -72,6 +74,7 @@ class Crew:
         self._tell = tell
         self._tell_begin = tell_begin
         self._tell_stop = tell_stop
+        self._tell_upkeep = tell_upkeep
         self._heeded = 0
         self._telling = threading.Lock()
         self._finishing = threading.Event()
@@ -79,6 +82,9 @@ class Crew:
     def run(self) -> None:
         """Works until it is told to stop, or until its orders are done. Raises what made it impossible to go on."""
         settle_in(self.app)
+        for note in begin_apart(self.app):
+            self._tell_upkeep(note)
+        tidy(self.app)
         life = LifeLock(str(self.app.settings.home), self.worker.uid)
         try:
             with self.app.store.transaction() as tx:
@@ -90,6 +96,7 @@ class Crew:
             finally:
                 self.upkeep.stop()
                 self.pulse.stop()
+                self.bench.checkouts.close()
                 with self.app.store.transaction() as tx:
                     if not tx.tokens_of(self.worker.uid):  # else it died at work: whoever lives buries its claims
                         tx.remove_worker(self.worker)
@@ -146,22 +153,27 @@ class Crew:
 
     def _slot(self) -> None:
         try:
-            while not self.stopping:
-                generation = self.pulse.generation
-                outcome = run_turn(self.bench, begun=self._begun)
-                if isinstance(outcome, Outcome):
-                    self._note(outcome)
-                    if self.orders.once:
-                        return
-                elif self.orders.once and not outcome.again:
-                    return
-                elif not outcome.again:
-                    self._rest(outcome, generation)
+            with self.bench.ports.block():
+                self._take_turns()
         except Exception as error:  # noqa: BLE001 - a slot's failure ends the worker, which raises it again
             self._fail(error)
         finally:
             self.app.store.close()
             self.pulse.nudge()
+
+    def _take_turns(self) -> None:
+        while not self.stopping:
+            generation = self.pulse.generation
+            outcome = run_turn(self.bench, begun=self._begun)
+            if isinstance(outcome, Outcome):
+                self._note(outcome)
+                after(self.app, outcome)
+                if self.orders.once:
+                    return
+            elif self.orders.once and not outcome.again:
+                return
+            elif not outcome.again:
+                self._rest(outcome, generation)
 
     def _rest(self, idle: Idle, generation: int) -> None:
         """Sleeps until something may have changed: a write, the end of a pause or back-off, a signal."""

@@ -310,6 +310,8 @@ class Turn:
     tokens_out: int | None = None
     tree: str | None = None
     """The commit or manifest that holds the workspace after this turn."""
+    spec_changed: bool = False
+    """The spec that it worked by was edited while it ran."""
     started_at: int = 0
     finished_at: int = 0
 

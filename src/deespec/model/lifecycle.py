@@ -103,6 +103,7 @@ MOVES: dict[tuple[Status, Event], Move] = {
     (S.REVIEWING, E.REJECTED): Move(to=S.FAILED, stops=True, ends=True, note="cannot be done as specified"),
     (S.INTEGRATING, E.MERGED): Move(to=S.DONE, ends=True, note="dependents become ready"),
     (S.INTEGRATING, E.CONFLICTED): Move(to=S.RESOLVING, note="conflict, or a gate failed on the merged result"),
+    (S.INTEGRATING, E.NEEDS_CHANGES): Move(to=S.IMPLEMENTING, note="changes are requested of its pull request"),
     (S.RESOLVING, E.IMPLEMENTED): Move(to=S.REVIEWING),
     (S.RESOLVING, E.IMPLEMENTED_ONLY): Move(to=S.INTEGRATING, note="only_implement"),
     (S.RESOLVING, E.FINDINGS): Move(note="the next turn gets the findings"),

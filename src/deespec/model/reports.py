@@ -26,6 +26,8 @@ class Evidence:
 
     changed: tuple[str, ...] = ()
     """Files that differ from the turn's start, relative to the workspace."""
+    whole: tuple[str, ...] | None = None
+    """Files in which all of the item's work differs from where it began; None: as changed."""
     alone: bool = True
     """Nobody else worked in this folder meanwhile, so changes outside its paths are its own."""
     forbidden: tuple[str, ...] = ()
@@ -52,6 +54,8 @@ class Rules:
     review_rounds: int
     enforce_paths: bool = True
     usd_per_item: float = 0
+    integrates: bool = False
+    """What is accepted is merged before it is DONE."""
 
 
 @record
@@ -82,7 +86,9 @@ def findings_of(sbi: Sbi, answer: Answer, evidence: Evidence, rules: Rules) -> t
         found.append(f"Files of the backlog itself were changed; put them back: {_some(evidence.forbidden)}")
     found += [_of_repository(root) for root in evidence.nested if _is_blamed(root, sbi, evidence)]
     own = tuple(path for path in evidence.changed if not sbi.paths or inside(path, sbi.paths))
-    outside = tuple(path for path in evidence.changed if path not in own and path not in evidence.forbidden)
+    all_of_it = evidence.changed if evidence.whole is None else evidence.whole
+    allowed = {*evidence.forbidden, *(path for path in all_of_it if not sbi.paths or inside(path, sbi.paths))}
+    outside = tuple(path for path in all_of_it if path not in allowed)
     if outside and evidence.alone and rules.enforce_paths:
         found.append(f"Changed outside the paths of this item ({', '.join(sbi.paths)}): {_some(outside)}")
     if answer.kind in ("implement", "resolve") and not own:
@@ -114,7 +120,7 @@ def judge(sbi: Sbi, step: Step, answer: Answer, findings: tuple[str, ...], rules
     """The outcome of a turn and the events that follow from it, limits included."""
     if answer.kind == "question":
         return Verdict(outcome="question", events=((Event.NEEDS_PERSON, "question"),))
-    verdict = _judge_review(sbi, answer, rules) if step is Step.REVIEW else _judge_work(sbi, findings)
+    verdict = _judge_review(sbi, answer, rules) if step is Step.REVIEW else _judge_work(sbi, findings, rules)
     used = sbi.turns_used + 1
     last = verdict.events[-1][0]
     if last in _GO_ON and used >= (sbi.max_turns or rules.max_turns):
@@ -128,25 +134,28 @@ _GO_ON = (Event.IMPLEMENTED, Event.FINDINGS, Event.NEEDS_CHANGES)
 """After these the item needs another agent turn."""
 
 
-def _judge_work(sbi: Sbi, findings: tuple[str, ...]) -> Verdict:
+def _judge_work(sbi: Sbi, findings: tuple[str, ...], rules: Rules) -> Verdict:
     if findings:
         return Verdict(outcome="findings", events=((Event.FINDINGS, None),))
     if sbi.only_implement:
-        return Verdict(outcome="implemented", events=((Event.IMPLEMENTED_ONLY, None), (Event.MERGED, None)))
+        return Verdict(outcome="implemented", events=((Event.IMPLEMENTED_ONLY, None), *_merged(rules)))
     return Verdict(outcome="implemented", events=((Event.IMPLEMENTED, None),))
 
 
 def _judge_review(sbi: Sbi, answer: Answer, rules: Rules) -> Verdict:
     if answer.decision == "SUCCEEDED":
-        return Verdict(
-            outcome="succeeded", decision="SUCCEEDED", events=((Event.SUCCEEDED, None), (Event.MERGED, None))
-        )
+        return Verdict(outcome="succeeded", decision="SUCCEEDED", events=((Event.SUCCEEDED, None), *_merged(rules)))
     if answer.decision == "FAILED":
         return Verdict(outcome="rejected", decision="FAILED", events=((Event.REJECTED, "review"),))
     events: tuple[tuple[Event, str | None], ...] = ((Event.NEEDS_CHANGES, None),)
     if sbi.reviews + 1 >= rules.review_rounds:
         events = (*events, (Event.NEEDS_PERSON, "review_rounds"))
     return Verdict(outcome="needs_changes", decision="NEEDS_CHANGES", events=events)
+
+
+def _merged(rules: Rules) -> tuple[tuple[Event, str | None], ...]:
+    """Where the work is in the project's folder already, nothing is left to be merged."""
+    return () if rules.integrates else ((Event.MERGED, None),)
 
 
 def _some(paths: tuple[str, ...], most: int = 20) -> str:

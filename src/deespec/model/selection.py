@@ -6,11 +6,16 @@ levels by `_meet`. If both rows have a star, only what stands before the first a
 a common name is the longer head, then the middle parts of both one after the other, then the longer tail. If only one
 has a star, this is ordinary matching, where the earliest fit is always right. So no answer costs more than the product
 of the two lengths, and a concrete path is just a row without a star.
+
+This is exact as long as every part can stand for something by itself, and every row for nothing but names, which `.`
+and `..` are not: `_names` sees to both when a segment is compiled. A yes too many is left to one case: a wildcard whose
+only fit is a combining mark, or a letter next to one, that NFC would have written as one character with its neighbour.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from bisect import bisect_left, bisect_right
 from functools import lru_cache
@@ -45,8 +50,8 @@ class Row:
 class Class:
     """A sign like `[a-z_]` or `[!a-z]`: the characters that may stand here. `?` is one too."""
 
-    ranges: tuple[tuple[str, str], ...]
-    negated: bool
+    bounds: str
+    """Where its characters begin, where they end, where the next ones begin …: in order, each end one too far."""
 
 
 @record
@@ -54,9 +59,10 @@ class Segment:
     """What stands between two slashes."""
 
     text: str
-    wild: Row | None = None
-    """None: no wildcards, it means its text."""
-    classes: bool = False
+    rows: tuple[Row, ...]
+    """It means what any of them means."""
+    wild: bool
+    """False: no wildcards, it means its text."""
 
 
 @record
@@ -89,14 +95,17 @@ class Index:
                 yield from self.globs[low : bisect_right(self.prefixes, prefix[:length])]
 
 
-ANY = Class(ranges=(), negated=True)
+ANY = Class(bounds="\x01/0")
+DOT = {".", "/"}
+"""The bounds of the class of the dot alone."""
+IN_NO_NAME = ((0, 1), (ord("/"), ord("/") + 1))
 _SIGN = r"(?s)\*+|\?|\[(?P<not>[!^]?+)(?P<set>\][^\]]*|[^\]]+)\]|."
 _RANGE = r"(?s)(.)-(.)|(.)"
 _EXTENSION = r"\.[^*?\[\]]+\Z"
 
 
 def paths_overlap(a: Sequence[str], b: Sequence[str]) -> bool:
-    """Can a glob of `a` name a path that one of `b` names as well? May err towards yes, never towards no."""
+    """Can a glob of `a` name a path that one of `b` names as well? Yes if and only if there is one."""
     sought = _by_prefix(tuple(b))
     few = len(sought.globs) <= FEW
     for glob in map(_glob, a):
@@ -110,9 +119,19 @@ def paths_overlap(a: Sequence[str], b: Sequence[str]) -> bool:
     return False
 
 
+def paths_conflict(own: Sequence[str], others: Sequence[str], touched: Sequence[str], *, exclusive: bool) -> bool:
+    """Whether an item with these paths may not begin beside one in work: by what that declares, or has really changed.
+
+    Items without paths are worked on alone where `exclusive`, else they hold but what they have touched.
+    """
+    if exclusive and not (own and others):
+        return True
+    return bool(own) and ((bool(others) and paths_overlap(own, others)) or paths_overlap(own, touched))
+
+
 def inside(path: str, globs: Iterable[str]) -> bool:
     """Does this file lie within the globs? Compared in NFC; upper and lower case are different."""
-    row = Row(parts=tuple(Segment(text=part) for part in _split(path)))
+    row = Row(parts=tuple(map(_literal, _split(path))))
     return any(_meet(_glob(glob).row, row, _segments_meet) for glob in globs)
 
 
@@ -159,25 +178,26 @@ def _fits(pattern: Sequence[Any], row: Sequence[Any], meets: Callable[[Any, Any]
 def _segments_meet(a: Segment, b: Segment) -> bool:
     if a.text == b.text:
         return True
-    if a.wild is None and b.wild is None:
+    if not (a.wild or b.wild):
         return False
-    mine, yours = a.wild or Row(parts=a.text), b.wild or Row(parts=b.text)
-    if _meet(mine, yours, _signs_meet):
-        return True
-    # Folders may be called `[id]` (web frameworks do that), so such a segment stands for itself, too.
-    return (a.classes and _meet(Row(parts=a.text), yours, _signs_meet)) or (
-        b.classes and _meet(mine, Row(parts=b.text), _signs_meet)
-    )
+    for mine in a.rows:
+        for yours in b.rows:
+            if _meet(mine, yours, _signs_meet):
+                return True
+    return False
 
 
 def _signs_meet(a: str | Class, b: str | Class) -> bool:
     if isinstance(a, str):
         return a == b if isinstance(b, str) else _holds(b, a)
-    return _holds(a, b) if isinstance(b, str) else True
+    if isinstance(b, str):
+        return _holds(a, b)
+    # What two classes share begins where one of them begins.
+    return any(_holds(a, low) for low in b.bounds[::2]) or any(_holds(b, low) for low in a.bounds[::2])
 
 
 def _holds(sign: Class, character: str) -> bool:
-    return any(low <= character <= high for low, high in sign.ranges) != sign.negated
+    return bool(bisect_right(sign.bounds, character) % 2)
 
 
 # --- compiling ------------------------------------------------------------------------------------------------------
@@ -226,8 +246,13 @@ def _may_be_folder(last: Segment | None) -> bool:
     return last is not None and not (last.wild and re.search(_EXTENSION, last.text))
 
 
+def _literal(text: str) -> Segment:
+    return Segment(text=text, rows=(Row(parts=text),), wild=False)
+
+
 def _segment(text: str) -> Segment:
     signs: list[str | Class | None] = []
+    itself: tuple[Row, ...] = ()
     for match in re.finditer(_SIGN, text):
         sign = match[0]
         if sign.startswith("*"):
@@ -235,17 +260,44 @@ def _segment(text: str) -> Segment:
         elif sign == "?":
             signs.append(ANY)
         elif match["set"]:
-            signs.append(Class(ranges=tuple(map(_range, re.findall(_RANGE, match["set"]))), negated=bool(match["not"])))
+            signs.append(_class(match["set"], negated=bool(match["not"])))
+            # Folders may be called `[id]` (web frameworks do that), so such a segment stands for itself, too.
+            itself = (Row(parts=text),)
         else:
             signs.append(sign)
     if all(isinstance(sign, str) for sign in signs):
-        return Segment(text=text)
-    return Segment(text=text, wild=_row(signs), classes=any(isinstance(sign, Class) and sign.ranges for sign in signs))
+        return _literal(text)
+    return Segment(text=text, rows=(*_names(signs), *itself), wild=True)
 
 
-def _range(found: tuple[str, str, str]) -> tuple[str, str]:
-    low, high, single = found
-    return (single, single) if single else (low, high)
+def _names(signs: list[str | Class | None]) -> Iterator[Row]:
+    """The signs without what is no name: where they could be `.` or `..`, one of them is not a dot."""
+    if any(isinstance(sign, Class) and not sign.bounds for sign in signs):
+        return
+    if len(signs) > len("..") or not all(sign and _signs_meet(sign, ".") for sign in signs):
+        yield _row(signs)
+        return
+    for at, sign in enumerate(signs):
+        if isinstance(sign, Class) and (bounds := DOT ^ {*sign.bounds}):
+            yield _row([*signs[:at], Class(bounds="".join(sorted(bounds))), *signs[at + 1 :]])
+
+
+def _class(text: str, *, negated: bool) -> Class:
+    """Of what stands between the brackets; a range whose end comes before its beginning holds nothing."""
+    ranges = [(ord(low or single), ord(high or single) + 1) for low, high, single in re.findall(_RANGE, text)]
+    held = _rest([*(ranges if negated else _rest(ranges)), *IN_NO_NAME])
+    return Class(bounds="".join(chr(bound) for pair in held for bound in pair if bound <= sys.maxunicode))
+
+
+def _rest(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """All characters that are in none of these; each range begins with its first number and ends before the second."""
+    found = []
+    free = 0
+    for low, end in sorted(pair for pair in ranges if pair[0] < pair[1]):
+        if free < low:
+            found.append((free, low))
+        free = max(free, end)
+    return [*found, (free, sys.maxunicode + 1)] if free <= sys.maxunicode else found
 
 
 def _row(parts: Sequence[Any]) -> Row:

@@ -9,6 +9,9 @@ WAIT_MOST_MS = 15 * 60_000
 CLOCK_SLACK_MS = 60_000
 """So far ahead of the clock a time may lie in which it was set by hand or by the network; not more."""
 
+MERGE_QUEUE = "merge queue"
+"""Stands where an agent's name does when an item is merged; its one slot is the target's, over all workers."""
+
 
 @record
 class Scope:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from deespec.store.answers import AnswerVerbs
 from deespec.store.importing import ImportVerbs
 from deespec.store.locks import LockVerbs
+from deespec.store.merging import MergeVerbs
 from deespec.store.origins import OriginVerbs
 from deespec.store.pauses import PauseVerbs
-from deespec.store.settling import SettleVerbs
 from deespec.store.views import ViewVerbs
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-class Transaction(ViewVerbs, SettleVerbs, AnswerVerbs, OriginVerbs, LockVerbs, PauseVerbs, ImportVerbs):
+class Transaction(ViewVerbs, MergeVerbs, AnswerVerbs, OriginVerbs, LockVerbs, PauseVerbs, ImportVerbs):
     """One unit of work: all of it or nothing. `now` (wall time, ms) is fixed for it."""
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from deespec.model.items import Answer, Call, Claim, Guard, Priority
 from deespec.model.lifecycle import Event, Status, Step
-from deespec.model.selection import paths_overlap
-from deespec.model.wanted import CLOCK_SLACK_MS, WAIT_MOST_MS, AgentSlot, Idle, Scope, Wanted
+from deespec.model.selection import paths_conflict
+from deespec.model.wanted import CLOCK_SLACK_MS, MERGE_QUEUE, WAIT_MOST_MS, AgentSlot, Idle, Scope, Wanted
 from deespec.records import record
 from deespec.store.items import ItemVerbs
 
@@ -30,6 +30,8 @@ PAGE = 32
 RANKS = range(len(Priority))
 NEXT_AFTER_STARTS = 10
 NEXT_AFTER_MS = 30 * 60_000
+Held = tuple[int, tuple[str, ...], tuple[str, ...]]
+"""An item's number, the paths it declares, and the files it has really changed."""
 
 
 class ClaimVerbs(ItemVerbs):
@@ -146,6 +148,11 @@ class ClaimVerbs(ItemVerbs):
         row = self._one("answer_get", number=number, turn=turn)
         return None if row is None else Answer(kind=row[0], text=row[1], decision=row[2], source=row[3])
 
+    def working_paths(self) -> list[Held]:
+        """What the items in work hold, in the order in which they bar others."""
+        rows = self._all("working_paths")
+        return [(row[0], tuple(json.loads(row[1])), tuple(json.loads(row[2]))) for row in rows]
+
     # --- nothing to take ---
 
     def _idle(self, agents: _Agents, wanted: Wanted) -> Idle:
@@ -235,7 +242,7 @@ class _Entry:
         self.tx = tx
         self.agents = agents
         self.wanted = wanted
-        self.working = [(row[0], tuple(json.loads(row[1]))) for row in tx._all("working_paths")]
+        self.working = tx.working_paths()
         self.starts: int = tx._value("counter_get", name="starts") or 0
         self.next = self._next_in_turn()
 
@@ -247,20 +254,15 @@ class _Entry:
             if tx.not_next(sbi.number):  # the need was undone
                 self.next = []
             return False
-        for number, paths in (*self.working, *self.next):
-            if number != sbi.number and self._conflict(sbi.paths, paths):
+        for number, paths, touched in (*self.working, *self.next):
+            if number != sbi.number and paths_conflict(sbi.paths, paths, touched, exclusive=self.wanted.exclusive):
                 tx._run("sbi_refused", number=sbi.number, on=number, at=tx.now, starts=self.starts)
                 if sbi.rank == 0 and not self.next:
                     self.next = self._next_in_turn()
                 return False
         return True
 
-    def _conflict(self, one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-        if not one or not other:
-            return self.wanted.exclusive
-        return paths_overlap(one, other)
-
-    def _next_in_turn(self) -> list[tuple[int, tuple[str, ...]]]:
+    def _next_in_turn(self) -> list[Held]:
         """The one item that was refused so often or so long that others make room for it (docs/adr/0010).
 
         It is next for the worker that made it so, which would take it, as long as one of its accounts takes work. That
@@ -275,11 +277,11 @@ class _Entry:
         if worker == self.wanted.worker:
             stands = self.agents.expected(_names(sbi, self.wanted))
         if stands:
-            return [(sbi.number, sbi.paths)]
+            return [(sbi.number, sbi.paths, ())]
         self.tx.not_next(sbi.number)
         return []
 
-    def _next_found(self) -> list[tuple[int, tuple[str, ...]]]:
+    def _next_found(self) -> list[Held]:
         values = {"time": self.tx.now - NEXT_AFTER_MS, "starts": self.starts - NEXT_AFTER_STARTS}
         for rank in RANKS:
             row = self.tx._one("next_find", rank=rank, **values, **scope_values(self.wanted.scope))
@@ -287,7 +289,7 @@ class _Entry:
             if sbi is not None and self.agents.expected(names := _names(sbi, self.wanted)):
                 accounts = json.dumps(self.agents.accounts(names))
                 self.tx._run("next_set", number=str(sbi.number), worker=self.wanted.worker, accounts=accounts)
-                return [(sbi.number, sbi.paths)]
+                return [(sbi.number, sbi.paths, ())]
         return []
 
 
@@ -306,6 +308,8 @@ def _candidate(row: tuple[Any, ...]) -> _Candidate:
 
 def _names(sbi: _Candidate, wanted: Wanted) -> tuple[str, ...]:
     """The agents that may do the item's step, in order."""
+    if Status.INTEGRATING in (sbi.status, sbi.stopped_in):
+        return (MERGE_QUEUE,)
     if Status.REVIEWING in (sbi.status, sbi.stopped_in):
         return sbi.reviewer or wanted.review
     return sbi.agent or wanted.implement

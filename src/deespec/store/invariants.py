@@ -63,8 +63,8 @@ class Invariants(Unit):
         return [*self._told("check_parents"), *self._rolled_up(), *self._told("check_archived")]
 
     def claims(self) -> list[Violation]:
-        """Live claims, calls, answers that wait to be judged, costs, pauses."""
-        return self._told("check_claims")
+        """Live claims, calls, answers that wait to be judged, costs, pauses, merges."""
+        return [*self._told("check_claims"), *self._told("check_merges")]
 
     def counters(self) -> list[Violation]:
         """Numbers and tokens that would be given twice."""
@@ -114,8 +114,8 @@ class Invariants(Unit):
             seen |= {*way}
 
     def _overlaps(self) -> Iterator[Violation]:
-        for number, paths, other, others in self._all("check_overlaps"):
-            if not paths_overlap(tuple(json.loads(paths)), tuple(json.loads(others))):
+        for number, paths, other, others, touched in self._all("check_overlaps"):
+            if not paths_overlap(json.loads(paths), (*json.loads(others), *json.loads(touched))):
                 text = f"SBI-{number} waits for the paths of SBI-{other}, and they share none"
                 yield Violation(severity=Severity.WRONG, item=f"SBI-{number}", text=text)
 

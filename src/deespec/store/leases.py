@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from deespec.errors import LeaseLost
 from deespec.model.items import Sbi, Worker
-from deespec.model.lifecycle import Event
+from deespec.model.lifecycle import Event, Status
 from deespec.records import replace
 from deespec.store.items import ItemVerbs
+from deespec.store.work import WorkVerbs
 
 if TYPE_CHECKING:
     from deespec.model.items import Claim, Guard
 
+RESTARTS_MOST = 5
+"""Of one integration; then a person is asked."""
 
-class LeaseVerbs(ItemVerbs):
+
+class LeaseVerbs(ItemVerbs, WorkVerbs):
     __slots__ = ()
 
     # --- workers ---
@@ -138,12 +142,25 @@ class LeaseVerbs(ItemVerbs):
         self, sbi: Sbi, *, actor: str, error: str, max_attempts: int, delay_ms: int, agent: str | None = None
     ) -> Sbi:
         """A try at the turn ended without an outcome: back-off, or FAILED when it was the last."""
+        if sbi.status is Status.INTEGRATING:
+            return self._merge_cut_off(sbi, actor=actor, error=error, delay_ms=delay_ms)
         tried = replace(sbi, attempts=sbi.attempts + 1, not_before=self.now + delay_ms if delay_ms else None)
         facts: dict[str, Any] = {"turn": sbi.turn + 1, "agent": agent}
         if tried.attempts >= max_attempts:
             tried = replace(tried, question=f"{tried.attempts} tries, the last: {error}")
             return self.move(tried, Event.LIMIT_REACHED, actor=actor, reason="attempts", error=error, **facts)
         return self.move(tried, Event.RELEASED, actor=actor, error=error, **facts)
+
+    def _merge_cut_off(self, sbi: Sbi, *, actor: str, error: str, delay_ms: int) -> Sbi:
+        """It may be merged already, so it never FAILED by this: the next claim looks, or in the end a person."""
+        work = self.work(sbi.number)
+        work = replace(work, restarts=work.restarts + 1)
+        self.keep_work(work)
+        tried = replace(sbi, not_before=self.now + delay_ms if delay_ms else None)
+        if work.restarts > RESTARTS_MOST:
+            tried = replace(tried, question=f"Its merge was cut off {work.restarts} times, the last: {error}")
+            return self.move(tried, Event.NEEDS_PERSON, actor=actor, reason="merging", error=error)
+        return self.move(tried, Event.RELEASED, actor=actor, error=error, turn=sbi.turn + 1)
 
     def forget_worker(self, uid: str) -> None:
         """Takes a dead worker off the list."""

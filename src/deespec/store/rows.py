@@ -19,6 +19,7 @@ from deespec.model.items import (
     Worker,
 )
 from deespec.model.lifecycle import ENDED, IN_WORK, GroupStatus, Status, Step
+from deespec.model.work import Integration, Merge, Notice, Work
 from deespec.records import fields
 
 if TYPE_CHECKING:
@@ -37,6 +38,10 @@ TABLES: dict[type[Any], str] = {
     Lock: "lock",
     AgentPause: "agent_pause",
     JournalEntry: "journal",
+    Work: "work",
+    Integration: "integration",
+    Merge: "merge",
+    Notice: "notice",
 }
 ELSEWHERE = {"depends_on"}
 """Fields that have a table of their own."""

@@ -130,10 +130,6 @@ class ViewVerbs(ClaimVerbs):
             for first, count, state, agents, tested in found
         ]
 
-    def working_paths(self) -> list[tuple[int, tuple[str, ...]]]:
-        """The declared paths of the items in work."""
-        return [(row[0], tuple(json.loads(row[1]))) for row in self._all("working_paths")]
-
     def accounts_in_use(self) -> dict[str, int]:
         return dict(self._all("claim_accounts"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from functools import cache
 from typing import TYPE_CHECKING
 
 from deespec.errors import WorkspaceError
@@ -29,18 +30,25 @@ SETTINGS = (
     "commit.gpgSign=false",
     "gc.auto=0",
     "core.fsmonitor=false",
-    "core.autocrlf=false",
     "core.safecrlf=false",
+    "core.splitIndex=false",
+    "log.showSignature=false",
 )
+"""Line ends stay as the person has set them: an agent's own Git writes and reads them so, too."""
 
 
 class Git:
     """The repository that holds a folder, seen from that folder."""
 
-    def __init__(self, root: Path, env: Mapping[str, str], *, inherits: int | None = None) -> None:
+    def __init__(
+        self, root: Path, env: Mapping[str, str], *, inherits: int | None = None, settings: tuple[str, ...] = ()
+    ) -> None:
         self.root = root
         self.inherits = inherits
         """A descriptor that every Git process gets: the repository's lock, which is held until the last has ended."""
+        self.settings = settings
+        """Beside those of every call."""
+        self.add_options: tuple[str, ...] = ()
         self.env = {key: value for key, value in env.items() if not key.startswith("GIT_")}
         self.env |= {**IDENTITY, "LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"} | {
             "GIT_LITERAL_PATHSPECS": "1"
@@ -50,9 +58,17 @@ class Git:
         """The same, seen from another folder."""
         return Git(folder, self.env, inherits=self.inherits)
 
-    def call(self, *args: str) -> tuple[int, str, str]:
+    def pinned(self, folder: Path, private: Path, *, settings: tuple[str, ...] = ()) -> Git:
+        """The worktree in a folder, whatever its `.git` has become: without that, Git would find the person's checkout
+        around it, and write there."""
+        made = Git(folder, self.env, inherits=self.inherits, settings=settings)
+        made.env |= {"GIT_DIR": str(private), "GIT_WORK_TREE": str(folder)}
+        made.add_options = ("--sparse",)  # since Git 2.34: files outside of the part that is checked out, too
+        return made
+
+    def call(self, *args: str, timeout_s: float = TIMEOUT_S) -> tuple[int, str, str]:
         """Exit status, output and complaints, for commands whose exit status is an answer."""
-        return self._call(args)
+        return self._call(args, timeout_s=timeout_s)
 
     def asks(self, *args: str) -> bool:
         """The answer to a yes-or-no question (exit 0 or 1)."""
@@ -66,9 +82,9 @@ class Git:
         code, out, _ = self._call(("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"))
         return out.strip() if code == 0 else None
 
-    def run(self, *args: str, index: Path | None = None, stdin: str | None = None) -> str:
+    def run(self, *args: str, index: Path | None = None, stdin: str | None = None, timeout_s: float = TIMEOUT_S) -> str:
         """The output of one Git command; WorkspaceError with Git's own words if it fails."""
-        code, out, err = self._call(args, index=index, stdin=stdin)
+        code, out, err = self._call(args, index=index, stdin=stdin, timeout_s=timeout_s)
         if code != 0:
             raise WorkspaceError(f"git {args[0]} failed in {self.root}: {_last_line(err or out)}")
         return out
@@ -95,7 +111,7 @@ class Git:
             self._seed(index)
         for left in range(ADD_TRIES, -1, -1):
             try:
-                self.run("add", "--all", "--", ".", index=index)
+                self.run("add", "--all", *self.add_options, "--", ".", index=index)
                 break
             except WorkspaceError:
                 # A neighbour wrote a file while Git was reading it. Or a Git that was killed has left its lock.
@@ -107,13 +123,18 @@ class Git:
 
     def _add_what_can_be_added(self, index: Path) -> None:
         """What Git cannot read (a repository without a commit inside the folder) must not hide all other files."""
-        code, _, err = self._call(("add", "--all", "--ignore-errors", "--", "."), index=index)
+        code, _, err = self._call(("add", "--all", *self.add_options, "--ignore-errors", "--", "."), index=index)
         if code not in (0, 1):
             raise WorkspaceError(f"git add failed in {self.root}: {_last_line(err)}")
 
     def differing(self, one: str, other: str) -> list[str]:
         """Files below the folder that differ between two trees, relative to it."""
         out = self.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", "--relative", one, other)
+        return [name for name in out.split("\0") if name]
+
+    def added(self, one: str, other: str) -> list[str]:
+        """Files that only the second tree has."""
+        out = self.run("diff-tree", "-r", "-z", "--no-renames", "--name-only", "--diff-filter=A", one, other)
         return [name for name in out.split("\0") if name]
 
     def tracked_changes(self, commit: str, tree: str) -> list[str]:
@@ -144,9 +165,18 @@ class Git:
             shutil.copyfile(source, index)
 
     def _call(
-        self, args: tuple[str, ...], *, index: Path | None = None, stdin: str | None = None
+        self,
+        args: tuple[str, ...],
+        *,
+        index: Path | None = None,
+        stdin: str | None = None,
+        timeout_s: float = TIMEOUT_S,
     ) -> tuple[int, str, str]:
-        settings = [word for setting in SETTINGS for word in ("-c", setting)]
+        settings = [
+            word
+            for setting in (*SETTINGS, *_of_large_files(self.env.get("PATH")), *self.settings)
+            for word in ("-c", setting)
+        ]
         env = dict(self.env)
         if index is not None:
             env["GIT_INDEX_FILE"] = str(index.absolute())
@@ -161,12 +191,22 @@ class Git:
             start_new_session=True,
         )
         try:
-            out, err = process.communicate(None if stdin is None else stdin.encode(), timeout=TIMEOUT_S)
+            out, err = process.communicate(
+                None if stdin is None else stdin.encode(errors="surrogateescape"), timeout=timeout_s
+            )
         except subprocess.TimeoutExpired as error:
-            raise WorkspaceError(f"git {args[0]} took more than {TIMEOUT_S} s in {self.root}.") from error
+            raise WorkspaceError(f"git {args[0]} took more than {timeout_s} s in {self.root}.") from error
         finally:
             _end(process)
         return process.returncode, out.decode(errors="surrogateescape"), err.decode(errors="replace")
+
+
+@cache
+def _of_large_files(path: str | None) -> tuple[str, ...]:
+    """Where git-lfs is set up but not there, its pointers stay files like any other; else every checkout would fail."""
+    if shutil.which("git-lfs", path=path) is not None:
+        return ()
+    return (*(f"filter.lfs.{act}=" for act in ("clean", "smudge", "process")), "filter.lfs.required=false")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

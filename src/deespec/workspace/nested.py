@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from deespec.workspace.git import Git
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
 DEEPEST = 5
@@ -21,10 +22,18 @@ DEEPEST = 5
 LINK = "160000 "
 
 
-def full_tree(git: Git, index: Path, *, depth: int = 0) -> tuple[str, list[str]]:
-    """A tree of the folder in which the repositories inside are folders, and where these are, relative to it."""
+def full_tree(
+    git: Git, index: Path, *, known: Callable[[], Collection[str]] = tuple, depth: int = 0
+) -> tuple[str, list[str]]:
+    """A tree of the folder in which the repositories inside are folders, and where these are, relative to it.
+
+    `known` tells which of them are submodules: they stay links to commits while nothing in them is uncommitted.
+    """
     tree, is_complete = git.tree_of_folder(index)
     found = [] if depth > DEEPEST else _inside(git, index, is_complete=is_complete)
+    if found:
+        submodules = known()
+        found = [root for root in found if root not in submodules or not _is_clean(git, root)]
     if not found:
         return tree, []
     own = index.with_name(f"{index.name}.full")
@@ -47,6 +56,12 @@ def _inside(git: Git, index: Path, *, is_complete: bool) -> list[str]:
         others = git.run("ls-files", "--others", "--exclude-standard", "-z", index=index).split("\0")
         names += [name[:-1] for name in others if name.endswith("/")]
     return [name for name in names if os.path.lexists(git.root / name / ".git")]
+
+
+def _is_clean(git: Git, root: str) -> bool:
+    """Its own Git decides, with its submodules; not with the outer repository's as `_of` has it."""
+    inner = Git(git.root / root, git.env)
+    return not inner.run("status", "--porcelain", "--ignore-submodules=none")
 
 
 def _of(git: Git, root: str) -> Git:

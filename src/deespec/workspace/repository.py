@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from deespec.errors import WorkspaceError
 from deespec.records import record
 from deespec.workspace.git import Git
+from deespec.workspace.messages import message, owner_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +28,6 @@ MUTEX = "deespec.lock"
 MUTEX_WAIT_S = 600
 FOREIGN_WAIT_S = 10
 LOOK_S = 0.02
-TRAILER = "Deespec-Item"
 OURS = ("refs/heads/deespec/", "refs/deespec/")
 
 
@@ -62,8 +62,7 @@ class Repository:
 
     def owner(self, commit: str) -> str | None:
         """The uid of the item this commit was made for; None if it is somebody else's."""
-        found = self.git.run("log", "-1", f"--format=%(trailers:key={TRAILER},valueonly)", commit).split()
-        return found[-1] if found else None
+        return owner_of(self.git.run("log", "-1", "--format=%B", commit))
 
     def contains(self, commit: str, *, other: str) -> bool:
         """Is `other` this commit or one of its ancestors?"""
@@ -72,14 +71,13 @@ class Repository:
     def commit(self, git: Git, tree: str, parents: Sequence[str], *, subject: str, uid: str, body: str = "") -> str:
         """Makes a commit for an item and returns its id; no ref is moved."""
         said = [word for parent in parents for word in ("-p", parent)]
-        text = "\n\n".join(part for part in (subject, body, f"{TRAILER}: {uid}") if part)
-        return git.run("commit-tree", tree, *said, stdin=f"{text}\n").strip()
+        text = message(subject=subject, body=body, uid=uid)
+        return git.run("commit-tree", tree, *said, stdin=text).strip()
 
     def move(self, git: Git, moves: Sequence[RefMove], *, verify: Mapping[str, str] | None = None) -> bool:
         """Moves all refs or none. False: one of them is not what it was said to be."""
-        zero = "0" * 40
         lines = [f"verify {ref} {wanted}" for ref, wanted in (verify or {}).items()]
-        lines += [f"update {one.ref} {one.new} {one.old or zero}" for one in moves]
+        lines += [f"update {one.ref} {one.new} {one.old or '0' * len(one.new)}" for one in moves]
         until = time.monotonic() + FOREIGN_WAIT_S
         while True:
             try:
@@ -89,6 +87,7 @@ class Repository:
                 locks = [path for one in moves if (path := self.common / f"{one.ref}.lock").exists()]
                 if not locks:
                     if self._as_said(git, moves, verify or {}):
+                        _name_obstacle(git, moves)
                         raise
                     return False
                 self._clear(locks, until=until, error=error)
@@ -116,6 +115,20 @@ class Repository:
 def _value(git: Git, ref: str) -> str | None:
     found = git.run("for-each-ref", "--format=%(objectname)", ref).split()
     return found[0] if found else None
+
+
+def _name_obstacle(git: Git, moves: Sequence[RefMove]) -> None:
+    """Raises WorkspaceError for a branch `deespec`: Git keeps no branch `deespec/SBI-1` beside it."""
+    for one in moves:
+        parts = one.ref.split("/")
+        for length in range(3, len(parts)):
+            above = "/".join(parts[:length])
+            if git.call("show-ref", "--verify", "--quiet", above)[0] == 0:
+                name = above.removeprefix("refs/heads/")
+                raise WorkspaceError(
+                    f"A branch named {name} keeps Git from making {one.ref.removeprefix('refs/heads/')}.",
+                    hint=f"git branch -m {name} OTHER-NAME",
+                )
 
 
 def _take(file: int, path: Path) -> None:

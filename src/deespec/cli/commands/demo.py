@@ -2,43 +2,62 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from deespec.cli import options, output
-from deespec.engine.bench import own_command
+from deespec.engine.itself import own_command
 from deespec.errors import DeespecError
+from deespec.model.items import Kind
+from deespec.model.spec import parse_spec
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deespec.cli.session import Session
 
+    Done = subprocess.CompletedProcess[str]
+
 TESTS = "python3 -m unittest discover -s tests -q"
+SUM = 'python3 -m calc "2 ^ 5 % 24"'
+"""Needs the work of both items that met in one file."""
 LIMIT_S = 300
 INTENDED = {"DONE": 8, "FAILED": 1}
+MET = "SBI-2"
+"""Met SBI-1 in calc/operators.py, which was merged while it was FAILED."""
 HOPELESS = "SBI-8"
+WORK = "Three slots, a worktree for each item. What is accepted is merged one by one, and tested once more."
+AGAIN = f"{MET} has used up both its turns, one of them for a wrong patch. It gets more:"
+MEETING = "It goes on where it stopped, on its own branch. SBI-1 was merged since, and changed the same lines."
+LANDING = "All of it is on deespec/integration; main and this folder are as they were. Now they get it:"
+FIRST_WORDS = """\
+A calculator with nine specs, in {folder}. The agent `patch` needs no account: it
+applies the changes that the specs bring along. Everything else is as with any other agent."""
 
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the folder there afterwards.")
 @options.session
 def demo(session: Session, keep: bool) -> int:
-    """Play the example project: register nine specs, work them off with three slots, look at the result.
+    """Play the example project: nine specs, three slots, a merge conflict, and a spec that cannot succeed.
 
     It needs no account: the agent `patch` applies the change that each example spec brings along.
     """
     source = example()
+    if shutil.which("git", path=session.env.get("PATH")) is None:
+        raise DeespecError("The demo needs Git, and git is not on PATH.", hint="Install Git.")
     folder = Path(tempfile.mkdtemp(prefix="deespec-demo-")) / "calc"
-    shutil.copytree(source, folder)
+    shutil.copytree(source, folder, ignore=shutil.ignore_patterns("__pycache__"))
     try:
         return Play(session, folder).run()
     finally:
@@ -63,79 +82,143 @@ class Play:
     def __init__(self, session: Session, folder: Path) -> None:
         self.folder = folder
         self.env = {name: value for name, value in session.env.items() if not name.startswith(("DEESPEC_", "GIT_"))}
-        self.env["DEESPEC_HOME"] = str(folder / ".deespec")
+        self.env |= {"DEESPEC_HOME": str(folder / ".deespec"), "PYTHONDONTWRITEBYTECODE": "1"}
+        self.specs, self.late = (sorted(folder.glob(f"{name}/*.md")) for name in ("specs", "late"))
+        self.titles = {
+            f"SBI-{number}": parse_spec(file.read_bytes(), kind=Kind.SBI, file=file.name).title
+            for number, file in enumerate((*self.specs, *self.late), 1)
+        }
+        self.seen: list[tuple[str, str]] = []
+        """(event, item), in order."""
 
     def run(self) -> int:
-        self._git()
-        self._deespec("init", "--agent", "patch", "--gate", TESTS)
-        specs = sorted(str(path.relative_to(self.folder)) for path in (self.folder / "specs").glob("*.md"))
-        self._deespec("register", "sbi", *specs)
-        self._work()
-        self._deespec("status")
-        self._deespec("sbi", "list", "--all")
-        self._deespec("why", HOPELESS)
-        tests = self._call(TESTS.split())
-        return self._judge(tests)
-
-    def _git(self) -> None:
-        """A repository of its own, if Git is there: then each turn is kept as a snapshot."""
-        if shutil.which("git") is None:
-            return
-        name = ("-c", "user.name=demo", "-c", "user.email=demo@localhost")
-        for args in (("init", "-q"), ("add", "-A"), (*name, "commit", "-q", "--no-gpg-sign", "-m", "The example")):
-            subprocess.run(["git", *args], cwd=self.folder, env=self.env, check=True, timeout=LIMIT_S)
-
-    def _work(self) -> None:
-        """The workers in one process; one more spec comes from a second one while they work."""
-        command = ("run", "--parallel", "3", "--drain")
-        self._announce(command)
         started = time.monotonic()
-        worker = subprocess.Popen([*own_command(), *command], cwd=self.folder, env=self.env)
-        try:
-            late = sorted(str(path.relative_to(self.folder)) for path in (self.folder / "late").glob("*.md"))
-            self._deespec("register", "sbi", *late)
-            worker.wait(timeout=LIMIT_S)
-        finally:
-            if worker.poll() is None:
-                worker.kill()
-                worker.wait()
-        output.say(f"{len(late) + 8} items in {time.monotonic() - started:.1f} s")
-
-    def _judge(self, tests: int) -> int:
-        """Whether everything ended as the specs intend."""
-        import json
-
-        done = subprocess.run(
-            [*own_command(), "status", "--json"],
-            cwd=self.folder,
-            env=self.env,
-            capture_output=True,
-            check=True,
-            timeout=LIMIT_S,
-        )
-        counts = {status: count for status, count in json.loads(done.stdout)["counts"].items() if count}
-        if counts != INTENDED or tests != 0:
-            raise DeespecError(f"The demo did not end as intended: {counts}, tests {'green' if tests == 0 else 'red'}.")
-        output.say()
-        output.say(
-            "✓ 8 items DONE, the one that cannot succeed FAILED and says why, the project's own tests are green."
-        )
-        output.say("Your own project: cd there, deespec init, deespec register sbi --title …, deespec run")
+        output.say(FIRST_WORDS.format(folder=self.folder))
+        self._commit("The example", "init", "-q", "-b", "main")
+        self._show("init", "--agent", "patch", "--gate", TESTS)
+        self._announce("git add .deespec && git commit -m deespec")
+        self._commit("deespec")
+        self._announce("deespec register sbi specs/*.md")
+        self._json("register", "sbi", *map(str, self.specs))
+        output.say(f"✓ SBI-1 to SBI-{len(self.specs)} registered")
+        self._work(WORK, slots=3)
+        self._show("sbi", "retry", MET, "--turns", "4", why=AGAIN)
+        self._work(MEETING, slots=1)
+        self._show("land", why=LANDING, lines=1)
+        tests = self._program(TESTS), self._program(SUM)
+        self._judge(tests)
+        self._last_words(time.monotonic() - started)
         return 0
 
-    def _deespec(self, *args: str) -> None:
-        self._announce(args)
-        status = self._call([*own_command(), *args])
-        if status not in (0, 1):
-            raise DeespecError(f"deespec {' '.join(args[:2])} ended with {status}.")
+    def _work(self, why: str, *, slots: int) -> None:
+        """The workers in one process, told by its events; with several slots a spec comes from another meanwhile."""
+        command = ("run", "--parallel", str(slots), "--drain")
+        self._announce(shlex.join(("deespec", *command)), why)
+        worker = subprocess.Popen(
+            [*own_command(), *command, "--json"], cwd=self.folder, env=self.env, stdout=subprocess.PIPE, text=True
+        )
+        too_long = threading.Timer(LIMIT_S, worker.kill)
+        too_long.start()
+        try:
+            if slots > 1:
+                self._json("register", "sbi", *map(str, self.late))
+                output.say(f"+ SBI-{len(self.titles)} registered meanwhile, by another process")
+            assert worker.stdout is not None
+            for line in worker.stdout:
+                self._tell(json.loads(line))
+            worker.wait()
+        finally:
+            too_long.cancel()
+            worker.kill()
+            worker.wait()
 
-    def _announce(self, args: Sequence[str]) -> None:
+    # --- telling the story ---
+
+    def _tell(self, entry: dict[str, Any]) -> None:
+        event, item = entry["event"], entry.get("item") or ""
+        self.seen.append((event, item))
+        turn = f"turn {entry.get('turn')}"
+        match event:
+            case "findings":
+                output.say(f"✗ {item}  {turn}: {self._finding(item, entry['turn'])}")
+            case "limit_reached":
+                output.say(f"✗ {item}  FAILED after {turn}: no more are allowed to it")
+            case "conflicted":
+                output.say(f"✗ {item}  {entry['error']}")
+            case "implemented" if entry["step"] == "resolve":
+                output.say(f"✓ {item}  {turn}: conflict resolved; gates passed, and on to another review")
+            case "merged":
+                output.say(f"✓ {item}  merged: {self.titles[item]}")
+
+    def _finding(self, item: str, turn: int) -> str:
+        """What this turn was refused for, in one line."""
+        turns = self._json("sbi", "show", item)["turns"]
+        found = next((one["findings"] for one in turns if one["number"] == turn), None) or ["refused"]
+        return output.clean(found[0].partition("\n")[0].rstrip(":"))
+
+    def _judge(self, tests: tuple[int, int]) -> None:
+        """Raises DeespecError unless everything ended as the specs intend."""
+        counts = {status: count for status, count in self._json("status")["counts"].items() if count}
+        met = [item for event, item in self.seen if event == "conflicted"]
+        if counts != INTENDED or met != [MET] or any(tests):
+            green = "red" if any(tests) else "green"
+            raise DeespecError(f"The demo did not end as intended: {counts}, conflicts {met}, tests {green}.")
+
+    def _last_words(self, took_s: float) -> None:
         output.say()
-        output.say(f"$ deespec {shlex.join(args)}")
+        output.say(f"✓ 8 of 9 items DONE in {took_s:.0f} s: proven, reviewed, merged and landed; the tests are green")
+        output.say(f"✓ {MET} and SBI-1 met in calc/operators.py: the second got a turn to resolve the conflict")
+        output.say(f"✓ {HOPELESS} FAILED, as it should: the root of two is no fraction, and its check knows")
+        output.say("Your own project: cd there, deespec init, deespec register sbi --title …, deespec run")
 
-    def _call(self, argv: Sequence[str]) -> int:
-        if argv[0] == "python3":
-            argv = [sys.executable, *argv[1:]]
-            output.say()
-            output.say(f"$ {TESTS}")
-        return subprocess.run(argv, cwd=self.folder, env=self.env, check=False, timeout=LIMIT_S).returncode
+    # --- calling ---
+
+    def _show(self, *args: str, why: str = "", lines: int | None = None) -> None:
+        """Runs a command and shows what it says, or the first lines of that."""
+        self._announce(shlex.join(("deespec", *args)), why)
+        for line in self._call(*args).splitlines()[:lines]:
+            output.say(line)
+
+    def _json(self, *args: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._call(*args, "--json"))
+        return found
+
+    def _call(self, *args: str) -> str:
+        done = self._run([*own_command(), *args], stdout=subprocess.PIPE)
+        if done.returncode != 0:
+            raise DeespecError(f"deespec {' '.join(args[:2])} ended with {done.returncode}.")
+        return done.stdout
+
+    def _program(self, command: str) -> int:
+        """Runs one of the example's own commands with this very Python; its exit status."""
+        self._announce(command)
+        argv = [sys.executable, *shlex.split(command)[1:]]
+        done = self._run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        words = [line for line in done.stdout.splitlines() if line.strip("-")]
+        output.say("  ".join(words) if done.returncode == 0 else "\n".join(words))
+        return done.returncode
+
+    def _commit(self, subject: str, *first: str) -> None:
+        name = ("-c", "user.name=demo", "-c", "user.email=demo@localhost")
+        commands = [first] if first else []
+        commands += [("add", "-A"), (*name, "commit", "-q", "--no-gpg-sign", "--no-verify", "-m", subject)]
+        for args in commands:
+            self._run(["git", *args]).check_returncode()
+
+    def _run(self, argv: Sequence[str], *, stdout: int | None = None, stderr: int | None = None) -> Done:
+        return subprocess.run(
+            argv,
+            cwd=self.folder,
+            env=self.env,
+            stdout=stdout,
+            stderr=stderr,
+            text=True,
+            check=False,
+            timeout=LIMIT_S,
+        )
+
+    def _announce(self, command: str, why: str = "") -> None:
+        output.say()
+        if why:
+            output.say(f"# {why}")
+        output.say(f"$ {command}")

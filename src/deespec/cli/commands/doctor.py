@@ -28,7 +28,7 @@ from deespec.board.health.findings import Finding, Level, broken
 from deespec.cli import mending, options, output
 from deespec.clock import Clock
 from deespec.engine import remains
-from deespec.engine.bench import own_command
+from deespec.engine.itself import own_command
 from deespec.engine.prompts import TEMPLATES
 from deespec.errors import BadConfig, InvalidInput, StoreUnusable
 

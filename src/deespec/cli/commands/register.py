@@ -14,6 +14,7 @@ from deespec.cli.stdin import is_terminal, read_stdin
 from deespec.errors import InvalidInput, UsageError
 from deespec.model.items import Kind, Sbi
 from deespec.model.spec import MAX_FILE_BYTES, amended, new_item, parse_spec
+from deespec.workspace.branches import commit_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -118,7 +119,11 @@ def _register(
     else:
         orders = [Order(kind=kind, new=_from_words(session, kind, given, stdin=stdin), hold=hold, key=key)]
     uids = [app.clock.uid() for _ in orders]
-    done = (rehearse if dry_run else register)(app.store, orders, uids=uids, owner=app.person, twice=twice)
+    if dry_run:
+        done = rehearse(app.store, orders, uids=uids, owner=app.person, twice=twice)
+    else:
+        base = commit_of(app.settings.root, app.settings.base) if app.settings.workspace_mode == "worktree" else None
+        done = register(app.store, orders, uids=uids, owner=app.person, twice=twice, base=base)
     tell_unknown_agents(session, (name for order in orders for name in (*order.new.agent, *order.new.reviewer)))
     if dry_run:
         return _rehearsed(orders, done, as_json=as_json)

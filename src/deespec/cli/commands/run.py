@@ -10,9 +10,10 @@ import click
 
 from deespec.cli import options, output, shapes
 from deespec.engine.ready import look_at_agents, look_at_workspace
+from deespec.engine.terms import Terms
 from deespec.engine.worker import Crew, Orders
 from deespec.errors import DeespecError, InvalidInput, NotPossible
-from deespec.model.lifecycle import ENDED, Status
+from deespec.model.lifecycle import ENDED, Status, Step
 from deespec.model.wanted import Scope
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def _work(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Cr
 
 def _terms(app: App, orders: Orders) -> list[str]:
     """What a person should know before agents begin."""
-    settings = app.settings
+    settings = Terms(app).settings()
     gates = ", ".join(gate.name for gate in settings.gates) or "no gates: DONE will mean reviewed, not tested"
     names = orders.implement or settings.implement
     sections = [section for name in names if (section := settings.agent(name))]
@@ -155,9 +156,17 @@ def _terms(app: App, orders: Orders) -> list[str]:
     allowed = "".join(f"; {name} may {what}" for name, what in permissions.items())
     few = "; only items with only_implement can be DONE in one turn" if settings.max_turns == 1 else ""
     return [
-        f"{orders.slots} slot{'s' if orders.slots > 1 else ''} in {settings.root} ({settings.workspace_mode}){allowed}",
+        f"{orders.slots} slot{'s' if orders.slots > 1 else ''} in {settings.root} ({_where(app)}){allowed}",
         f"limits: {settings.max_turns} turns, {settings.max_attempts} attempts{few}; gates: {gates}",
     ]
+
+
+def _where(app: App) -> str:
+    settings = app.settings
+    if settings.workspace_mode != "worktree":
+        return "shared"
+    merged = "stays on its branch" if settings.integrate == "none" else f"is merged into {settings.target}"
+    return f"a worktree for each item, begun from {app.base}; what is accepted {merged}"
 
 
 def _ignore(_: object) -> None:
@@ -165,6 +174,9 @@ def _ignore(_: object) -> None:
 
 
 def _tell_begin(claim: Claim) -> None:
+    if claim.step is Step.INTEGRATE:
+        output.tell(f"▸ {claim.sbi.id} merge  {output.clean(claim.sbi.title)}")
+        return
     again = f", attempt {claim.sbi.attempts + 1}" if claim.sbi.attempts else ""
     output.tell(f"▸ {_turn(claim)} by {claim.agent}{again}  {output.clean(claim.sbi.title)}")
 
@@ -183,7 +195,9 @@ def _tell(outcome: Outcome) -> None:
 
 
 def _turn(claim: Claim) -> str:
-    return f"{claim.sbi.id} {'implement' if claim.step == 'prepare' else claim.step} {claim.turn}"
+    if claim.step is Step.INTEGRATE:
+        return f"{claim.sbi.id} merge"
+    return f"{claim.sbi.id} {'implement' if claim.step is Step.PREPARE else claim.step} {claim.turn}"
 
 
 def _summary(app: App, crew: Crew) -> None:

@@ -8,7 +8,9 @@ import click
 
 from deespec.board.waiting import Situation, Waiting
 from deespec.cli import options, output, shapes
+from deespec.cli.commands import why_paths
 from deespec.cli.views import OPEN
+from deespec.errors import UsageError
 from deespec.model.wanted import Scope
 
 if TYPE_CHECKING:
@@ -20,10 +22,15 @@ SHOWN_TURNS = 2
 
 @click.command()
 @click.argument("item_id", required=False, metavar="[ID]")
+@click.option("--paths", is_flag=True, help="Who waits for whom because of files: what each holds, and what meets it.")
 @options.as_json
 @options.session
-def why(session: Session, item_id: str | None, as_json: bool) -> int:
+def why(session: Session, *, item_id: str | None, paths: bool, as_json: bool) -> int:
     """Test every condition for starting an item, and name the remedy; without ID one line per reason."""
+    if paths and item_id is not None:
+        raise UsageError("--paths shows all items; it goes with no ID.", hint="deespec why --paths")
+    if paths:
+        return why_paths.show(session, as_json=as_json)
     if item_id is None:
         return _all(session, as_json=as_json)
     app = session.app

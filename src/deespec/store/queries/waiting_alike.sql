@@ -1,5 +1,6 @@
 -- Open items that nobody works on; those in which nothing differs that choosing looks at, together.
--- The digits of `state`: 0 to enter work, 1 in work, 2 PARKED, 3 FAILED; held; a need not DONE; a time to come; next.
+-- The digits of `state`: 0 to enter work, 1 in work, 2 PARKED, 3 FAILED; held; a need not DONE; a time to come, and
+-- what for; next.
 -- One number, because sorting by five columns takes twice as long.
 SELECT min(number) AS first, count(*), state, agents, CASE WHEN :by_paths AND state < 100 THEN paths END AS tested
 FROM (
@@ -12,8 +13,13 @@ FROM (
                 WHERE n.sbi = sbi.number AND s.status <> 'DONE'
             ))
             + 10 * coalesce(not_before BETWEEN :now + 1 AND :now + :wait_most, 0)
+                * CASE reason WHEN 'broken_base' THEN 2 WHEN 'pull_request' THEN 3 ELSE 1 END
             + coalesce(number = :next, 0) AS state,
-        CASE WHEN 'REVIEWING' IN (status, coalesce(stopped_in, '')) THEN 'review' || reviewer ELSE agent END AS agents
+        CASE
+            WHEN 'INTEGRATING' IN (status, coalesce(stopped_in, '')) THEN 'merge'
+            WHEN 'REVIEWING' IN (status, coalesce(stopped_in, '')) THEN 'review' || reviewer
+            ELSE agent
+        END AS agents
     FROM sbi WHERE stage <> 'ended' AND lease_token IS NULL
 )
 GROUP BY state, agents, tested

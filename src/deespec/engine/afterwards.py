@@ -1,0 +1,83 @@
+"""What follows a merge, when the item is DONE already: its folder goes, and the base is brought up to date if it is to.
+
+None of it changes what was decided, so whatever fails here is tried again later, by any worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from typing import TYPE_CHECKING
+
+from deespec.engine.place import worktree
+from deespec.errors import WorkspaceError
+from deespec.model.lifecycle import Status
+from deespec.workspace import cleaning, landing
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deespec.app import App
+    from deespec.engine.bench import Outcome
+
+log = logging.getLogger(__name__)
+
+
+def after(app: App, outcome: Outcome) -> None:
+    """What an outcome brings with it for the repository."""
+    if outcome.after is None or outcome.after.status is not Status.DONE or app.settings.workspace_mode != "worktree":
+        return
+    remove_folder(app, outcome.after.number)
+    if app.settings.land == "auto":
+        land(app)
+
+
+def remove_folder(app: App, number: int) -> tuple[str, ...]:
+    """Removes the worktree and the branch of an item that has ended; why not, if something in it is nowhere else."""
+    with app.store.read() as tx:
+        sbi, work = tx.sbi(number), tx.work(number)
+    try:
+        return cleaning.remove(worktree(app, sbi.id, sbi.uid, work.name))
+    except WorkspaceError as error:
+        log.warning("worktree not removed", extra={"item": sbi.id, "error": error.message})
+        return (error.message,)
+
+
+def land(app: App) -> bool:
+    """Brings the target to the base where that harms nobody; whether it did."""
+    target = app.target
+    try:
+        found = landing.plan(app.repository, app.base, target.ref)
+        if found.old == found.new:
+            return False
+        landing.land(app.repository, found)
+    except WorkspaceError as error:
+        log.info("not landed", extra={"reason": error.message})
+        return False
+    with app.store.transaction() as tx:
+        tx.note("deespec", "landed", detail=f"{found.base} {found.old}..{found.new}")
+    return True
+
+
+def tidy(app: App) -> None:
+    """Removes what workers that died have left: folders of items that are merged, and their own checkouts."""
+    if app.settings.workspace_mode != "worktree":
+        return
+    home = app.settings.home
+    left = {int(found[1]) for name in _names(home / "worktrees") if (found := re.fullmatch(r"SBI-(\d+)", name))}
+    with app.store.read() as tx:
+        alive = {worker.uid for worker in tx.workers()}
+        ended = [number for number in left if tx.exists(f"SBI-{number}") and tx.sbi(number).status is Status.DONE]
+    for number in sorted(ended):
+        remove_folder(app, number)
+    for name in _names(home / "checkouts"):
+        if name not in alive:
+            app.target.drop_checkout(name)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except FileNotFoundError:
+        return []

@@ -1,0 +1,249 @@
+"""Where a turn's work is done: in the project's own folder, or in the item's worktree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from deespec.engine import gates
+from deespec.engine.acted import Needed
+from deespec.engine.integrating import broken_base
+from deespec.engine.requesting import remote_of
+from deespec.model.lifecycle import Step
+from deespec.model.selection import inside
+from deespec.records import replace
+from deespec.workspace.furnish import furnish
+from deespec.workspace.merging import Conflict
+from deespec.workspace.worktree import Owner, Worktree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deespec.app import App
+    from deespec.engine.bench import Bench
+    from deespec.model.items import Claim
+    from deespec.model.reports import CheckResult, Evidence
+    from deespec.model.work import Work
+
+DRIFT_LOOKED = 500
+DRIFT_SHOWN = 20
+DRIFT_MARK = "\x1e"
+TOUCHED_MOST = 200
+"""Files that an item is remembered to have changed; of more, the folders."""
+GLOB_SIGNS = str.maketrans("*?[]", "????")
+
+
+class Place(Protocol):
+    """What the engine asks of either."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def work(self) -> Work | None: ...
+
+    def prepare(self) -> Needed | None:
+        """Makes it ready to work in. Raises WorkspaceError."""
+
+    def begin(self) -> str:
+        """Names the state at the start of a turn that has not begun yet, and brings the folder into it."""
+
+    def look(self, begun: str, *, alone: bool) -> tuple[Evidence, str]:
+        """What was changed since a turn's start, and the state now."""
+
+    def findings(self, evidence: Evidence) -> tuple[str, ...]:
+        """What only this place can find wrong, in words for the next turn."""
+
+    def keep(self, begun: str, state: str) -> str:
+        """Makes a state reachable for good; its name for the turn's record."""
+
+    def diff(self, begun: str, state: str, files: tuple[str, ...]) -> str:
+        """The change as a patch for reviewers."""
+
+    def tidy(self, what: str) -> tuple[str, ...]:
+        """Takes back what a reviewer or a gate has changed, where that can be told; the files."""
+
+    def catch_up(self, failed: CheckResult) -> bool:
+        """Takes in what the base has gained since, if the gate that failed passes there."""
+
+    def drift(self) -> tuple[str, ...]:
+        """Commits since the item was registered that have changed files under its paths."""
+
+
+def place_of(bench: Bench, claim: Claim) -> Place:
+    return OwnFolder(bench, claim) if bench.apart else SharedFolder(bench, claim)
+
+
+class SharedFolder:
+    """The project's folder, which all items share: nothing is taken back there, as it may be another's."""
+
+    def __init__(self, bench: Bench, claim: Claim) -> None:
+        self.workspace = bench.app.workspace
+        self.claim = claim
+        self.folder = bench.app.settings.root
+        self.work: Work | None = None
+
+    def prepare(self) -> Needed | None:
+        return None
+
+    def begin(self) -> str:
+        return self.workspace.state()
+
+    def look(self, begun: str, *, alone: bool) -> tuple[Evidence, str]:
+        return self.workspace.evidence(begun, alone=alone)
+
+    def findings(self, evidence: Evidence) -> tuple[str, ...]:
+        return ()
+
+    def keep(self, begun: str, state: str) -> str:
+        sbi = self.claim.sbi
+        return self.workspace.keep(state, item=sbi.id, uid=sbi.uid, turn=self.claim.turn, token=self.claim.token)
+
+    def diff(self, begun: str, state: str, files: tuple[str, ...]) -> str:
+        return self.workspace.diff(begun, state, files)
+
+    def tidy(self, what: str) -> tuple[str, ...]:
+        return ()
+
+    def catch_up(self, failed: CheckResult) -> bool:
+        return False
+
+    def drift(self) -> tuple[str, ...]:
+        return ()
+
+
+class OwnFolder:
+    """The item's worktree."""
+
+    def __init__(self, bench: Bench, claim: Claim) -> None:
+        self.bench = bench
+        self.claim = claim
+        with bench.app.store.read() as tx:
+            self.work: Work = tx.work(claim.sbi.number)
+            self.turns = [turn for turn in tx.turns(claim.sbi.number) if turn.number > claim.sbi.turns_reset]
+        self.tree = worktree(bench.app, claim.sbi.id, claim.sbi.uid, self.work.name)
+        self.folder = self.tree.folder
+
+    @property
+    def start(self) -> str:
+        assert self.work.start is not None
+        return self.work.start
+
+    def prepare(self) -> Needed | None:
+        if self.work.start is None:
+            found = self._beginning()
+            if isinstance(found, Needed):
+                return found
+            self._remember(replace(self.work, start=found))
+        kept = [turn.tree for turn in self.turns if turn.tree is not None]
+        if self.tree.prepare(kept[-1] if kept else self.start):
+            settings = self.bench.settings
+            furnish(settings.root, self.folder, copy=settings.copy, link=settings.link)
+            gates.set_up(self.bench, self.claim, at=self.folder)
+            self.tree.ready()
+        if self.claim.step is Step.REVIEW:
+            self.tidy("before")
+        return None
+
+    def begin(self) -> str:
+        if self.claim.step is Step.RESOLVE and self.work.onto is not None:
+            self.tree.rescue(name=self._name("before"))
+            is_request = self.bench.settings.integrate == "pr"
+            target = self.work.onto if is_request else self.bench.app.target.tip() or self.work.onto
+            self.tree.take_in(target)
+            self._remember(replace(self.work, onto=target))
+        return self.tree.tip()
+
+    def look(self, begun: str, *, alone: bool) -> tuple[Evidence, str]:
+        evidence, state = self.tree.evidence(begun, start=self.work.onto or self.start)
+        if self.work.onto is not None:  # what the others have done since the turn's start is none of its doing
+            evidence = replace(evidence, changed=evidence.whole or ())
+        return evidence, state
+
+    def findings(self, evidence: Evidence) -> tuple[str, ...]:
+        if self.claim.step is not Step.RESOLVE:
+            return ()
+        marked = self.tree.markers(evidence.whole or ())
+        return (f"Conflict markers are left in: {', '.join(marked)}",) if marked else ()
+
+    def keep(self, begun: str, state: str) -> str:
+        """The state becomes a commit on the item's branch; what was merged in by a resolve turn is its parent, too."""
+        onto = self.work.onto
+        commit = self.tree.keep(state, turn=self.claim.turn, token=self.claim.token, start=begun, onto=onto)
+        start = onto or self.start
+        touched = _touched(self.bench.app.repository.git.differing(start, commit))
+        self.work = replace(self.work, start=start, onto=None, touched=touched)
+        return commit
+
+    def diff(self, begun: str, state: str, files: tuple[str, ...]) -> str:
+        """All of the item's work, whichever turn it was done in."""
+        return self.tree.diff(self.work.onto or self.start, state, files)
+
+    def tidy(self, what: str) -> tuple[str, ...]:
+        return self.tree.restore(name=self._name(what))
+
+    def catch_up(self, failed: CheckResult) -> bool:
+        app = self.bench.app
+        fresh = app.target.fresh_start(app.base)
+        if fresh == self.work.start or broken_base(self.bench, self.claim, fresh, failed, "implement") is not None:
+            return False
+        if not self.tree.merge_clean(fresh):
+            return False
+        self._remember(replace(self.work, start=fresh))
+        return True
+
+    def drift(self) -> tuple[str, ...]:
+        registered, paths = self.work.registered, self.claim.sbi.paths
+        if registered is None or not paths or registered == self.work.start:
+            return ()
+        git = self.bench.app.repository.git
+        words = ("log", "--no-merges", "--name-only", "-z", f"-{DRIFT_LOOKED}", f"--format={DRIFT_MARK}%h %s")
+        code, text, _ = git.call(*words, f"{registered}..{self.start}")
+        if code != 0:  # the commit is not there any more, as after a rebase of the base
+            return ()
+        commits = [part.split("\0") for part in text.split(DRIFT_MARK)[1:]]
+        touching = [one[0] for one in commits if any(inside(name.strip("\n"), paths) for name in one[1:] if name)]
+        return tuple(touching[:DRIFT_SHOWN])
+
+    # --- below ---
+
+    def _beginning(self) -> str | Needed:
+        """The commit that its branch begins at: with `none`, the work of what it needs, which is nowhere else."""
+        app = self.bench.app
+        if self.bench.settings.integrate == "pr":
+            tip = remote_of(self.bench).fetch(app.base)
+            return tip or app.target.fresh_start(app.base)
+        base = app.target.fresh_start(app.base)
+        if self.bench.settings.integrate != "none":
+            return base
+        with app.store.read() as tx:
+            numbers = [int(need.partition("-")[2]) for need in self.claim.sbi.depends_on]
+            tips = [turns[-1].tree for number in numbers if (turns := tx.turns(number))]
+        for tip in filter(None, tips):
+            merged = app.target.together(base, tip)
+            if isinstance(merged, Conflict):
+                files = ", ".join(merged.files)
+                return Needed(reason="needs", question=f"What it needs does not go together: {files}.")
+            base = merged
+        return base
+
+    def _remember(self, work: Work) -> None:
+        with self.bench.app.store.transaction() as tx:
+            tx.must_own(self.claim)
+            tx.keep_work(work)
+        self.work = work
+
+    def _name(self, what: str) -> str:
+        return f"{what}-{self.claim.turn}.{self.claim.token}"
+
+
+def worktree(app: App, item: str, uid: str, name: str) -> Worktree:
+    folder = app.settings.home / "worktrees" / name
+    return Worktree(app.repository, folder, Owner(item=item, uid=uid, name=name))
+
+
+def _touched(files: list[str]) -> tuple[str, ...]:
+    """As globs, of which any sign in a file's own name stands for any character."""
+    names = [file.translate(GLOB_SIGNS) for file in files]
+    if len(names) > TOUCHED_MOST:
+        names = sorted({f"{name.partition('/')[0]}/**" if "/" in name else name for name in names})
+    return tuple(names[:TOUCHED_MOST]) if len(names) <= TOUCHED_MOST else ("**",)

@@ -1,0 +1,52 @@
+"""The terms that work is accepted by: gates, merging, paths policy and review, as the base has them committed.
+
+A machine's own settings say which agents there are and what they may cost. What DONE means they cannot change: else one
+worker with other gates would merge what nobody has proven.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deespec.config import CONFIG_NAME, TERMS, with_terms
+
+if TYPE_CHECKING:
+    from deespec.app import App
+    from deespec.config import Settings
+
+
+class Terms:
+    """The settings that count now, read anew when the base has another commit."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self._commit: str | None = None
+        self._settings = app.settings
+
+    def settings(self) -> Settings:
+        """Raises BadConfig for a committed file that is not valid."""
+        app = self.app
+        if app.settings.workspace_mode != "worktree":
+            return app.settings
+        commit = app.repository.git.resolve(f"refs/heads/{app.base}")
+        if commit is not None and commit != self._commit:
+            text = committed(app, commit)
+            place = f"{app.base}:{CONFIG_NAME}"
+            self._settings = app.settings if text is None else with_terms(app.settings, text, place)
+            self._commit = commit
+        return self._settings
+
+
+def committed(app: App, commit: str) -> str | None:
+    """The text of the backlog's settings in a commit; None if they are not in it."""
+    home, root = app.settings.home, app.settings.root.resolve()
+    if not home.is_relative_to(root):
+        return None
+    code, text, _ = app.repository.git.call("cat-file", "blob", f"{commit}:{home.relative_to(root)}/{CONFIG_NAME}")
+    return text if code == 0 else None
+
+
+def differing(app: App) -> tuple[str, ...]:
+    """Terms that are set otherwise here than on the base, where the base's count: for telling so."""
+    agreed = Terms(app).settings()
+    return tuple(name for name in TERMS if getattr(agreed, name) != getattr(app.settings, name))

@@ -1,0 +1,1 @@
+SELECT {Integration} FROM integration WHERE sbi = :sbi

@@ -1,0 +1,1 @@
+SELECT {Merge} FROM merge WHERE :sbi IS NULL OR sbi = :sbi ORDER BY number

@@ -1,0 +1,1 @@
+SELECT {Notice} FROM notice ORDER BY at, name

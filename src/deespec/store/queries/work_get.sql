@@ -1,0 +1,1 @@
+SELECT {Work} FROM work WHERE sbi = :sbi

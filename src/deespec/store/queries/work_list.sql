@@ -1,0 +1,1 @@
+SELECT {Work} FROM work ORDER BY sbi

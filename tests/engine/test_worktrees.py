@@ -1,0 +1,245 @@
+"""Each item is worked on in a folder of its own, and what is accepted is merged: proven, one at a time, exactly once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from workshop import ACCEPTS, Workshop, steps
+
+from deespec.model.lifecycle import Status
+
+TARGET = "deespec/integration"
+
+
+@pytest.fixture
+def apart(project: Workshop) -> Workshop:
+    """A project in Git whose items have worktrees."""
+    project.settle("workspace", mode="worktree")
+    return project
+
+
+def writes(name: str, text: str = "$DEESPEC_ITEM") -> str:
+    """An agent that writes one file and has nothing against it afterwards."""
+    return steps(f'echo "{text}" > {name}; echo "DECISION: IMPLEMENTED"', ACCEPTS)
+
+
+def log(project: Workshop, branch: str = TARGET) -> list[str]:
+    return project.git("log", "--format=%s", branch).splitlines()
+
+
+def test_an_accepted_item_is_merged_and_the_persons_checkout_is_left_alone(apart: Workshop) -> None:
+    apart.agent(writes("new.txt"))
+    apart.register("Write it")
+    (apart.root / "README").write_text("A person's own change.\n")
+    assert [one.what for one in apart.drain()] == ["implemented", "succeeded", "merged"]
+    assert apart.sbi().status is Status.DONE
+    assert log(apart) == ["SBI-1: Write it", "Add README"]
+    assert apart.git("show", f"{TARGET}:new.txt") == "SBI-1"
+    assert not (apart.root / "new.txt").exists()
+    assert apart.git("status", "--short", "--untracked-files=no") == "M README"
+    assert log(apart, "main") == ["Add README"]
+
+
+def test_no_folder_and_no_branch_of_a_merged_item_is_left(apart: Workshop) -> None:
+    apart.agent(writes("new.txt"))
+    apart.register()
+    apart.drain()
+    assert apart.git("worktree", "list").splitlines() == [apart.git("worktree", "list").splitlines()[0]]
+    assert list((apart.home / "worktrees").iterdir()) == []
+    assert apart.git("branch", "--format=%(refname:short)").splitlines() == [TARGET, "main"]
+
+
+def test_items_without_paths_work_side_by_side_and_all_of_it_is_merged(apart: Workshop) -> None:
+    apart.agent(writes("$DEESPEC_ITEM.txt"))
+    for _ in range(4):
+        apart.register()
+    apart.drain(slots=3)
+    assert apart.unfinished() == 0
+    assert len(log(apart)) == 5
+    assert apart.git("ls-tree", "--name-only", TARGET).split() == ["README", *(f"SBI-{n}.txt" for n in range(1, 5))]
+
+
+CONFLICT = steps(f"""
+    if test -e "$SEEN/both"; then
+        printf 'one\ntwo\n' > same.txt
+    else
+        echo "$DEESPEC_ITEM" > same.txt
+        : > "$SEEN/$DEESPEC_ITEM.begun"
+        while ! test -e "$SEEN/SBI-1.begun" -a -e "$SEEN/SBI-2.begun"; do sleep 0.02; done
+    fi
+    echo "DECISION: IMPLEMENTED"
+""").replace(
+    "esac",
+    """resolve)
+    cp same.txt "$SEEN/conflict.txt"
+    printf 'SBI-1\nSBI-2\n' > same.txt
+    echo "DECISION: RESOLVED"
+;;
+esac""",
+)
+
+
+def test_a_conflict_is_resolved_by_another_turn_in_the_same_folder(apart: Workshop) -> None:
+    apart.agent(CONFLICT)
+    apart.register("First")
+    apart.register("Second")
+    outcomes = [one.what for one in apart.drain(slots=2)]
+    assert sorted(outcomes) == ["conflict", *["implemented"] * 3, "merged", "merged", *["succeeded"] * 3]
+    assert apart.git("show", f"{TARGET}:same.txt") == "SBI-1\nSBI-2"
+    assert "<<<<<<<" in (apart.saw("conflict.txt") or "")
+    late = 1 if "conflicted" in apart.events(1) else 2
+    assert [turn.step for turn in apart.turns(late)] == ["implement", "review", "resolve", "review"]
+    assert "same.txt" in apart.prompt(late, 3)
+
+
+def test_conflict_markers_that_are_left_are_a_finding(apart: Workshop) -> None:
+    apart.settle("run", max_turns=4)
+    apart.agent(CONFLICT.replace("printf 'SBI-1\nSBI-2\n' > same.txt", ":"))
+    apart.register()
+    apart.register()
+    apart.drain(slots=2)
+    late = 1 if "conflicted" in apart.events(1) else 2
+    assert apart.sbi(late).status is Status.FAILED
+    assert "Conflict markers are left in: same.txt" in apart.turns(late)[2].findings[0]
+
+
+KEEPS_ITS_OWN = "for file in SBI-*.txt; do test $file = $DEESPEC_ITEM.txt || rm $file; done"
+
+
+def test_a_gate_runs_on_the_merged_result_before_the_target_moves(apart: Workshop) -> None:
+    apart.agent(
+        steps(f"""
+        echo "$DEESPEC_ITEM" > "$DEESPEC_ITEM.txt"
+        : > "$SEEN/$DEESPEC_ITEM.begun"
+        while ! test -e "$SEEN/SBI-1.begun" -a -e "$SEEN/SBI-2.begun"; do sleep 0.02; done
+        echo "DECISION: IMPLEMENTED"
+    """).replace("esac", f'resolve)\n{KEEPS_ITS_OWN}; echo "DECISION: RESOLVED"\n;;\nesac')
+    )
+    apart.gate("! test -e SBI-1.txt -a -e SBI-2.txt", name="one of them")
+    apart.register()
+    apart.register()
+    outcomes = apart.drain(slots=2)
+    conflict = next(one for one in outcomes if one.what == "conflict")
+    assert "gate one of them fails on the merged result" in (conflict.error or "")
+    assert apart.unfinished() == 0
+    assert apart.git("ls-tree", "--name-only", TARGET).split() == ["README", f"{conflict.claim.sbi.id}.txt"]
+
+
+def test_a_reviewers_edits_are_dropped_and_noted(apart: Workshop) -> None:
+    apart.agent(steps(review='echo sly >> "$DEESPEC_ITEM.txt"; echo "DECISION: SUCCEEDED"'))
+    apart.register()
+    apart.drain()
+    assert apart.sbi().status is Status.DONE
+    assert apart.git("show", f"{TARGET}:SBI-1.txt") == "more"
+    assert "SBI-1.txt" in apart.turns()[1].findings[0]
+
+
+def test_work_outside_the_paths_stays_a_finding_until_it_is_put_back(apart: Workshop) -> None:
+    apart.agent(
+        steps("""
+        if test "$DEESPEC_TURN" = 1; then echo x > outside.txt; fi
+        if test "$DEESPEC_TURN" = 3; then rm outside.txt; fi
+        echo "$DEESPEC_TURN" > inside.txt
+        echo "DECISION: IMPLEMENTED"
+    """)
+    )
+    apart.register(paths=("inside.txt",))
+    apart.drain()
+    assert [turn.outcome for turn in apart.turns()] == ["findings", "findings", "implemented", "succeeded"]
+    assert apart.git("ls-tree", "--name-only", TARGET).split() == ["README", "inside.txt"]
+
+
+def test_an_item_that_may_skip_the_review_goes_through_the_queue_as_well(apart: Workshop) -> None:
+    apart.agent(writes("new.txt"))
+    apart.register(only_implement=True)
+    assert [one.what for one in apart.drain()] == ["implemented", "merged"]
+    assert apart.git("show", f"{TARGET}:new.txt") == "SBI-1"
+
+
+def test_a_broken_base_is_told_once_and_costs_no_turn(apart: Workshop) -> None:
+    apart.agent(writes("new.txt"))
+    apart.gate("test -e mended", name="tests")
+    apart.register()
+    outcomes = apart.drain()
+    assert [one.what for one in outcomes] == ["waits"]
+    assert apart.sbi().turn == 0
+    with apart.app.store.read() as tx:
+        assert [notice.name for notice in tx.notices()] == ["broken base"]
+    apart.commit("mended", "yes\n")
+    assert apart.command("sbi", "retry", "SBI-1")[0] in (0, 4)
+
+
+def test_a_set_up_that_fails_is_no_fault_of_the_item(apart: Workshop) -> None:
+    apart.settle("workspace", setup="echo broken pipe; exit 3")
+    apart.agent(writes("new.txt"))
+    apart.register()
+    outcome = apart.turn()
+    assert outcome is not None
+    assert (outcome.what, apart.sbi().attempts, apart.sbi().turn) == ("given back", 0, 0)
+    assert "workspace.setup failed (exit 3): broken pipe" in (outcome.error or "")
+
+
+def test_set_up_copies_and_links_are_there_before_the_agent_and_are_not_its_work(apart: Workshop) -> None:
+    (apart.root / ".gitignore").write_text(".deespec/\n.env\nlib\n")
+    apart.git("add", ".gitignore")
+    apart.git("commit", "--quiet", "-m", "Ignore")
+    (apart.root / ".env").write_text("SECRET=1\n")
+    (apart.root / "lib").mkdir()
+    (apart.root / "lib" / "a").write_text("a\n")
+    apart.settle("workspace", copy=[".env"], link=["lib"], setup="cat .env > set-up.log; echo set-up.log >> .env")
+    apart.agent(steps('cat .env lib/a > out.txt; echo "DECISION: IMPLEMENTED"'))
+    apart.register(paths=("out.txt", "set-up.log"))
+    apart.drain()
+    assert apart.git("show", f"{TARGET}:out.txt") == "SECRET=1\nset-up.log\na"
+    assert sorted(apart.git("ls-tree", "--name-only", TARGET).split()) == [
+        ".gitignore",
+        "README",
+        "out.txt",
+        "set-up.log",
+    ]
+
+
+def test_each_slot_has_ports_of_its_own(apart: Workshop) -> None:
+    apart.agent(
+        steps("""
+        echo "$DEESPEC_PORT" > "$SEEN/$DEESPEC_ITEM.port"
+        while ! test -e "$SEEN/SBI-1.port" -a -e "$SEEN/SBI-2.port"; do sleep 0.02; done
+        echo x > "$DEESPEC_ITEM.txt"; echo "DECISION: IMPLEMENTED"
+    """)
+    )
+    apart.register()
+    apart.register()
+    apart.drain(slots=2)
+    first, second = (int(apart.saw(f"SBI-{n}.port") or 0) for n in (1, 2))
+    assert first >= 21_000
+    assert abs(first - second) >= 10
+
+
+def test_the_terms_are_those_of_the_base_and_not_of_this_machine(apart: Workshop) -> None:
+    apart.agent(writes("new.txt"))
+    apart.gate("false", name="strict")
+    apart.settle("run", max_turns=1)
+    apart.write_config()
+    (apart.home / ".gitignore").write_text("*\n!config.toml\n")
+    apart.git("add", "--force", ".deespec/config.toml")
+    apart.git("commit", "--quiet", "-m", "Settings")
+    apart.gates.clear()
+    apart.settle("workspace", integrate="none")
+    apart.register()
+    assert [one.what for one in apart.drain()] == ["waits"]  # the base's gate fails on the base itself
+
+
+def test_a_worktree_of_an_item_that_begins_again_is_another_one(apart: Workshop) -> None:
+    apart.agent(
+        steps('echo "$DEESPEC_TURN" > new.txt; echo "DECISION: IMPLEMENTED"', 'echo no; echo "DECISION: FAILED"')
+    )
+    apart.register()
+    apart.drain()
+    assert apart.sbi().status is Status.FAILED
+    assert apart.command("sbi", "reset", "SBI-1", "--yes")[0] == 0
+    apart.agent(writes("new.txt", "again"))
+    apart.drain()
+    assert apart.git("show", f"{TARGET}:new.txt") == "again"
+    assert apart.git("show", "deespec/SBI-1:new.txt") == "1"
+    assert Path(apart.home / "worktrees" / "SBI-1").is_dir()
