@@ -26,6 +26,8 @@ ITEMS = {
     f"SBI-{number}": parse_spec(file.read_bytes(), kind=Kind.SBI, file=file.name)
     for number, file in enumerate(FILES, start=1)
 }
+MET, BY = "SBI-2", "SBI-1"
+"""The first begins before the second is merged, and is merged after it."""
 TWO_PATCHES = "SBI-6"
 HOPELESS = "SBI-8"
 SUITE = "python3 -m unittest discover -s tests -q"
@@ -52,17 +54,33 @@ def apply(project: Path, diff: str) -> None:
 
 
 def shuffled(seed: int) -> list[str]:
-    """All items in an order that their needs allow."""
+    """All items in an order of merging that their needs allow."""
     chance, left, order = random.Random(seed), list(ITEMS), list[str]()
     while left:
-        item = chance.choice([item for item in left if not set(ITEMS[item].depends_on) & set(left)])
+        item = chance.choice([item for item in left if not _before(item) & set(left)])
         left.remove(item)
         order.append(item)
     return order
 
 
-ORDERS = [list(ITEMS), ["SBI-2", "SBI-1", *list(ITEMS)[2:]], *map(shuffled, SEEDS)]
-"""As registered; the two that conflict by their paths the other way round; and by chance."""
+def _before(item: str) -> set[str]:
+    return {*ITEMS[item].depends_on, *({BY} if item == MET else ())}
+
+
+ORDERS = [list(ITEMS), *map(shuffled, SEEDS)]
+"""As registered, and by chance."""
+
+
+def merged_blocks(item: str) -> Sequence[str]:
+    """The diffs that make of the target what it is after the item's merge."""
+    blocks = diff_blocks(ITEMS[item].spec)
+    return blocks[-1:] if item == MET else blocks
+
+
+def own_blocks(item: str) -> Sequence[str]:
+    """Those that it brings on its own branch, before any merge."""
+    blocks = diff_blocks(ITEMS[item].spec)
+    return blocks[:-1] if item == MET else blocks
 
 
 # --- what the demonstration shows -----------------------------------------------------------------------------------
@@ -85,14 +103,16 @@ def test_one_pair_of_items_without_a_need_conflicts_by_its_paths() -> None:
     assert [pair for pair in free if paths_overlap(ITEMS[pair[0]].paths, ITEMS[pair[1]].paths)] == [("SBI-1", "SBI-2")]
 
 
-def test_there_are_two_priorities() -> None:
-    assert {item.priority for item in ITEMS.values()} == {Priority.HIGH, Priority.NORMAL}
+def test_one_item_is_urgent_and_goes_first() -> None:
+    assert [item for item, spec in ITEMS.items() if spec.priority is Priority.URGENT] == [MET]
 
 
-def test_one_item_has_two_patches_and_all_others_one() -> None:
+def test_two_items_need_two_patches_one_brings_another_for_its_merge_and_the_rest_have_one() -> None:
     assert {item: len(diff_blocks(spec.spec)) for item, spec in ITEMS.items()} == {
         **dict.fromkeys(ITEMS, 1),
+        MET: 3,
         TWO_PATCHES: 2,
+        HOPELESS: 2,
     }
 
 
@@ -130,7 +150,7 @@ def test_in_any_order_the_suite_stays_green_and_each_item_passes_its_checks(
     project: Path, order: Sequence[str]
 ) -> None:
     for item in order:
-        for diff in diff_blocks(ITEMS[item].spec):
+        for diff in merged_blocks(item):
             apply(project, diff)
             assert passes(project, SUITE), f"{item} breaks the suite"
         assert passes(project, *ITEMS[item].checks) is (item != HOPELESS), f"{item}: {ITEMS[item].checks}"
@@ -140,20 +160,52 @@ def test_in_any_order_the_suite_stays_green_and_each_item_passes_its_checks(
 @pytest.mark.parametrize("item", ITEMS)
 def test_each_file_of_a_patch_may_be_there_alone_for_a_moment(project: Path, item: str) -> None:
     for need in (*ITEMS[item].depends_on, item):
-        for diff in diff_blocks(ITEMS[need].spec):
+        for diff in own_blocks(need):
             for patch in file_patches(diff):
                 apply(project, patch.text)
                 assert passes(project, SUITE), f"{patch.names} breaks the suite"
 
 
-def test_the_first_of_two_patches_fails_only_the_items_own_check(project: Path) -> None:
-    apply(project, diff_blocks(ITEMS[TWO_PATCHES].spec)[0])
-    assert [passes(project, command) for command in (SUITE, *ITEMS[TWO_PATCHES].checks)] == [True, True, False]
+@pytest.mark.parametrize(("item", "passed"), [(TWO_PATCHES, [True, True, False]), (MET, [True, False])])
+def test_the_first_of_two_patches_fails_only_the_items_own_check(project: Path, item: str, passed: list[bool]) -> None:
+    first, second = own_blocks(item)
+    apply(project, first)
+    assert [passes(project, command) for command in (SUITE, *ITEMS[item].checks)] == passed
+    apply(project, second)
+    assert passes(project, SUITE, *ITEMS[item].checks)
+
+
+def test_two_items_meet_when_they_are_merged_and_the_patch_agent_resolves_it(project: Path, tmp_path: Path) -> None:
+    def git(*args: str, exits: int = 0) -> str:
+        who = ("-c", "user.name=test", "-c", "user.email=test@localhost", "-c", "commit.gpgSign=false")
+        done = subprocess.run(["git", *who, *args], cwd=project, capture_output=True, text=True)
+        assert done.returncode == exits, done.stdout + done.stderr
+        return done.stdout
+
+    def commit(*diffs: str) -> None:
+        for diff in diffs:
+            apply(project, diff)
+        git("add", "-A")
+        git("commit", "-q", "-m", "x")
+
+    git("init", "-q", "-b", "main")
+    commit()
+    git("switch", "-q", "-c", "own")
+    commit(*own_blocks(MET))
+    git("switch", "-q", "main")
+    commit(*merged_blocks(BY))
+    git("switch", "-q", "own")
+    git("merge", "-q", "main", exits=1)
+    assert git("diff", "--name-only", "--diff-filter=U").split() == ["calc/operators.py"]
+    text = _play(MET, ITEMS[MET], project=project, folder=tmp_path / "turn", turn=2, step=Step.RESOLVE)
+    assert text == "Patch 3 of 3 applied: calc/operators.py."
+    assert passes(project, SUITE, *ITEMS[MET].checks, *ITEMS[BY].checks)
 
 
 def test_the_patch_agent_plays_them_all(project: Path, tmp_path: Path) -> None:
     for item, spec in ITEMS.items():
-        for turn, _ in enumerate(diff_blocks(spec.spec)):
+        first = len(diff_blocks(spec.spec)) - len(merged_blocks(item))
+        for turn, _ in enumerate(merged_blocks(item), start=first):
             text = _play(item, spec, project=project, folder=tmp_path / item, turn=turn)
             assert text.startswith(f"Patch {turn + 1} of "), f"{item}: {text}"
             assert " applied: " in text, f"{item}: {text}"
@@ -172,10 +224,10 @@ def _names(item: NewItem) -> list[str]:
     return [name for diff in diff_blocks(item.spec) for patch in file_patches(diff) for name in patch.names]
 
 
-def _play(item: str, spec: NewItem, *, project: Path, folder: Path, turn: int) -> str:
-    """What the patch agent reports of an implement turn."""
+def _play(item: str, spec: NewItem, *, project: Path, folder: Path, turn: int, step: Step = Step.IMPLEMENT) -> str:
+    """What the patch agent reports of a turn."""
     request = AgentRequest(
-        step=Step.IMPLEMENT,
+        step=step,
         item=item,
         title=spec.title,
         spec=spec.spec,

@@ -90,6 +90,7 @@ def template(
     usd_per_item: float = 5,
     usd_per_day: float = 50,
     root: str | None = None,
+    base: str | None = None,
 ) -> str:
     """A commented config.toml that sets what is given and shows the default of everything else."""
     chosen = {
@@ -98,6 +99,7 @@ def template(
         "budget.usd_per_item": usd_per_item,
         "budget.usd_per_day": usd_per_day,
         "workspace.root": root,
+        "workspace.base": base,
     }
     lines = [_HEAD]
     for section, title in _SECTIONS.items():

@@ -1,4 +1,4 @@
-"""A worker that dies, freezes or waits at the n-th passing of one point of a turn: `python queue_worker.py HOW POINT N`.
+"""A worker that dies, freezes or waits at the n-th passing of one point: `python queue_worker.py HOW POINT N`.
 
 Where it waits it makes the file `$SEEN/waits`, and goes on when there is `$SEEN/go`. It prints what each turn came to,
 and works until nothing can go on without a person.

@@ -33,6 +33,15 @@ NOT_POSSIBLE = 4
 BEING_MERGED = f"SBI-1 is being merged into {TARGET}."
 
 
+def points(*few: str, most: int = len(POINTS)) -> pytest.MarkDecorator:
+    """The first so many; those that are not among the few in `make soak` only."""
+    values = [
+        pytest.param(point, times, id=point, marks=() if point in few else pytest.mark.soak)
+        for point, times in POINTS[:most]
+    ]
+    return pytest.mark.parametrize(("point", "times"), values)
+
+
 @pytest.fixture
 def queue(scene: Scene) -> Scene:
     """Items have worktrees, and go into the merge queue after their first turn."""
@@ -122,10 +131,8 @@ def check_git(scene: Scene) -> None:
 # --- killed ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("point", "times"), POINTS, ids=[point for point, _ in POINTS])
-def test_whoever_comes_next_completes_the_merge_where_a_worker_was_killed(
-    queue: Scene, point: str, times: int
-) -> None:
+@points(*(point for point, _ in POINTS))
+def test_whoever_comes_next_completes_the_merge_where_a_worker_was_killed(queue: Scene, point: str, times: int) -> None:
     queue.register("Write it", only_implement=True)
     die_at(queue, point, times)
     queue.drain()
@@ -133,7 +140,7 @@ def test_whoever_comes_next_completes_the_merge_where_a_worker_was_killed(
     assert set(queue.calls().values()) == {1}
 
 
-@pytest.mark.parametrize(("point", "times"), POINTS[1:-1], ids=[point for point, _ in POINTS[1:-1]])
+@points("recorded", "moved")
 def test_the_base_may_have_gone_on_before_a_merge_is_completed(queue: Scene, point: str, times: int) -> None:
     queue.register("Write it", only_implement=True)
     die_at(queue, point, times)
@@ -147,7 +154,6 @@ def test_the_base_may_have_gone_on_before_a_merge_is_completed(queue: Scene, poi
 def test_a_merge_that_was_made_is_settled_though_others_have_gone_on_from_it(queue: Scene) -> None:
     queue.register("Write it", only_implement=True)
     die_at(queue, "moved", 1)
-    edit.hold(queue.app.store, [], actor="person")
     tip = queue.git("rev-parse", TARGET)
     tree = queue.git("rev-parse", f"{TARGET}^{{tree}}")
     later = queue.git("commit-tree", tree, "-p", tip, "-m", "A person's own")
@@ -196,7 +202,7 @@ def test_git_killed_while_it_moves_the_target_is_made_good(mortal: Scene, when: 
     check_merged(mortal, "Write it")
 
 
-@pytest.mark.parametrize("when", ["prepared", "moved"])
+@pytest.mark.parametrize("when", [pytest.param("prepared", marks=pytest.mark.soak), "moved"])
 def test_git_killed_while_it_brings_the_base_into_the_target_is_made_good(mortal: Scene, when: str) -> None:
     mortal.register("Write it", only_implement=True)
     die_at(mortal, "claimed", 2)
@@ -210,10 +216,8 @@ def test_git_killed_while_it_brings_the_base_into_the_target_is_made_good(mortal
 # --- frozen ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("point", "times"), POINTS[:-2], ids=[point for point, _ in POINTS[:-2]])
-def test_a_worker_frozen_until_another_has_merged_its_item_moves_nothing(
-    queue: Scene, point: str, times: int
-) -> None:
+@points("recorded", most=5)
+def test_a_worker_frozen_until_another_has_merged_its_item_moves_nothing(queue: Scene, point: str, times: int) -> None:
     queue.settle("run", lease=LEASE)
     queue.register("Write it", only_implement=True)
     with frozen_at(queue, point, times) as stale:
@@ -226,7 +230,7 @@ def test_a_worker_frozen_until_another_has_merged_its_item_moves_nothing(
     check_merged(queue, "Write it")
 
 
-@pytest.mark.parametrize(("point", "times"), POINTS[:4], ids=[point for point, _ in POINTS[:4]])
+@points("claimed", most=4)
 def test_a_frozen_worker_that_goes_on_while_its_successor_merges_does_not_hinder_it(
     queue: Scene, point: str, times: int
 ) -> None:
@@ -252,10 +256,10 @@ def test_a_frozen_worker_does_not_hinder_the_merge_of_another_item(queue: Scene)
             assert eventually(lambda: queue.saw("waits") is not None)
             go_on(stale, "lost")
             (queue.seen / "go").touch()
-            assert eventually(lambda: queue.sbi(2).status is Status.DONE)
-            edit.unhold(queue.app.store, [1], actor="person")
             assert ended(stale)
             assert ended(heir)
+    edit.unhold(queue.app.store, [1], actor="person")
+    queue.drain()
     check_merged(queue, "Write it", "And this")
 
 

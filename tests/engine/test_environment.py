@@ -24,6 +24,9 @@ def deespec_names(env: dict[str, str]) -> set[str]:
     return {name for name in env if name.startswith("DEESPEC")}
 
 
+PORTS = {"DEESPEC_PORT", "DEESPEC_PORTS"}
+
+
 @pytest.fixture
 def called(project: Workshop) -> Workshop:
     """A turn with a gate, called from where other deespecs and vendors have left their variables."""
@@ -47,7 +50,7 @@ def called(project: Workshop) -> Workshop:
 def test_an_agent_s_environment_names_its_turn(called: Workshop) -> None:
     env = written(called, "agent")
     turn = called.turns()[0]
-    assert deespec_names(env) == TURN
+    assert deespec_names(env) == TURN | PORTS
     assert (env["DEESPEC_HOME"], env["DEESPEC_ITEM"]) == (str(called.home), "SBI-1")
     assert (env["DEESPEC_STEP"], env["DEESPEC_TURN"]) == ("implement", "1")
     assert env["DEESPEC_CLAIM"].endswith(f"-{turn.token}")
@@ -61,7 +64,7 @@ def test_an_agent_keeps_what_is_the_user_s_and_gets_what_its_section_says(called
 
 def test_a_gate_does_not_find_this_backlog(called: Workshop) -> None:
     env = written(called, "gate")
-    assert deespec_names(env) == {"DEESPEC_CLAIM"}
+    assert deespec_names(env) == {"DEESPEC_CLAIM"} | PORTS
     assert env["GATE"] == "2"
 
 
@@ -94,5 +97,5 @@ def test_an_agent_is_told_the_gates_and_the_checks_of_its_item(project: Workshop
     bench = Crew(project.app, Orders(), tell=lambda _: None).bench
     claim = take(bench)
     assert isinstance(claim, Claim)
-    asked = request_for(bench, claim, "prompt", folder=tmp_path / "turn", session=None)
+    asked = request_for(bench, claim, "prompt", folder=tmp_path / "turn", session=None, workspace=project.root)
     assert asked.gates == ("make lint", "pytest -q tests/auth")

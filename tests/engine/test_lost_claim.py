@@ -10,7 +10,7 @@ from workshop import IMPLEMENTS, WAITS, Workshop, eventually, processes_with, st
 
 from deespec.agents.base import AgentError, AgentResult, Blame
 from deespec.backlog import edit
-from deespec.engine.acting import Acted, Answered, Failed, GivenBack, Needed
+from deespec.engine.acted import Acted, Answered, Failed, GivenBack, Needed
 from deespec.engine.bench import Bench
 from deespec.engine.turn import settle, take
 from deespec.engine.worker import Crew, Orders

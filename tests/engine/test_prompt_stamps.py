@@ -9,7 +9,8 @@ from pathlib import Path
 from deespec.engine.prompts import TEMPLATES
 
 KNOWN = {
-    "implement": (2, "dc53df0b0197"),
+    "implement": (3, "b7516972271e"),
+    "resolve": (1, "25ab3ac57f34"),
     "review": (2, "98ef8e195ffb"),
 }
 """Name → (version, the beginning of the SHA-256 of what follows the stamp)."""

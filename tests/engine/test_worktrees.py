@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from workshop import ACCEPTS, Workshop, steps
+from workshop import ACCEPTS, Workshop, eventually, steps
 
 from deespec.model.lifecycle import Status
 
@@ -243,3 +243,133 @@ def test_a_worktree_of_an_item_that_begins_again_is_another_one(apart: Workshop)
     assert apart.git("show", f"{TARGET}:new.txt") == "again"
     assert apart.git("show", "deespec/SBI-1:new.txt") == "1"
     assert Path(apart.home / "worktrees" / "SBI-1").is_dir()
+
+
+def test_what_was_merged_can_be_taken_back_and_done_again(apart: Workshop) -> None:
+    apart.agent(writes("new.txt", "$DEESPEC_TURN"))
+    apart.gate("true", name="tests")
+    apart.register("First")
+    apart.drain()
+    code, out, err = apart.command("sbi", "undo", "SBI-1", "--dry-run")
+    assert (code, "-1" in out) == (0, True), err
+    code, _, err = apart.command("sbi", "undo", "SBI-1", "--yes")
+    assert code == 0, err
+    assert log(apart)[0] == "Undo SBI-1: First"
+    assert apart.git("ls-tree", "--name-only", TARGET).split() == ["README"]
+    assert (apart.sbi().status, apart.sbi().held) == (Status.PENDING, True)
+    assert apart.command("sbi", "unhold", "SBI-1")[0] == 0
+    apart.drain()
+    assert apart.git("show", f"{TARGET}:new.txt") == "3"
+    assert log(apart)[0] == "SBI-1: First"
+
+
+def test_an_item_that_others_build_on_is_taken_back_only_with_them(apart: Workshop) -> None:
+    apart.agent(writes("$DEESPEC_ITEM.txt"))
+    apart.register("First")
+    apart.register("Second", depends_on=("SBI-1",))
+    apart.drain()
+    code, _, err = apart.command("sbi", "undo", "SBI-1", "--yes")
+    assert code == 4
+    assert "SBI-2" in err
+    assert apart.command("sbi", "undo", "SBI-1", "--yes", "--with-dependents")[0] == 0
+    assert log(apart)[:2] == ["Undo SBI-1: First", "Undo SBI-2: Second"]
+    assert apart.git("ls-tree", "--name-only", TARGET).split() == ["README"]
+
+
+def test_nothing_is_taken_back_if_the_gates_fail_without_it(apart: Workshop) -> None:
+    apart.agent(writes("new.txt"))
+    apart.register()
+    apart.drain()
+    apart.gate("test -e new.txt", name="needs it")
+    apart.write_config()
+    code, _, err = apart.command("sbi", "undo", "SBI-1", "--yes")
+    assert code == 4
+    assert "gate needs it fails without SBI-1" in err
+    assert apart.sbi().status is Status.DONE
+    assert apart.git("show", f"{TARGET}:new.txt") == "SBI-1"
+
+
+def test_a_cancelled_item_keeps_what_its_agent_has_done_so_far(apart: Workshop) -> None:
+    apart.agent(steps('echo half > half.txt; : > "$SEEN/begun"; sleep 60'))
+    apart.register()
+    with apart.working():
+        assert eventually(lambda: apart.saw("begun") is not None)
+        assert apart.command("sbi", "cancel", "SBI-1", "--yes")[0] == 0
+        assert eventually(lambda: "cut-1" in apart.git("for-each-ref", "--format=%(refname)", "refs/deespec/SBI-1"))
+    [ref] = apart.git("for-each-ref", "--format=%(refname)", "refs/deespec/SBI-1/cut-*").splitlines() or [""]
+    assert apart.git("show", f"{ref}:half.txt") == "half"
+
+
+def test_land_auto_brings_merged_work_to_a_clean_checkout_and_never_over_changes(apart: Workshop) -> None:
+    apart.settle("workspace", land="auto")
+    apart.agent(writes("$DEESPEC_ITEM.txt"))
+    apart.register()
+    apart.drain()
+    assert (apart.root / "SBI-1.txt").read_text() == "SBI-1\n"
+    assert log(apart, "main")[0].startswith("SBI-1")
+    (apart.root / "README").write_text("mine\n")
+    apart.register()
+    apart.drain()
+    assert not (apart.root / "SBI-2.txt").exists()
+    assert (apart.root / "README").read_text() == "mine\n"
+    apart.git("checkout", "--quiet", "README")
+    apart.register()
+    apart.drain()
+    assert (apart.root / "SBI-2.txt").exists()
+    assert (apart.root / "SBI-3.txt").exists()
+
+
+def test_files_that_were_really_changed_bar_a_new_item_that_names_them(apart: Workshop) -> None:
+    apart.agent(
+        steps(
+            """
+        echo "$DEESPEC_ITEM" > a.txt
+        if test "$DEESPEC_ITEM" = SBI-1; then : > "$SEEN/first"; fi
+        echo "DECISION: IMPLEMENTED"
+    """,
+            review='while ! test -e "$SEEN/go"; do sleep 0.02; done; echo "DECISION: SUCCEEDED"',
+        )
+    )
+    apart.register()
+    with apart.working(slots=2):
+        assert eventually(lambda: apart.sbi(1).status is Status.REVIEWING)
+        apart.register(paths=("a.*",))
+        assert eventually(lambda: apart.sbi(2).waits_on == 1)
+        code, out, _ = apart.command("why", "SBI-2")
+        assert "files that SBI-1 has changed already" in out
+        (apart.seen / "go").touch()
+        assert eventually(lambda: apart.unfinished() == 0)
+
+
+def test_the_prompt_names_commits_that_changed_the_files_since_it_was_registered(apart: Workshop) -> None:
+    apart.agent(writes("src.txt"))
+    apart.write_config()
+    assert apart.command("register", "sbi", "--title", "Mine", "--paths", "src.txt")[0] == 0
+    apart.commit("other.txt", "x\n")
+    apart.commit("src.txt", "x\n")
+    apart.drain()
+    assert "Add src.txt" in apart.prompt(1, 1)
+    assert "Add other.txt" not in apart.prompt(1, 1)
+
+
+def test_a_spec_that_is_edited_meanwhile_marks_the_turn_and_the_next_has_the_new_text(apart: Workshop) -> None:
+    apart.agent(
+        steps("""
+        if test "$DEESPEC_TURN" = 1; then
+            : > "$SEEN/begun"; while ! test -e "$SEEN/go"; do sleep 0.02; done
+            echo "DECISION: IMPLEMENTED"
+        else
+            echo x > a.txt; echo "DECISION: IMPLEMENTED"
+        fi
+    """)
+    )
+    apart.register("Do it", spec="The old words.")
+    with apart.working():
+        assert eventually(lambda: apart.saw("begun") is not None)
+        assert apart.command("sbi", "update", "SBI-1", "--body", "The new words.")[0] == 0
+        (apart.seen / "go").touch()
+        assert eventually(lambda: apart.unfinished() == 0)
+    assert apart.turns()[0].spec_changed
+    assert not apart.turns()[1].spec_changed
+    assert "The new words." in apart.prompt(1, 2)
+    assert "The spec was edited" in apart.prompt(1, 2)

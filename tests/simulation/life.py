@@ -22,7 +22,7 @@ from deespec.backlog.register import Order, register
 from deespec.backlog.start import start
 from deespec.clock import Clock
 from deespec.config import load_settings
-from deespec.engine.acting import Acted, Answered, Failed, GivenBack, Needed
+from deespec.engine.acted import Acted, Answered, Failed, GivenBack, Needed
 from deespec.engine.bench import Bench
 from deespec.engine.calling import step_for
 from deespec.engine.pulse import Pulse

@@ -149,3 +149,9 @@ def test_it_is_refused_inside_a_turn(person: Merger, monkeypatch: pytest.MonkeyP
     for name, value in (("DEESPEC_HOME", str(person.home)), ("DEESPEC_CLAIM", "1"), ("DEESPEC_ITEM", "SBI-1")):
         monkeypatch.setenv(name, value)
     assert "Not from inside a turn" in person.refusal("land", exits=4)
+
+
+def test_a_base_that_is_not_there_is_named_with_the_setting(person: Merger) -> None:
+    (person.home / "config.toml").write_text('[workspace]\nbase = "nope"\n')
+    said = person.refusal("land", exits=4)
+    assert said == "There is no branch nope.\n→ deespec config set workspace.base NAME\n"

@@ -69,9 +69,7 @@ def barring(app: App) -> Barring:
         Holder(
             line=one,
             touched=touched,
-            bars=tuple(
-                _bar(line, paths, touched, exclusive=exclusive) for line, by in barred if one.number in by
-            ),
+            bars=tuple(_bar(line, paths, touched, exclusive=exclusive) for line, by in barred if one.number in by),
             is_next=one.number == situation.next,
         )
         for one, paths, touched in held

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deespec.model.items import Sbi, Turn
-    from deespec.model.work import Merge, Work
+    from deespec.model.work import Merge
     from deespec.workspace.git import Git
 
 FILES = "files:"
@@ -27,50 +27,76 @@ class Change:
     new: str
     what: str
     """In words, for people."""
-    turn: int | None = None
-    """The turn that it ends with; None: it was merged."""
-    files: tuple[Turn, ...] = ()
-    """In a folder that items share, the turns whose files count; without any, all files do."""
+    turns: tuple[Turn, ...] = ()
+    """Those that made it; none: it is the merge."""
 
 
-def change_of(git: Git, sbi: Sbi, work: Work, *, turns: Sequence[Turn], merges: Sequence[Merge]) -> Change:
-    """All of the item's work: its merge, else from its start to its newest kept turn. Raises NotPossible."""
+def change_of(git: Git, sbi: Sbi, *, start: str | None, turns: Sequence[Turn], merges: Sequence[Merge]) -> Change:
+    """All of the item's work: its merge, else all from its start to its newest kept turn. Raises NotPossible.
+
+    `start` is a commit that its branch goes on from; None in a folder that items share, where a turn's commit stands on
+    what is checked out.
+    """
     if sbi.status is Status.DONE and merges and merges[-1].kind == "merge":
         last = merges[-1]
-        found = Change(old=last.old, new=last.new, what=f"as merged into {last.target}")
-        return _there(git, sbi, found)
+        return _there(git, sbi, Change(old=last.old, new=last.new, what=f"as merged into {last.target}"))
     kept = [turn for turn in _kept(turns) if turn.number > sbi.turns_reset]
     if not kept:
-        raise NotPossible(f"{sbi.id} has no kept work yet.", hint=f"deespec why {sbi.id}")
-    new = _commit(sbi, kept[-1])
-    last_turn = kept[-1].number
-    what = f"turn {last_turn}" if len(kept) == 1 else f"turns {kept[0].number} to {last_turn}"
-    if work.start is None:
-        old = _before(git, _commit(sbi, kept[0]))
-        return _there(git, sbi, Change(old=old, new=new, what=what, turn=last_turn, files=tuple(kept)))
-    old = _together(git, work.start, new)
-    return _there(git, sbi, Change(old=old, new=new, what=f"{what}, from {old[:12]}", turn=last_turn))
+        cut_off = f"What was cut off in the middle of a turn: git log --all --grep {sbi.uid}"
+        hint = cut_off if sbi.status is Status.CANCELLED else f"deespec why {sbi.id}"
+        raise NotPossible(f"{sbi.id} has no kept work yet.", hint=hint)
+    first, new = kept[0].number, _commit(sbi, kept[-1])
+    old = _before(git, _commit(sbi, kept[0])) if start is None else _together(git, start, new)
+    what = f"turn {first}" if len(kept) == 1 else f"turns {first} to {kept[-1].number}"
+    return _there(git, sbi, Change(old=old or "", new=new, what=what, turns=tuple(kept)))
 
 
-def change_of_turn(git: Git, sbi: Sbi, work: Work, *, number: int, turns: Sequence[Turn], target: str) -> Change:
-    """One turn, against the kept turn before it, or against the start. Raises NotFound, NotPossible."""
+def change_of_turn(git: Git, sbi: Sbi, number: int, *, start: str | None, turns: Sequence[Turn]) -> Change:
+    """One turn's, against the kept turn before it, else against the start. Raises NotFound, NotPossible."""
     turn = next((one for one in turns if one.number == number), None)
     if turn is None:
         raise NotFound(f"{sbi.id} has no turn {number}.", hint=f"deespec sbi show {sbi.id}")
     kept = _kept(turns)
     if turn not in kept:
+        reason = "it is a review" if turn.step is Step.REVIEW else f"it ended with {turn.outcome}"
         known = ", ".join(str(one.number) for one in kept)
-        reason = "a review changes nothing" if turn.step is Step.REVIEW else f"it ended with {turn.outcome}"
         hint = f"There is something of: {known}" if known else f"deespec sbi show {sbi.id}"
         raise NotPossible(f"Turn {number} of {sbi.id} has kept no work: {reason}.", hint=hint)
+    since = sbi.turns_reset if number > sbi.turns_reset else 0
+    before = [one for one in kept if since < one.number < number]
     new = _commit(sbi, turn)
-    reset = sbi.turns_reset if number > sbi.turns_reset else 0
-    before = [one for one in kept if reset < one.number < number]
-    is_shared = _is_shared(git, new)
-    if is_shared:
-        old = _before(git, new)
-        earlier = [one for one in before if not (one.tree or "").startswith(FILES)]
-        old = _commit(sbi, earlier[-1]) if earlier else old
-        return _there(git, sbi, Change(old=old, new=new, what=f"turn {number}", turn=number, files=(turn,)))
-    old = _commit(sbi, before[-1]) if before else _together(git, work.start or f"refs/heads/{target}", new)
-    return _there(git, sbi, Change(old=old, new=new, what=f"turn {number}", turn=number))
+    first = _before(git, new) if start is None else _together(git, start, new)
+    old = _commit(sbi, before[-1]) if before else first
+    return _there(git, sbi, Change(old=old or "", new=new, what=f"turn {number}", turns=(turn,)))
+
+
+def _kept(turns: Sequence[Turn]) -> list[Turn]:
+    return [turn for turn in turns if turn.tree is not None and turn.step is not Step.REVIEW]
+
+
+def _commit(sbi: Sbi, turn: Turn) -> str:
+    """Raises NotPossible for a folder outside Git, of which only names, sizes and hashes of files are known."""
+    if turn.tree is None or turn.tree.startswith(FILES):
+        raise NotPossible(
+            f"Turn {turn.number} of {sbi.id} was done in a folder outside Git: what it changed is known by name only.",
+            hint=f"deespec sbi log {sbi.id} --turn {turn.number}",
+        )
+    return turn.tree
+
+
+def _before(git: Git, commit: str) -> str | None:
+    """What a commit stands on; the empty tree for the first one."""
+    return git.resolve(f"{commit}^") or git.run("hash-object", "-t", "tree", "--stdin", stdin="").strip()
+
+
+def _together(git: Git, start: str, commit: str) -> str | None:
+    """Where both come from: the start may have been moved on to commits that this one does not have."""
+    return git.call("merge-base", start, commit)[1].strip() or None
+
+
+def _there(git: Git, sbi: Sbi, change: Change) -> Change:
+    """Raises NotPossible if Git does not have the commits any more."""
+    if not change.old or git.resolve(change.new) is None:
+        hint = f"deespec sbi show {sbi.id}"
+        raise NotPossible(f"What {sbi.id} changed ({change.what}) is not kept any more.", hint=hint)
+    return change

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from deespec.app import App
     from deespec.model.items import AgentPause, Line, Worker
+    from deespec.model.work import Notice
     from deespec.store.base import Transaction
 
 OPEN = tuple(status for status in Status if status not in ENDED)
@@ -43,6 +44,7 @@ class Snapshot:
     """SBIs that the counts leave out."""
     moved_to: str | None = None
     """The home that the backlog has moved to."""
+    notices: tuple[Notice, ...] = ()
 
 
 @record
@@ -70,6 +72,7 @@ class Overview:
     archived: int = 0
     moved_to: str | None = None
     """The home that the backlog has moved to."""
+    notices: tuple[Notice, ...] = ()
 
 
 def overview(app: App, *, asked: int) -> Overview:
@@ -81,6 +84,7 @@ def overview(app: App, *, asked: int) -> Overview:
         counts = tx.counts()
         archived = tx.archived_count(Kind.SBI)
         moved_to = tx.moved_to()
+        notices = tuple(tx.notices())
         shown = _asked(tx, situation, asked) if any(group.reason in FOR_A_PERSON for group in groups) else ()
     return Overview(
         counts={status: counts.get(status, 0) for status in Status},
@@ -91,6 +95,7 @@ def overview(app: App, *, asked: int) -> Overview:
         agents=agents_now(app, situation),
         archived=archived,
         moved_to=moved_to,
+        notices=notices,
     )
 
 
@@ -142,6 +147,7 @@ def snapshot(app: App) -> Snapshot:
         counts = tx.counts()
         archived = tx.archived_count(Kind.SBI)
         moved_to = tx.moved_to()
+        notices = tuple(tx.notices())
     return Snapshot(
         counts={status: counts.get(status, 0) for status in Status},
         running=tuple(running),
@@ -150,6 +156,7 @@ def snapshot(app: App) -> Snapshot:
         agents=agents_now(app, situation),
         archived=archived,
         moved_to=moved_to,
+        notices=notices,
     )
 
 

@@ -29,8 +29,8 @@ class Waiting:
     """One condition that is not met."""
 
     reason: str
-    """need, paths, agent_limit, agent_paused, slot, held, budget, backoff, broken_base, pull_request, merge_queue, parked
-    or failed."""
+    """need, paths, agent_limit, agent_paused, slot, merge_queue, held, budget, backoff, broken_base, pull_request,
+    parked or failed."""
     text: str
     """For people, to follow the item's id and `waits:`."""
     by: tuple[str, ...] = ()
@@ -203,7 +203,7 @@ class Situation:
             if one.lease_token is None and not one.held and (one.rank, one.number) < (line.rank, line.number)
         ]
         more = f", and {len(before)} more {'are' if len(before) > 1 else 'is'} before it" if before else ""
-        text = f"waits in the merge queue: {merging.id} is being merged{more}"
+        text = f"is in the merge queue: {merging.id} is being merged{more}"
         by = (merging.id, *(one.id for one in before))
         yield Waiting(reason="merge_queue", text=text, by=by, remedy=f"deespec why {merging.id}")
 

@@ -1,4 +1,4 @@
-"""A person's editor on a temporary file. The store is never open meanwhile."""
+"""A person's editor, on a temporary file or on a folder. The store is never open meanwhile."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from deespec.errors import UsageError
 from deespec.model.items import Kind
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deespec.cli.session import Session
 
 _SBI = """---
@@ -49,7 +51,7 @@ def template(kind: Kind) -> str:
 
 def edit(session: Session, text: str) -> str | None:
     """The text after the editor was left; None if it is the same. Raises UsageError if there is no editor."""
-    command = session.env.get("VISUAL") or session.env.get("EDITOR") or "vi"
+    command = _command(session)
     with tempfile.NamedTemporaryFile("w+", suffix=".md", prefix="deespec-", encoding="utf-8") as file:
         file.write(text)
         file.flush()
@@ -62,3 +64,18 @@ def edit(session: Session, text: str) -> str | None:
         with open(file.name, encoding="utf-8", errors="replace", newline="") as again:
             changed = again.read()
     return None if changed == text else changed
+
+
+def open_folder(session: Session, folder: Path) -> None:
+    """The editor with this folder, from inside it. Raises UsageError if there is no editor."""
+    command = _command(session)
+    try:
+        done = subprocess.run([*shlex.split(command), str(folder)], cwd=folder, check=False)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The editor {command} cannot be started.", hint="Set EDITOR, or cd there.") from error
+    if done.returncode != 0:
+        raise UsageError(f"The editor {command} ended with {done.returncode}.")
+
+
+def _command(session: Session) -> str:
+    return session.env.get("VISUAL") or session.env.get("EDITOR") or "vi"

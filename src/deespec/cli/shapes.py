@@ -9,9 +9,12 @@ from deespec.clock import iso
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from deespec.board.landable import ToLand
+    from deespec.board.places import ItemPlace
     from deespec.board.snapshot import AgentNow
     from deespec.board.waiting import Waiting
     from deespec.model.items import Call, Epic, JournalEntry, Line, Lock, Pbi, Sbi, Turn, Worker
+    from deespec.model.work import Merge, Notice, Work
 
 
 def line(one: Line, waiting: Iterable[Waiting]) -> dict[str, Any]:
@@ -154,6 +157,38 @@ def turn(one: Turn) -> dict[str, Any]:
         "started_at": iso(one.started_at),
         "finished_at": iso(one.finished_at),
         "elapsed_ms": one.finished_at - one.started_at,
+    }
+
+
+def work(one: Work, place: ItemPlace) -> dict[str, Any]:
+    """Its side in Git; where it has none, with nulls."""
+    return {
+        "folder": None if place.folder is None else str(place.folder),
+        "branch": place.branch,
+        "registered": one.registered,
+        "start": one.start,
+        "touched": list(one.touched),
+        "conflict": one.conflict,
+        "request": one.request,
+    }
+
+
+def merge(one: Merge) -> dict[str, Any]:
+    return {"kind": one.kind, "target": one.target, "old": one.old, "new": one.new, "at": iso(one.at)}
+
+
+def notice(one: Notice) -> dict[str, Any]:
+    return {"name": one.name, "text": one.text, "remedy": one.remedy, "detail": one.detail, "since_at": iso(one.at)}
+
+
+def to_land(one: ToLand) -> dict[str, Any]:
+    return {
+        "base": one.base,
+        "target": one.target,
+        "commits": one.commits,
+        "items": list(one.items),
+        "obstacle": one.obstacle,
+        "remedy": one.remedy,
     }
 
 

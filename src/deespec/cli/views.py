@@ -14,7 +14,7 @@ from deespec.model.wanted import Scope
 from deespec.records import record
 
 if TYPE_CHECKING:
-    from deespec.board.snapshot import AgentNow, Overview
+    from deespec.board.snapshot import AgentNow, Overview, Snapshot
     from deespec.cli.session import Session
     from deespec.model.items import Line
 
@@ -40,6 +40,8 @@ def status(session: Session, *, as_json: bool) -> int:
             waiting=[{"id": line.id, **shapes.waiting_json(why)} for line, why in seen.waiting],
             workers=[shapes.worker(one) for one in seen.workers],
             agents=[shapes.agent(one) for one in seen.agents],
+            notices=[shapes.notice(one) for one in seen.notices],
+            merge_queue=_merge_queue(seen),
             archived=seen.archived,
             store={"home": str(app.settings.home), "kind": "sqlite", "moved_to": seen.moved_to},
         )
@@ -71,6 +73,9 @@ def _status_lines(session: Session, seen: Overview) -> list[str]:
         )
     ]
     lines += _running_lines(session, seen)
+    for notice in seen.notices:
+        lines += ["", f"{notice.name[:1].upper()}{notice.name[1:]}: {output.clean(notice.text)}"]
+        lines += [f"→ {output.clean(notice.remedy)}"] if notice.remedy else []
     lines += _person_lines(session, seen)
     lines += _waiting_lines(session, seen)
     lines += [text for agent in seen.agents for text in _pause_line(agent)]
@@ -86,9 +91,7 @@ def _running_lines(session: Session, seen: Overview) -> list[str]:
     rows = [
         (
             line.id,
-            line.step or "",
-            str(line.turn + 1),
-            line.lease_agent or "",
+            *_doing(line),
             output.ago(now - (line.lease_at or now)),
             names.get(line.lease_worker or "", "?"),
             line.title,
@@ -97,6 +100,19 @@ def _running_lines(session: Session, seen: Overview) -> list[str]:
     ]
     head = ("RUNNING", "STEP", "TURN", "AGENT", "FOR", "WORKER", "TITLE")
     return ["", *output.table(head, rows, session.style)]
+
+
+def _doing(line: Line) -> tuple[str, str, str]:
+    """Step, turn and agent; a merge is no turn, and nobody's."""
+    if line.status is Status.INTEGRATING:
+        return "merge", "", ""
+    return line.step or "", str(line.turn + 1), line.lease_agent or ""
+
+
+def _merge_queue(seen: Snapshot) -> dict[str, object]:
+    """Who is being merged now, and who waits for that."""
+    merging = next((line.id for line in seen.running if line.status is Status.INTEGRATING), None)
+    return {"merging": merging, "waiting": [line.id for line, why in seen.waiting if why.reason == "merge_queue"]}
 
 
 def _person_lines(session: Session, seen: Overview) -> list[str]:
@@ -140,7 +156,7 @@ def _next_step(seen: Overview) -> str:
         return 'Nothing is registered yet → deespec register sbi --title "…"'
     if any(group.reason not in FOR_A_PERSON for group in seen.groups) and not seen.workers:
         return NO_WORKER[0].upper() + NO_WORKER[1:]
-    if seen.asked:
+    if seen.asked or seen.notices:
         return "Something waits for you → deespec inbox"
     return "More: deespec sbi list, deespec why, deespec --help"
 

@@ -111,16 +111,14 @@ def _work(bench: Bench, claim: Claim, place: Place, prompt: str, observe: Callab
     folder = turn_folder(bench.app.settings.home, claim)
     watch = AgentWatch(bench, claim)
     session = prompts.session(bench, claim)
-    result = call_agent(bench, claim, prompt, at=place.folder, folder=folder, watch=watch, session=session)
+    result = call_agent(bench, claim, prompt, at=place, folder=folder, watch=watch, session=session)
     observe("agent_ended")
     watch.collect()
     answer = _answer(bench, claim, result)
     if answer is None and result.error is None and result.session is not None:
         again = prompts.ask_again(claim)
         first = result
-        result = call_agent(
-            bench, claim, again, at=place.folder, folder=folder / "again", watch=watch, session=result.session
-        )
+        result = call_agent(bench, claim, again, at=place, folder=folder / "again", watch=watch, session=result.session)
         result = replace(result, usage=_together(first.usage, result.usage))
         watch.collect()
         answer = _answer(bench, claim, result)

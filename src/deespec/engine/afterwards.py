@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from deespec.engine.place import worktree
+from deespec.engine.undoing import complete
 from deespec.errors import WorkspaceError
 from deespec.model.lifecycle import Status
 from deespec.workspace import cleaning, landing
@@ -64,6 +65,7 @@ def tidy(app: App) -> None:
     """Removes what workers that died have left: folders of items that are merged, and their own checkouts."""
     if app.settings.workspace_mode != "worktree":
         return
+    complete(app, actor="deespec")
     home = app.settings.home
     left = {int(found[1]) for name in _names(home / "worktrees") if (found := re.fullmatch(r"SBI-(\d+)", name))}
     with app.store.read() as tx:

@@ -12,11 +12,13 @@ from deespec.engine.itself import own_command
 from deespec.errors import LeaseLost
 from deespec.model.lifecycle import Step
 from deespec.model.reports import accepts
+from deespec.records import replace
 
 if TYPE_CHECKING:
     from deespec.agents.base import AgentResult
     from deespec.config import AgentSettings
     from deespec.engine.bench import Bench
+    from deespec.engine.place import Place
     from deespec.model.items import Answer, Claim, Guard
 
 VENDOR_KEYS = {
@@ -101,10 +103,11 @@ def guard_lock(home: Path, claim: Claim) -> Path:
 
 
 def call_agent(
-    bench: Bench, claim: Claim, prompt: str, *, at: Path, folder: Path, watch: AgentWatch, session: str | None
+    bench: Bench, claim: Claim, prompt: str, *, at: Place, folder: Path, watch: AgentWatch, session: str | None
 ) -> AgentResult:
-    """Runs the claim's agent once in the folder `at`. Raises LeaseLost if the claim was taken away meanwhile."""
-    request = request_for(bench, claim, prompt, folder=folder, session=session, workspace=at)
+    """Runs the claim's agent once in its place. Raises LeaseLost if the claim was taken away meanwhile."""
+    request = request_for(bench, claim, prompt, folder=folder, session=session, workspace=at.folder)
+    request = replace(request, env=request.env | at.variables)
     result = bench.app.agent(claim.agent).run(request, watch)
     if bench.pulse.is_revoked(claim.token):
         raise LeaseLost(f"{claim.sbi.id} was taken away while its agent worked.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from deespec.engine import gates, requesting
 from deespec.engine.acted import Conflicted, GivenBack, Merged, Waits
-from deespec.errors import LeaseLost, WorkspaceError
+from deespec.errors import WorkspaceError
 from deespec.model.lifecycle import Step
 from deespec.model.work import Integration, Notice
 from deespec.workspace.merging import Conflict, How
@@ -124,9 +124,9 @@ class _Merging:
             self.push()
             return Merged()
         with store.transaction() as tx:
-            tx.forget_integration(self.claim)
-        if target.fenced() != self.fence:
-            raise LeaseLost(f"{sbi.id} is merged by another worker now.")
+            tx.forget_integration(self.claim)  # raises LeaseLost for whoever was overtaken
+        if target.fenced() != self.fence:  # taken late, by one that had stood still: its claim is gone
+            self.fence = target.take_fence(self.claim.text)
         return None
 
     def push(self) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
 from deespec.engine import gates
 from deespec.engine.acted import Needed
 from deespec.engine.integrating import broken_base
 from deespec.engine.requesting import remote_of
-from deespec.model.lifecycle import Step
+from deespec.errors import WorkspaceError
+from deespec.model.lifecycle import Status, Step
 from deespec.model.selection import inside
 from deespec.records import replace
 from deespec.workspace.furnish import furnish
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deespec.app import App
-    from deespec.engine.bench import Bench
+    from deespec.engine.bench import Bench, Outcome
     from deespec.model.items import Claim
     from deespec.model.reports import CheckResult, Evidence
     from deespec.model.work import Work
@@ -40,6 +42,10 @@ class Place(Protocol):
 
     @property
     def work(self) -> Work | None: ...
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What an agent's environment says of it."""
 
     def prepare(self) -> Needed | None:
         """Makes it ready to work in. Raises WorkspaceError."""
@@ -81,6 +87,7 @@ class SharedFolder:
         self.claim = claim
         self.folder = bench.app.settings.root
         self.work: Work | None = None
+        self.variables: dict[str, str] = {}
 
     def prepare(self) -> Needed | None:
         return None
@@ -120,8 +127,15 @@ class OwnFolder:
         with bench.app.store.read() as tx:
             self.work: Work = tx.work(claim.sbi.number)
             self.turns = [turn for turn in tx.turns(claim.sbi.number) if turn.number > claim.sbi.turns_reset]
+        kept = [turn.tree for turn in self.turns if turn.tree is not None]
+        self.kept = kept[-1] if kept else None
+        """The commit that holds what counts of the work so far."""
         self.tree = worktree(bench.app, claim.sbi.id, claim.sbi.uid, self.work.name)
         self.folder = self.tree.folder
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return self.tree.environment()
 
     @property
     def start(self) -> str:
@@ -134,8 +148,7 @@ class OwnFolder:
             if isinstance(found, Needed):
                 return found
             self._remember(replace(self.work, start=found))
-        kept = [turn.tree for turn in self.turns if turn.tree is not None]
-        if self.tree.prepare(kept[-1] if kept else self.start):
+        if self.tree.prepare(self.kept or self.start):
             settings = self.bench.settings
             furnish(settings.root, self.folder, copy=settings.copy, link=settings.link)
             gates.set_up(self.bench, self.claim, at=self.folder)
@@ -172,6 +185,7 @@ class OwnFolder:
         start = onto or self.start
         touched = _touched(self.bench.app.repository.git.differing(start, commit))
         self.work = replace(self.work, start=start, onto=None, touched=touched)
+        self.kept = commit
         return commit
 
     def diff(self, begun: str, state: str, files: tuple[str, ...]) -> str:
@@ -179,7 +193,7 @@ class OwnFolder:
         return self.tree.diff(self.work.onto or self.start, state, files)
 
     def tidy(self, what: str) -> tuple[str, ...]:
-        return self.tree.restore(name=self._name(what))
+        return self.tree.restore(name=self._name(what), to=self.kept)
 
     def catch_up(self, failed: CheckResult) -> bool:
         app = self.bench.app
@@ -189,6 +203,7 @@ class OwnFolder:
         if not self.tree.merge_clean(fresh):
             return False
         self._remember(replace(self.work, start=fresh))
+        self.kept = self.tree.tip()
         return True
 
     def drift(self) -> tuple[str, ...]:
@@ -234,6 +249,18 @@ class OwnFolder:
 
     def _name(self, what: str) -> str:
         return f"{what}-{self.claim.turn}.{self.claim.token}"
+
+
+def rescue(bench: Bench, claim: Claim, outcome: Outcome) -> None:
+    """Keeps what a cancelled item's agent has left, under a ref: nobody comes back for it."""
+    sbi = outcome.after
+    if not bench.apart or sbi is None or sbi.status is not Status.CANCELLED:
+        return
+    with bench.app.store.read() as tx:
+        tree = worktree(bench.app, sbi.id, sbi.uid, tx.work(sbi.number).name)
+    if tree.folder.is_dir():
+        with suppress(WorkspaceError):
+            tree.rescue(name=f"cut-{claim.turn}.{claim.token}")
 
 
 def worktree(app: App, item: str, uid: str, name: str) -> Worktree:

@@ -37,26 +37,39 @@ class Ports:
     @contextmanager
     def block(self) -> Iterator[None]:
         """Holds a block for this thread."""
-        for part in (os.path.dirname(self.folder), self.folder):
-            with suppress(OSError):
-                os.mkdir(part, mode=0o700)
-        for number in range(BLOCKS):
-            first = FIRST + number * SIZE
-            file = _hold(os.path.join(self.folder, f"{first}.lock"))
-            if file is None:
-                continue
-            if all(map(_is_free, range(first, first + SIZE))):
-                self._mine.first = first
-                break
-            os.close(file)
-        else:
-            file = None
+        held = self._take()
+        self._mine.first = held and held[0]
         try:
             yield
         finally:
             self._mine.first = None
-            if file is not None:
-                os.close(file)
+            if held is not None:
+                self._give_back(*held)
+
+    def _take(self) -> tuple[int, int] | None:
+        """The first port of a block that is free, and the file that is locked for it."""
+        for part in (os.path.dirname(self.folder), self.folder):
+            with suppress(OSError):
+                os.mkdir(part, mode=0o700)
+        for first in range(FIRST, FIRST + BLOCKS * SIZE, SIZE):
+            file = _hold(self._path(first))
+            if file is None:
+                continue
+            if all(map(_is_free, range(first, first + SIZE))):
+                return first, file
+            self._give_back(first, file)
+        return None
+
+    def _give_back(self, first: int, file: int) -> None:
+        """While it is locked, so that nobody has locked it before it goes; then the folder, if it was the last."""
+        with suppress(OSError):
+            os.unlink(self._path(first))
+        os.close(file)
+        with suppress(OSError):
+            os.rmdir(self.folder)
+
+    def _path(self, first: int) -> str:
+        return os.path.join(self.folder, f"{first}.lock")
 
 
 def _hold(path: str) -> int | None:
@@ -66,10 +79,12 @@ def _hold(path: str) -> int | None:
         return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(file)
-        return None
-    return file
+        if os.path.samestat(os.fstat(file), os.stat(path)):
+            return file
+    except OSError:  # another slot has it, or has just removed it
+        pass
+    os.close(file)
+    return None
 
 
 def _is_free(port: int) -> bool:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from deespec.engine.bench import Bench
     from deespec.model.items import Claim
     from deespec.model.work import Work
+    from deespec.workspace.repository import Repository
     from deespec.workspace.requests import Comment
 
 ORIGIN = "origin"
@@ -44,7 +45,7 @@ def request(bench: Bench, claim: Claim, commit: str) -> Acted:
     seen = look(command, folder=settings.root, branch=branch, base=app.base, env=env, taken=work.taken)
     match seen:
         case RequestMerged(commit=merged):
-            if merged is None or (tip is not None and app.repository.contains(tip, other=merged)):
+            if merged is None or _has(app.repository, tip, merged):
                 return Merged()
             return Waits(
                 why="Its pull request is merged, and the remote does not show it yet", reason=WAITS, delay_ms=LOOK_MS
@@ -62,6 +63,12 @@ def request(bench: Bench, claim: Claim, commit: str) -> Acted:
     url = open_request(command, folder=settings.root, branch=branch, base=app.base, title=title, body=body, env=env)
     _remember(bench, claim, replace(work, request=url))
     return Waits(why=f"Its pull request is open: {url}", reason=WAITS, delay_ms=LOOK_MS)
+
+
+def _has(repository: Repository, tip: str | None, commit: str) -> bool:
+    """Whether the remote's base, as it was fetched, has this commit, which may not be here at all."""
+    known = tip is not None and repository.git.resolve(commit) is not None
+    return known and repository.contains(tip or "", other=commit)
 
 
 def _words(comments: tuple[Comment, ...], url: str) -> str:

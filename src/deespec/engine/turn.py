@@ -14,6 +14,7 @@ from deespec.engine.acting import act
 from deespec.engine.bench import Outcome, wanted
 from deespec.engine.calling import guard_lock, step_for
 from deespec.engine.failing import delay, lost, settle_failure
+from deespec.engine.place import rescue
 from deespec.errors import LeaseLost, UsageError
 from deespec.model.items import Turn
 from deespec.model.lifecycle import Event
@@ -47,6 +48,7 @@ def run_turn(
             guard_lock(bench.app.settings.home, claim).unlink(missing_ok=True)
         except LeaseLost:
             outcome = lost(bench, claim)
+            rescue(bench, claim, outcome)
         except UsageError as error:  # the settings are wrong, for every item: the worker ends, this one is free again
             with suppress(LeaseLost):
                 settle(bench, claim, GivenBack(why=error.message, setback=False))

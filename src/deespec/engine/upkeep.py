@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from deespec.clock import local
 from deespec.config_keys import HOUR_MS, MINUTE_MS
+from deespec.engine.afterwards import land
 from deespec.errors import DeespecError
 from deespec.store.holders import Doing
 from deespec.store.opener import FILE
@@ -38,6 +39,7 @@ HELD_BACK = "log_held_back"
 RECENT_ENTRIES = 1_000
 DAY_MS = 24 * HOUR_MS
 DAILY = "daily"
+AUTO = "auto"
 DAILY_KEPT = 7
 
 log = logging.getLogger(__name__)
@@ -78,6 +80,8 @@ class Upkeep:
         self._each(self.care_for_log)
         if self.app.settings.backup == DAILY:
             self._each(self.back_up_if_due)
+        if self.app.settings.land == AUTO and self.app.settings.workspace_mode == "worktree":
+            self._each(self.land)
 
     def care_for_log(self) -> None:
         """Has a long log begun anew, and a very long one cut; says who prevents it."""
@@ -128,6 +132,10 @@ class Upkeep:
                     self.look()
         finally:
             self.app.store.close()
+
+    def land(self) -> None:
+        """Brings merged work to the base, if its checkout has become clean since."""
+        land(self.app)
 
     def _each(self, duty: Callable[[], None]) -> None:
         """What cannot be done now is tried again; a person hears of it once a day, and work goes on."""

@@ -15,7 +15,6 @@ only fit is a combining mark, or a letter next to one, that NFC would have writt
 from __future__ import annotations
 
 import re
-import sys
 import unicodedata
 from bisect import bisect_left, bisect_right
 from functools import lru_cache
@@ -59,10 +58,8 @@ class Segment:
     """What stands between two slashes."""
 
     text: str
-    rows: tuple[Row, ...]
-    """It means what any of them means."""
-    wild: bool
-    """False: no wildcards, it means its text."""
+    rows: tuple[Row, ...] = ()
+    """It means what any of them means. None: no wildcards, it means its text."""
 
 
 @record
@@ -98,6 +95,7 @@ class Index:
 ANY = Class(bounds="\x01/0")
 DOT = {".", "/"}
 """The bounds of the class of the dot alone."""
+LAST_CHARACTER = 0x10FFFF
 IN_NO_NAME = ((0, 1), (ord("/"), ord("/") + 1))
 _SIGN = r"(?s)\*+|\?|\[(?P<not>[!^]?+)(?P<set>\][^\]]*|[^\]]+)\]|."
 _RANGE = r"(?s)(.)-(.)|(.)"
@@ -131,7 +129,7 @@ def paths_conflict(own: Sequence[str], others: Sequence[str], touched: Sequence[
 
 def inside(path: str, globs: Iterable[str]) -> bool:
     """Does this file lie within the globs? Compared in NFC; upper and lower case are different."""
-    row = Row(parts=tuple(map(_literal, _split(path))))
+    row = Row(parts=tuple(Segment(text=part) for part in _split(path)))
     return any(_meet(_glob(glob).row, row, _segments_meet) for glob in globs)
 
 
@@ -178,10 +176,10 @@ def _fits(pattern: Sequence[Any], row: Sequence[Any], meets: Callable[[Any, Any]
 def _segments_meet(a: Segment, b: Segment) -> bool:
     if a.text == b.text:
         return True
-    if not (a.wild or b.wild):
+    if not (a.rows or b.rows):
         return False
-    for mine in a.rows:
-        for yours in b.rows:
+    for mine in a.rows or (Row(parts=a.text),):
+        for yours in b.rows or (Row(parts=b.text),):
             if _meet(mine, yours, _signs_meet):
                 return True
     return False
@@ -229,7 +227,7 @@ def _prefix(parts: Sequence[Segment | None]) -> str:
     for part in parts:
         if part is STAR:
             break
-        if part.wild:
+        if part.rows:
             known.append(re.split(r"[*?\[]", part.text, maxsplit=1)[0])
             break
         known.append(part.text)
@@ -243,11 +241,7 @@ def _suffix(last: Segment | None) -> str:
 
 def _may_be_folder(last: Segment | None) -> bool:
     """What names a folder stands for everything below it. Only `*.py` and its like are taken to name files alone."""
-    return last is not None and not (last.wild and re.search(_EXTENSION, last.text))
-
-
-def _literal(text: str) -> Segment:
-    return Segment(text=text, rows=(Row(parts=text),), wild=False)
+    return last is not None and not (last.rows and re.search(_EXTENSION, last.text))
 
 
 def _segment(text: str) -> Segment:
@@ -266,8 +260,8 @@ def _segment(text: str) -> Segment:
         else:
             signs.append(sign)
     if all(isinstance(sign, str) for sign in signs):
-        return _literal(text)
-    return Segment(text=text, rows=(*_names(signs), *itself), wild=True)
+        return Segment(text=text)
+    return Segment(text=text, rows=(*_names(signs), *itself))
 
 
 def _names(signs: list[str | Class | None]) -> Iterator[Row]:
@@ -282,11 +276,12 @@ def _names(signs: list[str | Class | None]) -> Iterator[Row]:
             yield _row([*signs[:at], Class(bounds="".join(sorted(bounds))), *signs[at + 1 :]])
 
 
+@lru_cache(maxsize=CACHED_GLOBS)
 def _class(text: str, *, negated: bool) -> Class:
     """Of what stands between the brackets; a range whose end comes before its beginning holds nothing."""
     ranges = [(ord(low or single), ord(high or single) + 1) for low, high, single in re.findall(_RANGE, text)]
     held = _rest([*(ranges if negated else _rest(ranges)), *IN_NO_NAME])
-    return Class(bounds="".join(chr(bound) for pair in held for bound in pair if bound <= sys.maxunicode))
+    return Class(bounds="".join(chr(bound) for pair in held for bound in pair if bound <= LAST_CHARACTER))
 
 
 def _rest(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -297,7 +292,7 @@ def _rest(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
         if free < low:
             found.append((free, low))
         free = max(free, end)
-    return [*found, (free, sys.maxunicode + 1)] if free <= sys.maxunicode else found
+    return [*found, (free, LAST_CHARACTER + 1)] if free <= LAST_CHARACTER else found
 
 
 def _row(parts: Sequence[Any]) -> Row:

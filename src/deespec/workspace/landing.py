@@ -60,7 +60,8 @@ def plan(repository: Repository, base: str, target: str) -> Landing:
     git = repository.git
     old, new = git.resolve(f"refs/heads/{base}"), git.resolve(target)
     if old is None or new is None:
-        raise WorkspaceError(f"There is no branch {base if old is None else target.removeprefix('refs/heads/')}.")
+        missing, key = (base, "base") if old is None else (target.removeprefix("refs/heads/"), "target")
+        raise WorkspaceError(f"There is no branch {missing}.", hint=f"deespec config set workspace.{key} NAME")
     checkout = checkout_of(repository, git, base)
     if repository.contains(old, other=new):
         return Landing(base=base, old=old, new=old, checkout=checkout)

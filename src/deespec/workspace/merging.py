@@ -17,6 +17,7 @@ from deespec.records import record
 from deespec.workspace import registration
 from deespec.workspace.messages import message
 from deespec.workspace.repository import RefMove
+from deespec.workspace.submodules import fill
 from deespec.workspace.trees import merge_trees
 
 if TYPE_CHECKING:
@@ -159,11 +160,13 @@ class Target:
                 registration.move_away(common, folder)
                 words = ("worktree", "add", "--quiet", "--force", "--force", "--detach", str(folder), commit)
                 git.run(*words, timeout_s=registration.WRITE_TIMEOUT_S)
-                return folder
-            registration.clear_locks(private)
-            here = git.pinned(folder, private)
-            here.run("checkout", "--quiet", "--force", "--detach", commit, timeout_s=registration.WRITE_TIMEOUT_S)
-            here.run("clean", "-ffdxq")
+                here = git.at(folder)
+            else:
+                registration.clear_locks(private)
+                here = git.pinned(folder, private)
+                here.run("checkout", "--quiet", "--force", "--detach", commit, timeout_s=registration.WRITE_TIMEOUT_S)
+                here.run("clean", "-ffdxq")
+            fill(here, common / "modules", root=self.repository.git.root)
         return folder
 
     def drop_checkout(self, name: str) -> None:

@@ -25,7 +25,7 @@ def bounded_patch(git: Git, one: str, other: str, files: Sequence[str]) -> str:
     if not files:
         return ""
     parts, room = [_stat(git, one, other, set(files))], PATCH_LENGTH
-    omitted = []
+    omitted: list[str] = []
     for batch, is_readable in _batches(_sizes(git, one, other, files)):
         whole = _split(git.run("diff", *_FORM, "-p", one, other, "--", *batch)) if is_readable and room > 0 else []
         if len(whole) != len(batch):  # a name that the patch's own lines do not tell apart, or nothing was read

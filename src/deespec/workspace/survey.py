@@ -1,4 +1,4 @@
-"""All that a backlog has in a repository and beside it, for `deespec gc`: folders, branches, refs, and whose each is."""
+"""All that a backlog has in a repository and beside it: folders, branches, refs, each with its item (`deespec gc`)."""
 
 from __future__ import annotations
 
@@ -53,15 +53,17 @@ def survey(repository: Repository, home: Path) -> list[Holding]:
     """Folders first, then refs, each by name. It only looks."""
     git = repository.git
     text = "%(if:equals=begin)%(refname:lstrip=3)%(then)%(contents)%(end)"
-    listed = git.run("for-each-ref", f"--format=%(refname) {text}%00", "refs/deespec", "refs/heads/deespec")
-    refs = [entry.lstrip("\n").split(" ", 1) for entry in listed.split("\0") if entry.strip()]
-    uids = {_name_of(ref): uid for ref, words in refs if (uid := owner_of(words)) is not None}
+    form = f"--format=%(refname) %(objectname) %(objecttype) {text}%00"
+    listed = git.run("for-each-ref", form, "refs/deespec", "refs/heads/deespec")
+    refs = [entry.lstrip("\n").split(" ", 3) for entry in listed.split("\0") if entry.strip()]
+    uids = {_name_of(ref): uid for ref, _, _, words in refs if (uid := owner_of(words)) is not None}
     folders = [
         _folder(repository, path, sort, uids)
         for below, sort in (("worktrees", Sort.WORKTREE), ("checkouts", Sort.CHECKOUT))
         for path in _children(home / below)
     ]
-    return folders + [_ref(git, ref, uids) for ref, _ in refs]
+    parents = _parents(git, [commit for _, commit, kind, _ in refs if kind == "commit"])
+    return folders + [_ref(ref, commit, uids, parents) for ref, commit, _, _ in refs]
 
 
 def _folder(repository: Repository, path: Path, sort: Sort, uids: dict[str, str]) -> Holding:
@@ -78,18 +80,37 @@ def _folder(repository: Repository, path: Path, sort: Sort, uids: dict[str, str]
     )
 
 
-def _ref(git: Git, ref: str, uids: dict[str, str]) -> Holding:
+def _ref(ref: str, commit: str, uids: dict[str, str], parents: dict[str, list[str]]) -> Holding:
     name = _name_of(ref)
-    persons = ("--exclude=deespec/*", "--branches", "--tags", "--remotes")
-    is_commit = git.resolve(ref) is not None
     return Holding(
         sort=Sort.BRANCH if ref.startswith("refs/heads/") else Sort.REF,
         place=ref,
         name=name,
         uid=uids.get(name),
-        commits=int(git.run("rev-list", "--count", ref, "--not", *persons)) if is_commit else 0,
+        commits=_count(commit, parents),
         is_registered=True,
     )
+
+
+def _parents(git: Git, commits: list[str]) -> dict[str, list[str]]:
+    """Of all commits below these that no branch, tag or remote of the person's has; one call, however many refs."""
+    if not commits:
+        return {}
+    persons = ("--not", "--exclude=deespec/*", "--branches", "--tags", "--remotes", "--not")
+    listed = git.run("rev-list", "--parents", *persons, "--stdin", stdin="".join(f"{one}\n" for one in commits))
+    return {line.split(" ")[0]: line.split(" ")[1:] for line in listed.splitlines()}
+
+
+def _count(commit: str, parents: dict[str, list[str]]) -> int:
+    """The commit and all below it, of these."""
+    seen: set[str] = set()
+    todo = [commit]
+    while todo:
+        one = todo.pop()
+        if one in parents and one not in seen:
+            seen.add(one)
+            todo += parents[one]
+    return len(seen)
 
 
 def _name_of(ref: str) -> str:

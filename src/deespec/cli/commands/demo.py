@@ -36,6 +36,7 @@ INTENDED = {"DONE": 8, "FAILED": 1}
 MET = "SBI-2"
 """Met SBI-1 in calc/operators.py, which was merged while it was FAILED."""
 HOPELESS = "SBI-8"
+BEGINNING = "A backlog, committed so that its gates count for everybody, and eight specs:"
 WORK = "Three slots, a worktree for each item. What is accepted is merged one by one, and tested once more."
 AGAIN = f"{MET} has used up both its turns, one of them for a wrong patch. It gets more:"
 MEETING = "It goes on where it stopped, on its own branch. SBI-1 was merged since, and changed the same lines."
@@ -95,7 +96,7 @@ class Play:
         started = time.monotonic()
         output.say(FIRST_WORDS.format(folder=self.folder))
         self._commit("The example", "init", "-q", "-b", "main")
-        self._show("init", "--agent", "patch", "--gate", TESTS)
+        self._show("init", "--agent", "patch", "--gate", TESTS, why=BEGINNING, lines=6)
         self._announce("git add .deespec && git commit -m deespec")
         self._commit("deespec")
         self._announce("deespec register sbi specs/*.md")
@@ -218,7 +219,6 @@ class Play:
         )
 
     def _announce(self, command: str, why: str = "") -> None:
-        output.say()
         if why:
-            output.say(f"# {why}")
+            output.say(f"\n# {why}")
         output.say(f"$ {command}")

@@ -23,6 +23,7 @@ from deespec.board.health import (
     state,
     upkeep,
     work,
+    worktrees,
 )
 from deespec.board.health.findings import Finding, Level, broken
 from deespec.cli import mending, options, output
@@ -140,6 +141,7 @@ def _of_workers(app: App) -> list[Finding]:
     """Those who work with the store, and what they left; nothing where it cannot be opened, as was told already."""
     try:
         found = state.of_workers(app, state.look(app))
+        found += worktrees.of_worktrees(app)
         left = remains.find(app)
     except StoreUnusable:
         return []

@@ -9,14 +9,25 @@ from typing import TYPE_CHECKING
 import click
 
 from deespec.agents.registry import LOOKED_FOR
-from deespec.backlog.start import Started, find_agents, find_gates, start
+from deespec.backlog.start import (
+    Started,
+    Surroundings,
+    find_agents,
+    find_gates,
+    is_ignored,
+    is_to_be_committed,
+    look_around,
+    start,
+)
 from deespec.cli import options, output
 from deespec.clock import Clock
-from deespec.config import HOME_NAME, AgentSettings, Gate, refuse_cut_off
+from deespec.config import HOME_NAME, AgentSettings, Gate, Settings, load_settings, refuse_cut_off
 from deespec.config_keys import IMPLIED
 from deespec.errors import InsideTurn, InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from deespec.cli.session import Session
 
 PERMISSIONS = ("edit", "edit+shell", "everything")
@@ -65,11 +76,16 @@ def init(
         gates = _choose_gate(find_gates(root), asks=asks)
     allowed = permissions or _choose_permissions(agents, asks=asks)
     sections = [AgentSettings(name=name, kind="claude", permissions=allowed) for name in agents if name == "claude"]
-    done = start(home, clock=Clock(), agents=agents, gates=gates, sections=sections)
+    around = look_around(root, session.env)
+    done = start(home, clock=Clock(), agents=agents, gates=gates, sections=sections, base=around.base)
+    settings = load_settings(done.home, session.env, {})
     if as_json:
-        output.emit(home=str(done.home), fresh=done.fresh, agents=agents, gates=[one.run for one in gates])
+        _emit(done, settings, around, agents=agents, gates=gates)
         return 0
     _show(done, agents, allowed, gates)
+    if done.fresh or done.config_written:
+        _show_place(settings, around)
+        _show_next(settings, around, session.env)
     return 0
 
 
@@ -77,6 +93,18 @@ def _home(session: Session, folder: Path | None) -> Path:
     if folder is None and session.home:
         return Path(session.home).expanduser().resolve()
     return (folder or Path.cwd()).expanduser().resolve() / HOME_NAME
+
+
+def _emit(done: Started, settings: Settings, around: Surroundings, *, agents: list[str], gates: list[Gate]) -> None:
+    output.emit(
+        home=str(done.home),
+        fresh=done.fresh,
+        agents=agents,
+        gates=[one.run for one in gates],
+        mode=settings.workspace_mode,
+        base=settings.base,
+        warning=around.warning or None,
+    )
 
 
 def _show(done: Started, agents: list[str], allowed: str, gates: list[Gate]) -> None:
@@ -93,6 +121,33 @@ def _show(done: Started, agents: list[str], allowed: str, gates: list[Gate]) -> 
         output.say(f"  agents    none found ({', '.join(LOOKED_FOR)}): set [agents.NAME] in config.toml")
     output.say(f"  gates     {', '.join(gate.run for gate in gates) or 'none: DONE will mean reviewed, not tested'}")
     output.say("  budget    $5 an item, $50 a day")
+
+
+def _show_place(settings: Settings, around: Surroundings) -> None:
+    """Where the work is done, and where it comes to."""
+    if settings.workspace_mode != "worktree":
+        why = f": {around.remark}" if around.remark else ""
+        output.say(f"  work      in the folder itself, {_at_a_time(settings.parallel)}{why}")
+        return
+    output.say(f"  work      a worktree for each item, {_at_a_time(settings.parallel)}")
+    base = settings.base or around.base
+    if base:
+        output.say(f"  base      {base}; finished work is merged into {settings.target}, then: deespec land")
+
+
+def _at_a_time(items: int) -> str:
+    return "one item at a time" if items == 1 else f"up to {items} at a time"
+
+
+def _show_next(settings: Settings, around: Surroundings, env: Mapping[str, str]) -> None:
+    if around.warning and settings.base in (None, around.base):
+        output.say(f"! {around.warning}")
+    home = settings.home
+    if settings.workspace_mode == "worktree" and is_ignored(home, env):
+        output.say(f"! Git ignores {home.name}, so its gates count on this machine only")
+    elif settings.workspace_mode == "worktree" and is_to_be_committed(home, env):
+        output.say("Commit it, so that its gates count for everybody:")
+        output.say(f'  git add {home.name} && git commit -m "deespec"')
     output.say('Next: deespec register sbi --title "…", then deespec run')
 
 

@@ -28,6 +28,7 @@ SOMETHING_WAITS = 7
 WITH_PERMISSIONS = ("claude",)
 """Kinds whose permissions the settings can narrow; programs of kind `command` do what they do."""
 ERRORS = ("attempt failed", "paused", "given back", "lost", "stopped")
+ATTENTION = ("conflict", "waits", "changes wanted", "parked")
 WORDS = {"lost": "taken away", "paused": "put off"}
 
 
@@ -190,7 +191,7 @@ def _tell(outcome: Outcome) -> None:
     error = f": {output.clean(outcome.error)}" if outcome.error else ""
     if after is not None and after.in_work and after.not_before is not None and after.not_before > after.updated_at:
         error += f" Tried again in {output.ago(after.not_before - after.updated_at)}."
-    mark = "✗" if outcome.what in ERRORS else "✓"
+    mark = "✗" if outcome.what in ERRORS else "!" if outcome.what in ATTENTION else "✓"
     output.tell(f"{mark} {_turn(claim)} {WORDS.get(outcome.what, outcome.what)}{status}{took}{error}")
 
 

@@ -1,4 +1,4 @@
-"""`sbi log`: what an item's agents and gates wrote, as it was kept below the home."""
+"""`sbi log`: what an item's agents and gates wrote, as it was kept below the home; a merge runs gates, too."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ FOLLOW_MS = 200
 READ_BYTES = 64 * 1024
 FOLDERS = ("", "again")
 """Of one try: the call itself, and the second one in the same session that asks for the answer only."""
-_TRY = re.compile(r"([0-9]{1,9})\.([0-9]{1,18})")
+MERGE = "merge"
+"""In place of a turn's number: what the gates printed when it was merged."""
+_TRY = re.compile(rf"([0-9]{{1,9}}|{MERGE})\.([0-9]{{1,18}})")
 
 
 @record
 class Try:
-    """One try at a turn, and the folder in which its output is kept."""
+    """One try at a turn or at a merge, and the folder in which its output is kept."""
 
-    turn: int
+    turn: int | None
+    """None: a merge."""
     token: int
     folder: Path
 
@@ -42,17 +45,28 @@ class Try:
 @click.command(name="log")
 @options.one_id
 @click.option("--turn", type=click.IntRange(min=1), help="The newest try at this turn (default: the newest of all).")
+@click.option("--merge", is_flag=True, help="What the gates printed when it was merged, or was to be.")
 @click.option("--list", "listed", is_flag=True, help="List the tries and how much each has kept.")
 @click.option("--prompt", is_flag=True, help="What the agent was asked, in place of what it wrote.")
 @click.option("--follow", "-f", is_flag=True, help="Go on while the item is being worked on.")
 @options.as_json
 @options.session
 def sbi_log(
-    session: Session, *, item_id: str, turn: int | None, listed: bool, prompt: bool, follow: bool, as_json: bool
+    session: Session,
+    *,
+    item_id: str,
+    turn: int | None,
+    merge: bool,
+    listed: bool,
+    prompt: bool,
+    follow: bool,
+    as_json: bool,
 ) -> int:
     """Print the raw output of an item's agents and gates."""
-    if follow and (as_json or prompt or listed or turn):
+    if follow and (as_json or prompt or listed or turn or merge):
         raise UsageError("--follow goes with no other option.")
+    if merge and (turn or prompt):
+        raise UsageError("--merge goes with neither --turn nor --prompt: no agent is asked.")
     number = session.number(item_id)
     app = session.app
     with app.store.read() as tx:
@@ -63,16 +77,19 @@ def sbi_log(
     tries = _tries(app.settings.home, item)
     if listed:
         return _list(session, item, tries, turns, as_json=as_json)
-    chosen = _chosen(item, tries, turn)
+    chosen = _merge(item, tries) if merge else _chosen(item, tries, turn)
     files = [Path(PROMPT_FILE)] if prompt else _files(chosen.folder)
     if as_json:
         shown = [{"name": str(name), "text": _text(chosen.folder / name)} for name in files]
-        output.emit(id=item, turn=chosen.turn, token=chosen.token, folder=str(chosen.folder), files=shown)
+        output.emit(id=item, turn=chosen.turn, merge=merge, token=chosen.token, folder=str(chosen.folder), files=shown)
         return 0
     written = sum(_Printer(chosen.folder, name, titled=len(files) > 1).go_on() for name in files)
     if not written and not session.quiet:
         what = "prompt" if prompt else "output"
-        output.tell(f"Turn {chosen.turn} of {item} kept no {what} (deespec sbi log {item} --list)")
+        where = "The merge" if merge else f"Turn {chosen.turn}"
+        output.tell(f"{where} of {item} kept no {what} (deespec sbi log {item} --list)")
+    if turn is None and tries[-1].turn is None and not (merge or session.quiet):
+        output.tell(f"What the gates printed at its merge: deespec sbi log {item} --merge")
     return 0
 
 
@@ -86,22 +103,31 @@ def _tries(home: Path, item: str) -> list[Try]:
         names = os.listdir(folder)
     except FileNotFoundError:
         return []
-    found = [(int(match[2]), int(match[1]), name) for name in names if (match := _TRY.fullmatch(name))]
+    found = [(int(match[2]), match[1], name) for name in names if (match := _TRY.fullmatch(name))]
     return [
-        Try(turn=turn, token=token, folder=folder / name)
-        for token, turn, name in sorted(found)
+        Try(turn=None if what == MERGE else int(what), token=token, folder=folder / name)
+        for token, what, name in sorted(found)
         if _is_own(folder / name)
     ]
 
 
 def _chosen(item: str, tries: Sequence[Try], turn: int | None) -> Try:
-    fitting = [one for one in tries if turn in (None, one.turn)]
+    turns = [one for one in tries if one.turn is not None]
+    fitting = [one for one in turns if turn in (None, one.turn)]
     if fitting:
         return fitting[-1]
-    if tries:
-        known = ", ".join(dict.fromkeys(str(one.turn) for one in tries))
+    if turns:
+        known = ", ".join(dict.fromkeys(str(one.turn) for one in turns))
         raise NotFound(f"Nothing is kept of turn {turn} of {item}.", hint=f"There is something of: {known}")
     raise NotFound(f"Nothing is kept of {item}: no agent has worked on it yet.", hint=f"deespec why {item}")
+
+
+def _merge(item: str, tries: Sequence[Try]) -> Try:
+    found = [one for one in tries if one.turn is None]
+    if not found:
+        hint = f"deespec sbi log {item} --list"
+        raise NotFound(f"Nothing is kept of a merge of {item}: no gate has run for one.", hint=hint)
+    return found[-1]
 
 
 def _files(folder: Path) -> list[Path]:
@@ -135,6 +161,7 @@ def _list(session: Session, item: str, tries: Sequence[Try], turns: Sequence[Tur
         items = [
             {
                 "turn": one.turn,
+                "merge": one.turn is None,
                 "token": one.token,
                 "outcome": ended[one.token].outcome if one.token in ended else None,
                 "bytes": sizes[one.token],
@@ -155,6 +182,8 @@ def _list(session: Session, item: str, tries: Sequence[Try], turns: Sequence[Tur
 def _row(session: Session, one: Try, turn: Turn | None, size: int) -> tuple[str, ...]:
     kept = f"{size / 1024:,.0f} KiB" if size >= 1024 else f"{size} bytes"
     folder = str(one.folder.relative_to(session.app.settings.home))
+    if one.turn is None:
+        return ("", MERGE, "", "", kept, folder)
     if turn is None:
         return (str(one.turn), "", "", "no outcome", kept, folder)
     return (str(one.turn), turn.step, turn.agent, turn.outcome, kept, folder)

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deespec.board.places import place_of
 from deespec.board.waiting import Situation, Waiting
 from deespec.cli import options, output, shapes
 from deespec.clock import iso, local
+from deespec.model.lifecycle import Status
 
 if TYPE_CHECKING:
+    from deespec.board.places import ItemPlace
     from deespec.cli.session import Session
     from deespec.model.items import Line, Sbi, Turn
+    from deespec.model.work import Merge, Work
 
 
 @click.command(name="show")
@@ -30,6 +34,8 @@ def sbi_show(session: Session, item_id: str, as_json: bool) -> int:
         waiting = Situation(app, tx).waiting(line)
         dependents = tx.dependents(number)
         archived_at = tx.archived_at(sbi.id)
+        work, merges = tx.work(number), tx.merges(number)
+    place = place_of(app, work, uid=sbi.uid)
     if as_json:
         output.emit(
             **shapes.sbi(sbi),
@@ -38,9 +44,22 @@ def sbi_show(session: Session, item_id: str, as_json: bool) -> int:
             waiting=[shapes.why(one) for one in waiting],
             running=shapes.running(line, []) if line.lease_token is not None else None,
             turns=[shapes.turn(one) for one in turns],
+            work=shapes.work(work, place),
+            merges=[shapes.merge(one) for one in merges],
         )
         return 0
-    shown = _lines(session, sbi, line, turns=turns, waiting=waiting, dependents=dependents, archived_at=archived_at)
+    in_git = _in_git(work, merges, place)
+    shown = _lines(
+        session,
+        sbi,
+        line,
+        in_git=in_git,
+        conflict=work.conflict,
+        turns=turns,
+        waiting=waiting,
+        dependents=dependents,
+        archived_at=archived_at,
+    )
     for text in shown:
         output.say(text)
     return 0
@@ -51,6 +70,8 @@ def _lines(
     sbi: Sbi,
     line: Line,
     *,
+    in_git: dict[str, str],
+    conflict: str | None,
     turns: list[Turn],
     waiting: list[Waiting],
     dependents: list[str],
@@ -74,11 +95,14 @@ def _lines(
         "registered": f"{local(sbi.registered_at)} by {sbi.owner}",
         "finished": local(sbi.finished_at) if sbi.finished_at else "",
         "archived": local(archived_at) if archived_at else "",
+        **in_git,
         "uid": sbi.uid,
     }
     lines += [
         f"{name:11} {output.clean(value) if name != 'status' else value}" for name, value in facts.items() if value
     ]
+    if conflict and sbi.status is Status.RESOLVING:
+        lines += ["", "To be resolved:", _indented(conflict)]
     if sbi.question and sbi.stopped:
         lines += ["", "It asks:" if sbi.reason == "question" else "It stopped:", _indented(sbi.question)]
     lines += ["", output.clean(sbi.spec, lines=True).rstrip()]
@@ -87,6 +111,21 @@ def _lines(
     for one in waiting:
         lines += ["", f"{sbi.id} waits: {output.clean(one.text)}" + (f" → {one.remedy}" if one.remedy else "")]
     return lines
+
+
+def _in_git(work: Work, merges: list[Merge], place: ItemPlace) -> dict[str, str]:
+    """Where its work is, as far as there is any."""
+    if work.start is None and not merges:
+        return {}
+    last = merges[-1] if merges else None
+    how = {"merge": "merged", "undo": "undone"}
+    return {
+        "worktree": str(place.folder or ""),
+        "branch": place.branch or "",
+        "begun at": (work.start or "")[:12],
+        "request": work.request or "",
+        **({how[last.kind]: f"{last.new[:12]} in {last.target}, {local(last.at)}"} if last else {}),
+    }
 
 
 def _turn_lines(turn: Turn) -> list[str]:

@@ -77,9 +77,11 @@ def _undeclared(seen: Barring) -> list[str]:
         each = "it is" if one else "each is"
         return [
             f'{head}"exclusive" {each} worked on alone',
-            f'→ deespec sbi update {lines[0].id} --add-path "src/**", or deespec config set workspace.undeclared parallel',
+            f'→ deespec sbi update {lines[0].id} --add-path "src/**"',
         ]
-    return [f'{head}"parallel" {"it is" if one else "they are"} worked on beside all others; the merge queue finds conflicts']
+    return [
+        f'{head}"parallel" {"it is" if one else "they are"} worked on beside all others',
+    ]
 
 
 def _some(names: Sequence[str]) -> str:
