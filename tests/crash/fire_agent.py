@@ -16,6 +16,7 @@ ITEM, TURN, STEP, CLAIM = (ENV[f"DEESPEC_{name}"] for name in ("ITEM", "TURN", "
 MARKERS = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")
 OUTSIDE = f"outside-{ITEM}.txt"
 HANG_S = 2.5
+changed = []
 chance = random.Random(f"{ENV['SEED']} {ITEM} {TURN} {CLAIM}")
 
 
@@ -33,7 +34,7 @@ def main():
         if chance.random() < 0.04:
             sys.exit(1)  # half-way
     mischief(plan)
-    answer("RESOLVED" if STEP == "resolve" else "IMPLEMENTED")
+    answer("RESOLVED" if STEP == "resolve" else "IMPLEMENTED" if changed else "NOTHING")
 
 
 # --- the work -------------------------------------------------------------------------------------------------------
@@ -63,8 +64,7 @@ def keep_both_sides():
                 write(path, sorted(kept) if name == "INDEX" else list(kept))
     for area in sorted(name for name in os.listdir() if name.startswith("area-")):
         found = [str(sum(len(read(f"{area}/{name}")) - 1 for name in modules(area)))]
-        if read(f"{area}/SUM") != found:
-            write(f"{area}/SUM", found)
+        write(f"{area}/SUM", found)
 
 
 def modules(area):
@@ -80,6 +80,9 @@ def read(path):
 
 
 def write(path, lines):
+    if read(path) == lines:
+        return
+    changed.append(path)
     with open(path, "w") as file:
         file.write("".join(f"{line}\n" for line in lines))
 
@@ -90,6 +93,7 @@ def write(path, lines):
 def mischief(plan):
     if os.path.exists(OUTSIDE):
         os.unlink(OUTSIDE)
+        changed.append(OUTSIDE)
     drawn = chance.random()
     if drawn < 0.08:
         sys.exit(1)
@@ -125,7 +129,7 @@ def answer(decision):
     if STEP == "review":
         words = ["review", "--decision", decision]
     else:
-        words = ["report", "--type", STEP]
+        words = ["report", "--type", "nothing" if decision == "NOTHING" else STEP]
     done = subprocess.run(["deespec", "sbi", *words, "--text", f"By {CLAIM}."], stdout=subprocess.DEVNULL)
     sys.exit(done.returncode)
 

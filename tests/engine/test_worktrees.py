@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from workshop import ACCEPTS, Workshop, eventually, steps
 
+from deespec.engine.turn import take
+from deespec.engine.worker import Crew, Orders
+from deespec.model.items import Claim, Guard
 from deespec.model.lifecycle import Status
 
 TARGET = "deespec/integration"
@@ -373,3 +376,39 @@ def test_a_spec_that_is_edited_meanwhile_marks_the_turn_and_the_next_has_the_new
     assert not apart.turns()[1].spec_changed
     assert "The new words." in apart.prompt(1, 2)
     assert "The spec was edited" in apart.prompt(1, 2)
+
+
+def test_after_a_restore_what_the_target_has_is_done_and_not_done_again(apart: Workshop) -> None:
+    apart.agent(writes("$DEESPEC_ITEM.txt"))
+    apart.register("First")
+    apart.register("Second")
+    backup = apart.folder / "before.db"
+    assert apart.command("db", "backup", str(backup))[0] == 0
+    apart.drain()
+    code, out, err = apart.command("db", "restore", str(backup), "--yes")
+    assert code == 0, err
+    assert "SBI-1, SBI-2: the target has them" in out
+    assert apart.unfinished() == 0
+    assert apart.drain() == []
+    assert sorted(log(apart)) == ["Add README", "SBI-1: First", "SBI-2: Second"]
+    assert apart.command("db", "check")[0] == 0
+
+
+def test_where_an_earlier_agent_may_still_write_the_work_goes_on_in_another_folder(apart: Workshop) -> None:
+    apart.agent(steps('pwd > "$SEEN/where"; echo x >> a.txt; echo "DECISION: IMPLEMENTED"'))
+    apart.register()
+    assert apart.took() == "implemented"
+    first = apart.saw("where")
+    apart.agent(steps(review='echo "DECISION: NEEDS_CHANGES"'))
+    assert apart.took() == "needs_changes"
+    bench = Crew(apart.app, Orders(), tell=lambda _: None).bench
+    claim = take(bench)
+    assert isinstance(claim, Claim)
+    nobody = Guard(pid=1, start="0", namespace="another one", lock=str(apart.folder / "none"))
+    with apart.app.store.transaction() as tx:
+        tx.guard_stands(claim, nobody)
+        tx.release(claim, actor="test", why="as if its worker had died")
+    apart.agent(steps('pwd > "$SEEN/where"; echo y >> a.txt; echo "DECISION: IMPLEMENTED"'))
+    apart.drain()
+    assert first != apart.saw("where") == f"{apart.home / 'worktrees' / 'SBI-1-2'}\n"
+    assert apart.git("show", f"{TARGET}:a.txt") == "x\ny"

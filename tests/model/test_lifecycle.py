@@ -31,12 +31,14 @@ WHERE_IT_STOPPED = "REVIEWING"
 EXPECTED = """
 PENDING       claimed           PICKED
 PENDING       cancelled         CANCELLED
+PENDING       found_merged      DONE
 
 PICKED        workspace_ready   IMPLEMENTING
 PICKED        released          PICKED
 PICKED        limit_reached     FAILED
 PICKED        needs_person      PARKED
 PICKED        cancelled         CANCELLED
+PICKED        found_merged      DONE
 
 IMPLEMENTING  implemented       REVIEWING
 IMPLEMENTING  implemented_only  INTEGRATING
@@ -45,6 +47,7 @@ IMPLEMENTING  released          IMPLEMENTING
 IMPLEMENTING  limit_reached     FAILED
 IMPLEMENTING  needs_person      PARKED
 IMPLEMENTING  cancelled         CANCELLED
+IMPLEMENTING  found_merged      DONE
 
 REVIEWING     succeeded         INTEGRATING
 REVIEWING     needs_changes     IMPLEMENTING
@@ -53,6 +56,7 @@ REVIEWING     released          REVIEWING
 REVIEWING     limit_reached     FAILED
 REVIEWING     needs_person      PARKED
 REVIEWING     cancelled         CANCELLED
+REVIEWING     found_merged      DONE
 
 INTEGRATING   merged            DONE
 INTEGRATING   conflicted        RESOLVING
@@ -61,6 +65,7 @@ INTEGRATING   released          INTEGRATING
 INTEGRATING   limit_reached     FAILED
 INTEGRATING   needs_person      PARKED
 INTEGRATING   cancelled         CANCELLED
+INTEGRATING   found_merged      DONE
 
 RESOLVING     implemented       REVIEWING
 RESOLVING     implemented_only  INTEGRATING
@@ -69,16 +74,20 @@ RESOLVING     released          RESOLVING
 RESOLVING     limit_reached     FAILED
 RESOLVING     needs_person      PARKED
 RESOLVING     cancelled         CANCELLED
+RESOLVING     found_merged      DONE
 
 FAILED        resumed           REVIEWING
 FAILED        reset             PENDING
 FAILED        cancelled         CANCELLED
+FAILED        found_merged      DONE
 
 PARKED        resumed           REVIEWING
 PARKED        reset             PENDING
 PARKED        cancelled         CANCELLED
+PARKED        found_merged      DONE
 
 CANCELLED     reset             PENDING
+CANCELLED     found_merged      DONE
 DONE          undone            PENDING
 """
 MOVED = {(Status(a), Event(b)): Status(c) for a, b, c in (row.split() for row in EXPECTED.splitlines() if row)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from apart import TARGET, Apart, project
-from workshop import steps
+from workshop import eventually, steps
 
 from deespec.store.alive import LifeLock
 
@@ -31,8 +31,7 @@ def cancel_at_work(project: Apart) -> None:
     project.agent(CUT_OFF)
     project.register()
     with project.process("run"):
-        while project.saw("begun") is None:
-            pass
+        assert eventually(lambda: project.saw("begun") is not None)
         project.says("sbi", "cancel", "SBI-1", "--yes")
 
 
@@ -188,8 +187,7 @@ def test_an_item_that_is_being_worked_on_is_not_touched(project: Apart) -> None:
     project.agent(CUT_OFF)
     project.register()
     with project.process("run"):
-        while project.saw("begun") is None:
-            pass
+        assert eventually(lambda: project.saw("begun") is not None)
         assert kept(project)["SBI-1 worktree"] == "it is being worked on"
         assert project.says("gc", "--yes").endswith("There is nothing to free.\n")
         assert (project.tree() / "half.txt").exists()

@@ -263,18 +263,33 @@ def test_a_broken_base_is_named_wherever_people_look(project: Apart) -> None:
     assert [one["name"] for one in project.json("status")["notices"]] == ["broken base"]
 
 
-def test_an_open_pull_request_is_what_its_item_waits_for(project: Apart) -> None:
-    url = "https://forge.example/pull/7"
+def put_off(project: Apart, *reasons: str, request: str | None = None) -> None:
+    """Items that are given back until later, one for each reason."""
     project.agent(ACCEPTS)
-    project.register()
     crew = Crew(project.app, Orders(), tell=lambda _: None)
     asked = wanted(crew.bench)
-    with project.app.store.transaction() as tx:
-        tx.add_worker(crew.worker)
-        claim = tx.claim_next(asked)
-        assert isinstance(claim, Claim)
-        tx.keep_work(replace(tx.work(1), request=url))
-        tx.waits(claim, actor="worker", why="open", reason="pull_request", until=tx.now + 60_000)
+    for reason in reasons:
+        project.register()
+        with project.app.store.transaction() as tx:
+            claim = tx.claim_next(asked)
+            assert isinstance(claim, Claim)
+            tx.keep_work(replace(tx.work(claim.sbi.number), request=request))
+            tx.waits(claim, actor="worker", why=reason, reason=reason, until=tx.now + 60_000)
+
+
+def test_what_items_are_put_off_for_is_told_apart(project: Apart) -> None:
+    put_off(project, "pull_request", "broken_base", "something", "broken_base")
+    rows = [line.split()[:2] for line in project.says("status").splitlines()]
+    assert [row for row in rows if row and row[0] in ("pull_request", "broken_base", "backoff")] == [
+        ["pull_request", "1"],
+        ["broken_base", "2"],
+        ["backoff", "1"],
+    ]
+
+
+def test_an_open_pull_request_is_what_its_item_waits_for(project: Apart) -> None:
+    url = "https://forge.example/pull/7"
+    put_off(project, "pull_request", request=url)
     assert f"SBI-1 waits: its pull request is open: {url}" in project.says("why", "SBI-1")
     assert project.json("why")["waiting"][0]["reason"] == "pull_request"
     assert project.json("sbi", "show", "1")["work"]["request"] == url

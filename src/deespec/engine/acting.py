@@ -78,6 +78,9 @@ def _clear_up(bench: Bench, claim: Claim) -> Answer | Needed | None:
     for call in claim.leftovers:
         text = claim_text(claim.epoch, call.token)
         if not clear_leftovers(call.guard, text, timeout_ms=LEFTOVERS_MS, clock=bench.app.clock):
+            if bench.apart and claim.step is not Step.INTEGRATE:
+                _leave_folder(bench, claim, call.token)
+                continue
             who = f"pid {call.guard.pid}" if call.guard else "unknown"
             return Needed(
                 reason="leftovers",
@@ -95,6 +98,18 @@ def _clear_up(bench: Bench, claim: Claim) -> Answer | Needed | None:
             tx.call_over(call.token)
         shutil.rmtree(call.outbox, ignore_errors=True)
     return answer
+
+
+def _leave_folder(bench: Bench, claim: Claim, token: int) -> None:
+    """An earlier agent may still write there, and cannot be ended: the work goes on in another folder, made from what
+    was kept last. The old one stays for `gc`."""
+    with bench.app.store.transaction() as tx:
+        tx.must_own(claim)
+        work = tx.work(claim.sbi.number)
+        if work.start is not None:
+            tx.keep_work(replace(work, generation=work.generation + 1))
+        tx.call_over(token)
+        tx.note(bench.actor, "folder_left", item=claim.sbi.id, turn=claim.turn, detail=work.name)
 
 
 def _begin(bench: Bench, claim: Claim, place: Place) -> Sbi:
@@ -178,7 +193,7 @@ def _look(bench: Bench, claim: Claim, place: Place, answer: Answer, result: Agen
         return Answered(sbi=sbi, answer=answer, result=result, findings=notes)
     assert sbi.manifest is not None
     evidence, state = place.look(sbi.manifest, alone=claim.alone and _still_alone(bench, claim))
-    evidence = _without_own_settings(bench, evidence)
+    evidence = replace(_without_own_settings(bench, evidence), denied=result.denied)
     if answer.kind == "question" and not bench.apart:
         return Answered(sbi=sbi, answer=answer, result=result)
     findings = (*findings_of(sbi, answer, evidence, bench.rules), *place.findings(evidence))

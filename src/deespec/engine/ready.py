@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deespec.agents.registry import LOOKED_FOR
 from deespec.engine.pulse import bury_the_dead
+from deespec.engine.recovering import mark_merged
 from deespec.engine.terms import differing
 from deespec.errors import NoAgent, WorkspaceError
 from deespec.model.selection import inside
@@ -84,6 +85,8 @@ def begin_apart(app: App) -> list[str]:
     app.target.start(f"refs/heads/{base}", backlog=uid)
     finish(app.repository)
     told = []
+    if merged := mark_merged(app, actor="deespec"):
+        told.append(f"{app.target.name} tells more than this backlog knew, which follows it: {', '.join(merged)}")
     if dirty := git.run("status", "--porcelain", "--untracked-files=no").splitlines():
         told.append(f"{len(dirty)} uncommitted change(s) in {app.settings.root} stay there; agents begin from {base}")
     if other := differing(app):

@@ -45,6 +45,7 @@ class Event(StrEnum):
     CANCELLED = "cancelled"
     RESET = "reset"
     UNDONE = "undone"
+    FOUND_MERGED = "found_merged"
 
 
 class Step(StrEnum):
@@ -118,6 +119,10 @@ MOVES: dict[tuple[Status, Event], Move] = {
     **{
         (s, E.RESET): Move(to=S.PENDING, renews=True, clears=True, note="from the start")
         for s in (*STOPPED, S.CANCELLED)
+    },
+    **{
+        (s, E.FOUND_MERGED): Move(to=S.DONE, starts=True, ends=True, note="the target has it, as after a restore")
+        for s in (S.PENDING, *IN_WORK, *STOPPED, S.CANCELLED)
     },
     (S.DONE, E.UNDONE): Move(to=S.PENDING, renews=True, clears=True, note="held; the reverting commit was merged"),
 }

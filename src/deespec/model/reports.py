@@ -32,6 +32,8 @@ class Evidence:
     """Nobody else worked in this folder meanwhile, so changes outside its paths are its own."""
     forbidden: tuple[str, ...] = ()
     """Changed files below .deespec."""
+    denied: tuple[str, ...] = ()
+    """Tools that the agent asked for and did not get."""
     nested: tuple[str, ...] = ()
     """Repositories inside of the project's own in which something was changed."""
 
@@ -92,7 +94,8 @@ def findings_of(sbi: Sbi, answer: Answer, evidence: Evidence, rules: Rules) -> t
     if outside and evidence.alone and rules.enforce_paths:
         found.append(f"Changed outside the paths of this item ({', '.join(sbi.paths)}): {_some(outside)}")
     if answer.kind in ("implement", "resolve") and not own:
-        found.append("Nothing was changed. Make the change, or report `nothing` with the reason.")
+        denied = f" Tools were denied: {', '.join(evidence.denied)}." if evidence.denied else ""
+        found.append(f"Nothing was changed.{denied} Make the change, or report `nothing` with the reason.")
     return tuple(found)
 
 

@@ -103,6 +103,13 @@ class MergeVerbs(SettleVerbs):
         self.set_needs(number, moved.depends_on)
         return self.sbi(number)
 
+    def found_merged(self, number: int, *, target: str, old: str, new: str, actor: str) -> Sbi:
+        """The target has a commit for an item that this database does not know to be merged."""
+        sbi = self.sbi(number)
+        self.free(number)
+        self._run("merge_add", sbi=number, kind="merge", target=target, old=old, new=new, at=self.now)
+        return self.move(sbi, Event.FOUND_MERGED, actor=actor, detail=new)
+
     # --- what belongs to no item ---
 
     def notices(self) -> list[Notice]:

@@ -9,7 +9,8 @@ import click
 
 from deespec.cli import options, output
 from deespec.clock import iso, local
-from deespec.errors import UsageError
+from deespec.engine.recovering import mark_merged
+from deespec.errors import UsageError, WorkspaceError
 from deespec.store.opener import FILE
 from deespec.store.origins import Marks
 from deespec.store.upkeep.present import Present, State, look
@@ -64,8 +65,19 @@ def db_restore(session: Session, *, file: str | None, force: bool, yes: bool, dr
             busy_ms=busy_ms,
             progress=None if session.quiet or as_json else output.meter("restoring"),
         )
-    _show(done, ready, as_json=as_json)
+    _show(done, ready, merged=_merged(app), as_json=as_json)
     return 0
+
+
+def _merged(app: App) -> list[str]:
+    """Items that the restored database did not know to be merged."""
+    if app.settings.workspace_mode != "worktree":
+        return []
+    try:
+        return mark_merged(app, actor=app.person)
+    except WorkspaceError as error:  # run looks again before it takes an item
+        output.tell(f"! {output.clean(error.message)}")
+        return []
 
 
 def _given(app: App, env: dict[str, str]) -> Marks:
@@ -125,7 +137,7 @@ def _show_plan(app: App, ready: Ready, present: Present, *, as_json: bool) -> No
     output.say(f"          it will be {where}")
 
 
-def _show(done: Restored, ready: Ready, *, as_json: bool) -> None:
+def _show(done: Restored, ready: Ready, *, merged: list[str], as_json: bool) -> None:
     if as_json:
         output.emit(
             restored=ready.file,
@@ -134,6 +146,7 @@ def _show(done: Restored, ready: Ready, *, as_json: bool) -> None:
             kept=done.kept,
             kept_whole=done.kept_whole,
             numbers_left_out=done.gap,
+            merged=merged,
         )
         return
     output.say(
@@ -146,6 +159,8 @@ def _show(done: Restored, ready: Ready, *, as_json: bool) -> None:
         output.say(f"  replaced  {output.clean(done.kept)} (damaged; kept as it was)")
     if done.gap:
         output.say(f"  numbers   {done.gap:,} are left out: some of them may have been given by the lost database")
+    if merged:
+        output.say(f"  merged    {', '.join(merged)}: the target has them, so they are DONE")
     output.say("Next: deespec status")
 
 
