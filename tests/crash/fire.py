@@ -70,8 +70,8 @@ class Fire:
         self.log = scene.folder / "workers.log"
         self.struck: Counter[str] = Counter()
         self.plan: dict[str, dict[str, list[str]]] = {}
-        self._build()
         self._settle()
+        self._build()
         self._plan()
 
     # --- the project ----------------------------------------------------------------------------------------------
@@ -86,6 +86,7 @@ class Fire:
                 (scene.root / modules[-1]).write_text(f"# {modules[-1]}\n")
         (scene.root / "INDEX").write_text("".join(f"{module}\n" for module in sorted(modules)))
         (scene.root / "check.py").write_text(CHECK)
+        scene.write_config()
         scene.git("add", "--all")
         scene.git("commit", "--quiet", "-m", "The project")
         (scene.root / "README").write_text("A person works on this.\n")
@@ -238,8 +239,9 @@ class Fire:
             for at, module in enumerate(self.plan[f"SBI-{number}"]["modules"])
         ]
         assert sorted(found) == sorted(expected)
-        files = self.scene.git("ls-tree", "-r", "--name-only", branch).splitlines()
-        assert [name for name in files if not name.startswith("area-")] == ["INDEX", "README", "check.py"]
+        files = self.scene.git("ls-tree", "--name-only", branch).splitlines()
+        areas = [f"area-{area}" for area in range(AREAS)]
+        assert files == [".deespec", "INDEX", "README", *areas, "check.py"]
 
     def check_leavings(self, done: list[int]) -> None:
         """Git is whole, and of what is DONE no folder, branch or process is left."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from workshop import ACCEPTS, Workshop, eventually, steps
 
+from deespec.engine import integrating
 from deespec.engine.turn import take
 from deespec.engine.worker import Crew, Orders
 from deespec.model.items import Claim, Guard
@@ -160,17 +161,42 @@ def test_an_item_that_may_skip_the_review_goes_through_the_queue_as_well(apart: 
     assert apart.git("show", f"{TARGET}:new.txt") == "SBI-1"
 
 
-def test_a_broken_base_is_told_once_and_costs_no_turn(apart: Workshop) -> None:
-    apart.agent(writes("new.txt"))
+def test_a_broken_base_is_told_once_costs_no_turn_and_is_over_when_it_is_mended(
+    apart: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(integrating, "BROKEN_BASE_MS", 0)
+    apart.agent(writes("$DEESPEC_ITEM.txt"))
     apart.gate("test -e mended", name="tests")
     apart.register()
-    outcomes = apart.drain()
-    assert [one.what for one in outcomes] == ["waits"]
-    assert apart.sbi().turn == 0
+    apart.register()
+    assert [apart.took() for _ in range(4)] == ["waits"] * 4
+    assert (apart.sbi(1).turn, apart.sbi(1).attempts, apart.sbi(1).reason) == (0, 0, "broken_base")
     with apart.app.store.read() as tx:
         assert [notice.name for notice in tx.notices()] == ["broken base"]
+        assert [entry.event for entry in tx.journal()].count("notice") == 1
+    assert apart.events(1).count("answered") == 1  # no agent was called a second time
     apart.commit("mended", "yes\n")
-    assert apart.command("sbi", "retry", "SBI-1")[0] in (0, 4)
+    apart.drain()
+    assert apart.unfinished() == 0
+    assert sorted(apart.git("ls-tree", "--name-only", TARGET).split()) == ["README", "SBI-1.txt", "SBI-2.txt", "mended"]
+    with apart.app.store.read() as tx:
+        assert tx.notices() == []
+
+
+def test_a_drain_ends_where_only_a_broken_base_is_left(apart: Workshop) -> None:
+    apart.agent(writes("$DEESPEC_ITEM.txt"))
+    apart.gate("false", name="tests")
+    apart.register()
+    apart.register(depends_on=("SBI-1",))
+    assert [one.what for one in apart.drain()] == ["waits"]
+
+
+def test_a_check_of_the_item_that_fails_on_the_base_is_a_finding(apart: Workshop) -> None:
+    apart.settle("run", max_turns=2)
+    apart.agent(writes("new.txt"))
+    apart.register(checks=("test -e other.txt",))
+    apart.drain()
+    assert [turn.outcome for turn in apart.turns()] == ["findings", "findings"]
 
 
 def test_a_set_up_that_fails_is_no_fault_of_the_item(apart: Workshop) -> None:

@@ -215,7 +215,7 @@ def _failed_gates(bench: Bench, claim: Claim, place: Place) -> tuple[str, ...] |
     place.tidy("gates")
     failed = [one for one in results if not one.passed]
     if failed and place.work is not None and place.work.start is not None:
-        broken = integrating.broken_base(bench, claim, place.work.start, failed[0], "implement")
+        broken = integrating.broken_base(bench, claim, place.work.start, failed[0])
         if broken is not None and not place.catch_up(failed[0]):
             return broken
         if broken is not None:

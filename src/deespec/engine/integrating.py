@@ -21,6 +21,7 @@ from deespec.workspace.worktree import Owner
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from deespec.config import Gate
     from deespec.engine.acted import Acted
     from deespec.engine.bench import Bench
     from deespec.model.items import Claim
@@ -89,7 +90,7 @@ class _Merging:
         failed = self._failed_gate(found.new)
         if failed is not None:
             text = f"{failed.name} fails on the new commits of {base} ({tip[:12]}): they wait."
-            _tell(self.bench, Notice(name=BROKEN_BASE, text=text, remedy=MEND.format(base=base), detail=tip))
+            _tell(self.bench, Notice(name=BROKEN_BASE, text=text, remedy=MEND.format(base=base), detail=failed.name))
         elif target.advance(found, fence=self.fence):
             _untell(self.bench, BASE_CONFLICT, BROKEN_BASE)
 
@@ -107,7 +108,7 @@ class _Merging:
         self.observe("gated")
         if failed is not None:
             words = f"{failed.name} fails on the merged result:\n{failed.tail}"
-            broken = broken_base(self.bench, self.claim, merged.old, failed, "integrate")
+            broken = broken_base(self.bench, self.claim, merged.old, failed)
             return broken or Conflicted(words=words, onto=merged.old)
         return self._move(merged)
 
@@ -170,15 +171,26 @@ class _Merging:
         return next((one for one in results if not one.passed), None)
 
 
-def broken_base(bench: Bench, claim: Claim, commit: str, failed: CheckResult, when: str) -> Waits | None:
-    """Whether a gate that failed on an item's work fails on a commit without that, too: then the item waits."""
-    gate = next(one for one in gates.gates_of(bench, claim, when) if failed.name in (one.name, f"gate {one.name}"))
+def broken_base(bench: Bench, claim: Claim, commit: str, failed: CheckResult) -> Waits | None:
+    """Whether a gate that failed on an item's work fails on a commit without that, too: then the item waits.
+
+    Of the item's own checks nothing follows: before its work they may well fail.
+    """
+    gate = gate_named(bench, failed.name)
+    if gate is None:
+        return None
     if bench.checkouts.passes(claim, commit, gate):
+        _untell(bench, BROKEN_BASE)
         return None
     text = f"{failed.name} fails without any item's work, too, at {commit[:12]}."
     remedy = MEND.format(base=bench.app.base)
-    _tell(bench, Notice(name=BROKEN_BASE, text=text, remedy=remedy, detail=f"{commit} {gate.run}"))
+    _tell(bench, Notice(name=BROKEN_BASE, text=text, remedy=remedy, detail=gate.run))
     return Waits(why=f"{BROKEN_BASE}: {text}", reason="broken_base", delay_ms=BROKEN_BASE_MS)
+
+
+def gate_named(bench: Bench, name: str) -> Gate | None:
+    """The project's gate that a result is of; None for a check of the item."""
+    return next((gate for gate in bench.settings.gates if name == f"gate {gate.name}"), None)
 
 
 def _tell(bench: Bench, notice: Notice) -> None:

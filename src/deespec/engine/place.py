@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from deespec.engine import gates
 from deespec.engine.acted import Needed
-from deespec.engine.integrating import broken_base
+from deespec.engine.integrating import gate_named
 from deespec.engine.requesting import remote_of
 from deespec.errors import WorkspaceError
 from deespec.model.lifecycle import Status, Step
@@ -198,7 +198,8 @@ class OwnFolder:
     def catch_up(self, failed: CheckResult) -> bool:
         app = self.bench.app
         fresh = app.target.fresh_start(app.base)
-        if fresh == self.work.start or broken_base(self.bench, self.claim, fresh, failed, "implement") is not None:
+        gate = gate_named(self.bench, failed.name)
+        if gate is None or fresh == self.work.start or not self.bench.checkouts.passes(self.claim, fresh, gate):
             return False
         if not self.tree.merge_clean(fresh):
             return False

@@ -52,7 +52,7 @@ def gc(session: Session, *, cancelled: tuple[str, ...], yes: bool, dry_run: bool
         _say(session, WOULD, free)
     session.confirm(f"Free {_told(free)}?", yes=yes)
     done = list(carry_out(app, pieces, cancelled=numbers))
-    return _show(session, done, kept, dry_run=False, as_json=as_json)
+    return _show(session, done, kept, dry_run=False, as_json=as_json, head="FREED" if yes else None)
 
 
 def _given_up(session: Session, ids: Sequence[str]) -> set[int]:
@@ -66,7 +66,10 @@ def _given_up(session: Session, ids: Sequence[str]) -> set[int]:
     return numbers
 
 
-def _show(session: Session, done: Told, kept: list[Piece], *, dry_run: bool, as_json: bool) -> int:
+def _show(
+    session: Session, done: Told, kept: list[Piece], *, dry_run: bool, as_json: bool, head: str | None = WOULD
+) -> int:
+    """Without a head, what was freed has been listed before."""
     freed = [one for one, why in done if not why]
     left = [(one, why) for one, why in done if why]
     if as_json:
@@ -77,7 +80,8 @@ def _show(session: Session, done: Told, kept: list[Piece], *, dry_run: bool, as_
             bytes=sum(one.size_bytes for one in freed),
         )
         return 1 if left else 0
-    _say(session, WOULD if dry_run else "FREED", freed)
+    if head is not None:
+        _say(session, head, freed)
     _say(session, "KEPT", [*kept, *(_kept(one, why) for one, why in left)])
     for text in dict.fromkeys(one.remedy for one in kept if one.remedy):
         output.say(f"→ {output.clean(text)}")
@@ -124,9 +128,10 @@ def _count(one: Piece) -> str:
 def _told(pieces: Sequence[Piece]) -> str:
     """`2 worktrees, 1 branch and 9 refs, 3.4 MiB`."""
     counts = {kind: sum(len(one.places) for one in pieces if one.kind is kind) for kind in Kind}
-    plural = {Kind.BRANCH: "branches", Kind.REFS: "refs"}
+    one = {Kind.REFS: "ref", Kind.ASIDE: "folder put aside"}
+    several = {Kind.BRANCH: "branches", Kind.REFS: "refs", Kind.ASIDE: "folders put aside"}
     words = [
-        f"{count} {kind.removesuffix('s') if count == 1 else plural.get(kind, f'{kind}s')}"
+        f"{count} {one.get(kind, str(kind)) if count == 1 else several.get(kind, f'{kind}s')}"
         for kind, count in counts.items()
         if count
     ]
