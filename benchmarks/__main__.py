@@ -30,6 +30,7 @@ THEMES = (
     "pickup",
     "turns",
     "worktrees",
+    "merging",
     "idle",
 )
 

@@ -438,3 +438,29 @@ def test_where_an_earlier_agent_may_still_write_the_work_goes_on_in_another_fold
     apart.drain()
     assert first != apart.saw("where") == f"{apart.home / 'worktrees' / 'SBI-1-2'}\n"
     assert apart.git("show", f"{TARGET}:a.txt") == "x\ny"
+
+
+def test_with_none_the_branch_stays_and_who_needs_it_begins_there(apart: Workshop) -> None:
+    apart.settle("workspace", integrate="none")
+    apart.agent(writes("$DEESPEC_ITEM.txt"))
+    apart.register()
+    apart.register()
+    apart.register(depends_on=("SBI-1", "SBI-2"))
+    assert sorted(one.what for one in apart.drain()) == ["implemented"] * 3 + ["succeeded"] * 3
+    assert apart.git("ls-tree", "--name-only", "deespec/SBI-1").split() == ["README", "SBI-1.txt"]
+    assert apart.git("ls-tree", "--name-only", "deespec/SBI-3").split() == [
+        "README",
+        *(f"SBI-{n}.txt" for n in (1, 2, 3)),
+    ]
+    assert log(apart) == ["Add README"]
+
+
+def test_with_none_needs_that_do_not_go_together_wait_for_a_person(apart: Workshop) -> None:
+    apart.settle("workspace", integrate="none")
+    apart.agent(writes("same.txt"))
+    apart.register()
+    apart.register()
+    apart.register(depends_on=("SBI-1", "SBI-2"))
+    apart.drain()
+    assert (apart.sbi(3).status, apart.sbi(3).reason) == (Status.PARKED, "needs")
+    assert "same.txt" in (apart.sbi(3).question or "")

@@ -39,7 +39,8 @@ def remove_folder(app: App, number: int) -> tuple[str, ...]:
     with app.store.read() as tx:
         sbi, work = tx.sbi(number), tx.work(number)
     try:
-        return cleaning.remove(worktree(app, sbi.id, sbi.uid, work.name))
+        keep_branch = app.settings.integrate == "none"  # it is all that shows where the work is
+        return cleaning.remove(worktree(app, sbi.id, sbi.uid, work.name), keep_branch=keep_branch)
     except WorkspaceError as error:
         log.warning("worktree not removed", extra={"item": sbi.id, "error": error.message})
         return (error.message,)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deespec.engine import gates, requesting
+from deespec.engine import requesting
 from deespec.engine.acted import Conflicted, GivenBack, Merged, Waits
 from deespec.errors import WorkspaceError
 from deespec.model.lifecycle import Step

@@ -233,8 +233,8 @@ class OwnFolder:
             return base
         with app.store.read() as tx:
             numbers = [int(need.partition("-")[2]) for need in self.claim.sbi.depends_on]
-            tips = [turns[-1].tree for number in numbers if (turns := tx.turns(number))]
-        for tip in filter(None, tips):
+            kept = [[turn.tree for turn in tx.turns(number) if turn.tree is not None] for number in numbers]
+        for tip in [trees[-1] for trees in kept if trees]:
             merged = app.target.together(base, tip)
             if isinstance(merged, Conflict):
                 files = ", ".join(merged.files)

@@ -59,6 +59,7 @@ class Crew:
         tell_begin: Callable[[Claim], None] = lambda _: None,
         tell_stop: Callable[[str], None] = lambda _: None,
         tell_upkeep: Callable[[str], None] = lambda _: None,
+        tell_idle: Callable[[], None] = lambda: None,
     ) -> None:
         self.app = app
         self.orders = orders
@@ -75,6 +76,7 @@ class Crew:
         self._tell_begin = tell_begin
         self._tell_stop = tell_stop
         self._tell_upkeep = tell_upkeep
+        self._tell_idle = tell_idle
         self._heeded = 0
         self._telling = threading.Lock()
         self._finishing = threading.Event()
@@ -180,6 +182,9 @@ class Crew:
         if self.orders.drain and self._drained(idle):
             self.stop("finish")
             return
+        if idle.running:
+            with self._telling:
+                self._tell_idle()
         timeout_ms = DRAIN_LOOK_MS if self.orders.drain else 60_000
         if idle.next_at is not None:
             timeout_ms = max(1, min(timeout_ms, idle.next_at - self.app.clock.now_ms()))

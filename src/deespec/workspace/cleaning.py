@@ -64,7 +64,7 @@ def leftover(worktree: Worktree, *, furnished: Sequence[str] = ()) -> tuple[str,
     return tuple(reasons)
 
 
-def remove(worktree: Worktree, *, furnished: Sequence[str] = ()) -> tuple[str, ...]:
+def remove(worktree: Worktree, *, furnished: Sequence[str] = (), keep_branch: bool = False) -> tuple[str, ...]:
     """Takes away worktree and branch, or says why not; also completes a call that was cut off."""
     repository, folder = worktree.repository, worktree.folder
     with repository.exclusive() as git:
@@ -79,7 +79,8 @@ def remove(worktree: Worktree, *, furnished: Sequence[str] = ()) -> tuple[str, .
             os.rename(folder, going)
         if private is not None:
             _delete(private)
-        _drop_branch(worktree, git)
+        if not keep_branch:
+            _drop_branch(worktree, git)
     _delete(going)
     return ()
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deespec.board.barring import barring
 from deespec.cli import options, output, shapes
 from deespec.engine.ready import look_at_agents, look_at_workspace
 from deespec.engine.terms import Terms
@@ -127,6 +128,7 @@ def _work(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Cr
         tell_begin=_ignore if silent else _tell_begin,
         tell_stop=_tell_stop,
         tell_upkeep=_ignore if silent else _tell_upkeep,
+        tell_idle=_Empty(app, silent=silent).tell,
     )
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda came, _: crew.signals.append(came))
@@ -218,6 +220,24 @@ def _tell_stop(how: str) -> None:
 
 def _tell_upkeep(words: str) -> None:
     output.tell(f"! {output.clean(words)}")
+
+
+class _Empty:
+    """Says once that slots stay empty because items without paths are worked on alone."""
+
+    def __init__(self, app: App, *, silent: bool) -> None:
+        self.app = app
+        self.told = silent or app.settings.undeclared != "exclusive"
+
+    def tell(self) -> None:
+        if self.told:
+            return
+        seen = barring(self.app)
+        alone = {one.line.id for holder in seen.holders for one in holder.bars if one.own is None or one.other is None}
+        if alone:
+            self.told = True
+            words = "an item without paths is worked on alone (workspace.undeclared = exclusive)"
+            output.tell(f"! slots stay empty, {len(alone)} item(s) wait: {words} → deespec why --paths")
 
 
 class _Follower:
