@@ -225,7 +225,6 @@ def test_set_up_copies_and_links_are_there_before_the_agent_and_are_not_its_work
         ".gitignore",
         "README",
         "out.txt",
-        "set-up.log",
     ]
 
 

@@ -13,7 +13,7 @@ from deespec.errors import WorkspaceError
 from deespec.model.lifecycle import Status, Step
 from deespec.model.selection import inside
 from deespec.records import replace
-from deespec.workspace.furnish import furnish
+from deespec.workspace.furnish import adopt, furnish
 from deespec.workspace.merging import Conflict
 from deespec.workspace.worktree import Owner, Worktree
 
@@ -151,7 +151,9 @@ class OwnFolder:
         if self.tree.prepare(self.kept or self.start):
             settings = self.bench.settings
             furnish(settings.root, self.folder, copy=settings.copy, link=settings.link)
-            gates.set_up(self.bench, self.claim, at=self.folder)
+            if settings.setup is not None:
+                gates.set_up(self.bench, self.claim, at=self.folder)
+                adopt(self.tree.git, self.folder)
             self.tree.ready()
         if self.claim.step is Step.REVIEW:
             self.tidy("before")

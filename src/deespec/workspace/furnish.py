@@ -57,6 +57,12 @@ def furnish(source: Path, folder: Path, *, copy: Sequence[str], link: Sequence[s
             _copy(wanted[name], folder, name)
 
 
+def adopt(git: Git, folder: Path) -> None:
+    """What set-up has made there and Git does not ignore is no part of an item's work either."""
+    made = [name for name in git.run("ls-files", "--others", "--exclude-standard", "-z").split("\0") if name]
+    _write_down(folder, made[:FILES_MOST])
+
+
 def furnished(private: Path) -> tuple[str, ...]:
     """The names of what was copied or linked into this worktree, by Git's folder for it."""
     try:
