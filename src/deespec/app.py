@@ -58,7 +58,7 @@ class App:
 
         return open_repository(self.settings.root, dict(self.settings.child_env))
 
-    @property
+    @cached_property
     def base(self) -> str:
         """The branch that work begins from and lands on. Raises WorkspaceError where none is named or checked out."""
         from deespec.workspace.opening import checked_out

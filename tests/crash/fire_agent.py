@@ -34,7 +34,7 @@ def main():
         if chance.random() < 0.04:
             sys.exit(1)  # half-way
     mischief(plan)
-    answer("RESOLVED" if STEP == "resolve" else "IMPLEMENTED" if changed else "NOTHING")
+    answer("NOTHING" if not changed else "RESOLVED" if STEP == "resolve" else "IMPLEMENTED")
 
 
 # --- the work -------------------------------------------------------------------------------------------------------

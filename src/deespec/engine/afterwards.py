@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from deespec.engine.place import worktree
-from deespec.engine.undoing import complete
+from deespec.engine.undoing import CHECKOUT, complete
 from deespec.errors import WorkspaceError
 from deespec.model.lifecycle import Status
 from deespec.workspace import cleaning, landing
@@ -68,13 +68,14 @@ def tidy(app: App) -> None:
         return
     complete(app, actor="deespec")
     home = app.settings.home
+    checkouts = [name for name in _names(home / "checkouts") if name != CHECKOUT]  # before asking who is alive
     left = {int(found[1]) for name in _names(home / "worktrees") if (found := re.fullmatch(r"SBI-(\d+)", name))}
     with app.store.read() as tx:
         alive = {worker.uid for worker in tx.workers()}
         ended = [number for number in left if tx.exists(f"SBI-{number}") and tx.sbi(number).status is Status.DONE]
     for number in sorted(ended):
         remove_folder(app, number)
-    for name in _names(home / "checkouts"):
+    for name in checkouts:
         if name not in alive:
             app.target.drop_checkout(name)
 

@@ -61,7 +61,7 @@ class Bench:
     @property
     def settings(self) -> Settings:
         """The settings that count now: this machine's, with the terms of the base."""
-        return self.terms.settings()
+        return self.terms.settings
 
     @property
     def apart(self) -> bool:
@@ -110,7 +110,7 @@ class Bench:
 
 def wanted(bench: Bench) -> Wanted:
     """What this worker asks the store for now."""
-    app, settings = bench.app, bench.settings
+    app, settings = bench.app, bench.terms.refresh()
     return Wanted(
         worker=bench.worker.uid,
         actor=bench.actor,

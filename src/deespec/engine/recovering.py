@@ -31,7 +31,6 @@ def mark_merged(app: App, *, actor: str) -> list[str]:
     """Brings the items up to what the target says of them; the ids of those that were behind."""
     with app.store.read() as tx:
         merges, uid = tx.merges(), tx.backlog_uid()
-        recorded = {one.sbi for one in tx.integrations()}
     target = app.target
     if target.tip() is None:
         return []
@@ -43,7 +42,9 @@ def mark_merged(app: App, *, actor: str) -> list[str]:
         with app.store.transaction() as tx:
             for item in tx.by_uid(made.uid):
                 sbi = tx.sbi(int(item.partition("-")[2])) if item.startswith("SBI-") else None
-                if sbi is None or sbi.number in recorded or (sbi.status is Status.DONE) is not made.is_undo:
+                if sbi is None or (sbi.status is Status.DONE) is not made.is_undo:
+                    continue
+                if tx.integration(sbi.number) is not None:  # whoever claims it, or repeats the undo, settles it
                     continue
                 if made.is_undo:
                     tx.undone(sbi.number, actor=actor)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.config import CONFIG_NAME, TERMS, with_terms
+from deespec.workspace.branches import commit_of
 
 if TYPE_CHECKING:
     from deespec.app import App
@@ -16,25 +17,25 @@ if TYPE_CHECKING:
 
 
 class Terms:
-    """The settings that count now, read anew when the base has another commit."""
+    """The settings that count: `settings` as of the last `refresh`."""
 
     def __init__(self, app: App) -> None:
         self.app = app
+        self.settings = app.settings
         self._commit: str | None = None
-        self._settings = app.settings
+        self.refresh()
 
-    def settings(self) -> Settings:
-        """Raises BadConfig for a committed file that is not valid."""
+    def refresh(self) -> Settings:
+        """Reads them anew if the base has another commit. Raises BadConfig for a committed file that is not valid."""
         app = self.app
-        if app.settings.workspace_mode != "worktree":
-            return app.settings
-        commit = app.repository.git.resolve(f"refs/heads/{app.base}")
-        if commit is not None and commit != self._commit:
-            text = committed(app, commit)
-            place = f"{app.base}:{CONFIG_NAME}"
-            self._settings = app.settings if text is None else with_terms(app.settings, text, place)
-            self._commit = commit
-        return self._settings
+        if app.settings.workspace_mode == "worktree":
+            commit = commit_of(app.settings.root, app.base) or app.repository.git.resolve(f"refs/heads/{app.base}")
+            if commit is not None and commit != self._commit:
+                text = committed(app, commit)
+                place = f"{app.base}:{CONFIG_NAME}"
+                self.settings = app.settings if text is None else with_terms(app.settings, text, place)
+                self._commit = commit
+        return self.settings
 
 
 def committed(app: App, commit: str) -> str | None:
@@ -48,5 +49,5 @@ def committed(app: App, commit: str) -> str | None:
 
 def differing(app: App) -> tuple[str, ...]:
     """Terms that are set otherwise here than on the base, where the base's count: for telling so."""
-    agreed = Terms(app).settings()
+    agreed = Terms(app).settings
     return tuple(name for name in TERMS if getattr(agreed, name) != getattr(app.settings, name))

@@ -38,6 +38,7 @@ STARTS_MOST = 20
 GUARD_MS = 60_000
 TAIL_CHARACTERS = 2_000
 CHECKOUT = "undo"
+"""The folder for its gates, beside those of workers."""
 BY_HAND = "Take it back by hand on {base}; deespec run brings that into {target}."
 
 
@@ -203,7 +204,7 @@ class _Watch:
 
 def _must_pass(app: App, sbi: Sbi, commit: str, tell: Callable[[str], None]) -> None:
     """Runs the gates of merged work on the commit. Raises NotPossible if one fails."""
-    settings = Terms(app).settings()
+    settings = Terms(app).settings
     commands = [(gate.name, gate.run, gate.timeout_ms) for gate in settings.gates if "integrate" in gate.when]
     if not commands:
         return

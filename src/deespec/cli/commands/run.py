@@ -151,7 +151,7 @@ def _work(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Cr
 
 def _terms(app: App, orders: Orders) -> list[str]:
     """What a person should know before agents begin."""
-    settings = Terms(app).settings()
+    settings = Terms(app).settings
     gates = ", ".join(gate.name for gate in settings.gates) or "no gates: DONE will mean reviewed, not tested"
     names = orders.implement or settings.implement
     sections = [section for name in names if (section := settings.agent(name))]
