@@ -117,6 +117,8 @@ def check_merged(scene: Scene, *titles: str) -> None:
             made = tx.merges(number)[0]
         assert scene.git("show", "--no-patch", "--format=%P", made.new) == made.old
     check_git(scene)
+    assert scene.git("branch", "--format=%(refname:short)").splitlines() == [TARGET, "main"]
+    assert list((scene.home / "worktrees").iterdir()) == []
     did(scene, "db", "check")
     did(scene, "journal", "check")
 
@@ -173,6 +175,22 @@ def test_a_target_that_was_moved_before_it_moved_is_merged_into_anew(queue: Scen
     queue.drain()
     check_merged(queue, "Write it")
     assert queue.git("rev-parse", f"{TARGET}^") == later
+
+
+@pytest.mark.parametrize("steps", range(4), ids=["whole", "renamed", "unregistered", "without a branch"])
+def test_what_a_worker_left_that_died_while_it_took_the_folder_away_goes_with_the_next(queue: Scene, steps: int) -> None:
+    """The steps are those of workspace/cleaning.py."""
+    queue.register("Write it", only_implement=True)
+    die_at(queue, "settled", MERGE)
+    folder = queue.home / "worktrees" / "SBI-1"
+    if steps > 0:
+        folder.rename(folder.with_name("SBI-1.removing"))
+    if steps > 1:
+        shutil.rmtree(queue.root / ".git" / "worktrees" / "SBI-1")
+    if steps > 2:
+        queue.git("branch", "-D", "deespec/SBI-1")
+    queue.drain()
+    check_merged(queue, "Write it")
 
 
 # --- Git killed -----------------------------------------------------------------------------------------------------

@@ -463,3 +463,15 @@ def test_with_none_needs_that_do_not_go_together_wait_for_a_person(apart: Worksh
     apart.drain()
     assert (apart.sbi(3).status, apart.sbi(3).reason) == (Status.PARKED, "needs")
     assert "same.txt" in (apart.sbi(3).question or "")
+
+
+def test_an_item_whose_work_is_in_a_worktree_is_not_done_without_it_when_the_mode_changes(apart: Workshop) -> None:
+    apart.agent(writes("new.txt"))
+    apart.register()
+    assert [apart.took() for _ in range(2)] == ["implemented", "succeeded"]
+    apart.settle("workspace", mode="shared")
+    assert apart.took(drain=True) == "parked"
+    assert "Its work is in a worktree (SBI-1)" in (apart.sbi().question or "")
+    apart.settle("workspace", mode="worktree")
+    assert apart.command("sbi", "retry", "SBI-1")[0] == 0
+    assert apart.took() == "merged"

@@ -12,7 +12,7 @@ from deespec.agents.base import AgentError, AgentResult, Blame, Usage
 from deespec.agents.leftovers import clear_leftovers
 from deespec.config import CONFIG_NAME
 from deespec.engine import gates, integrating, outbox, prompts
-from deespec.engine.acted import Answered, Failed, GivenBack, Needed, Waits
+from deespec.engine.acted import Answered, Failed, GivenBack, Merged, Needed, Waits
 from deespec.engine.calling import AgentWatch, agent_actor, call_agent, step_for, turn_folder
 from deespec.engine.place import place_of
 from deespec.errors import DeespecError, WorkspaceError
@@ -43,12 +43,14 @@ def act(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Acted:
     if isinstance(found, Needed):
         return found
     try:
-        if claim.step is Step.INTEGRATE:
+        if claim.step is Step.INTEGRATE and bench.apart:
             return integrating.integrate(bench, claim, observe)
         place = place_of(bench, claim)
         needed = place.prepare()
         if needed is not None:
             return needed
+        if claim.step is Step.INTEGRATE:
+            return Merged()
         prompt = "" if found else prompts.render(bench, claim, place)  # first: a bad template must not begin a turn
         sbi = _begin(bench, claim, place)
         observe("prepared")

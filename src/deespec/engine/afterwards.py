@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from deespec.app import App
     from deespec.engine.bench import Outcome
 
+FOLDER = re.compile(r"SBI-(\d+)(?:-\d+)?(?:\.removing)?")
+"""Of an item; with its last part while it is taken away."""
+
 log = logging.getLogger(__name__)
 
 
@@ -69,7 +72,7 @@ def tidy(app: App) -> None:
     complete(app, actor="deespec")
     home = app.settings.home
     checkouts = [name for name in _names(home / "checkouts") if name != CHECKOUT]  # before asking who is alive
-    left = {int(found[1]) for name in _names(home / "worktrees") if (found := re.fullmatch(r"SBI-(\d+)", name))}
+    left = {int(found[1]) for name in _names(home / "worktrees") if (found := FOLDER.fullmatch(name))}
     with app.store.read() as tx:
         alive = {worker.uid for worker in tx.workers()}
         ended = [number for number in left if tx.exists(f"SBI-{number}") and tx.sbi(number).status is Status.DONE]

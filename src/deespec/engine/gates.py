@@ -44,6 +44,11 @@ def gates_of(bench: Bench, claim: Claim, when: str) -> list[Gate]:
     return [*(gate for gate in bench.settings.gates if when in gate.when), *checks]
 
 
+def named(bench: Bench, name: str) -> Gate | None:
+    """The project's gate that a result is of; None for a check of the item."""
+    return next((gate for gate in bench.settings.gates if name == f"gate {gate.name}"), None)
+
+
 def run_one(bench: Bench, claim: Claim, gate: Gate, *, at: Path) -> CheckResult:
     """Raises WorkspaceError if it could not be run, Interrupted if the worker stops, LeaseLost if the claim is gone."""
     ended = _call(bench, claim, gate, at=at)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deespec.engine import requesting
+from deespec.engine import gates, requesting
 from deespec.engine.acted import Conflicted, GivenBack, Merged, Waits
 from deespec.errors import WorkspaceError
 from deespec.model.lifecycle import Step
@@ -21,7 +21,6 @@ from deespec.workspace.worktree import Owner
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deespec.config import Gate
     from deespec.engine.acted import Acted
     from deespec.engine.bench import Bench
     from deespec.model.items import Claim
@@ -49,13 +48,14 @@ def integrate(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Act
     observe("fenced")
     with app.store.read() as tx:
         recorded = tx.integration(claim.sbi.number)
+    merging = _Merging(bench, claim, fence, observe)
+    merging.fence_remote()
     if recorded is not None:
         if app.target.contains(recorded.new):
-            _Merging(bench, claim, fence, observe).push()
+            merging.push()
             return Merged()
         with app.store.transaction() as tx:
             tx.forget_integration(claim)
-    merging = _Merging(bench, claim, fence, observe)
     for _ in range(STARTS_MOST):
         merging.bring_base()
         acted = merging.bring(_work_of(bench, claim))
@@ -73,6 +73,8 @@ class _Merging:
         self.fence = fence
         self.observe = observe
         self.target = bench.app.target
+        self.remote: Remote | None = None
+        """Where the target is pushed to, if that can be reached."""
 
     def bring_base(self) -> None:
         """Brings the base's new commits into the target, if they go with it and pass the gates; else tells a person."""
@@ -130,26 +132,39 @@ class _Merging:
             self.fence = target.take_fence(self.claim.text)
         return None
 
-    def push(self) -> None:
-        """Brings the target to the remote, if one is set. Where that fails a person is told; the merge stands."""
+    def fence_remote(self) -> None:
+        """Has the remote, if one is set, refuse whoever had the queue before, from before the merge on."""
         name = self.bench.settings.push
         if name is None:
             return
+        remote = Remote(self.bench.app.repository, name, dict(self.bench.settings.child_env))
         try:
-            problem = self._pushed(Remote(self.bench.app.repository, name, dict(self.bench.settings.child_env)))
+            remote.take_fence(self.target.fence_ref, self.fence)
+            self.remote = remote
+        except WorkspaceError as error:
+            self._not_pushed(name, error.message)
+
+    def push(self) -> None:
+        """Brings the target to the remote. Where that fails a person is told; the merge stands."""
+        if self.remote is None:
+            return
+        try:
+            problem = self._pushed(self.remote)
         except WorkspaceError as error:
             problem = error.message
         if problem is None:
             _untell(self.bench, NOT_PUSHED)
         else:
-            remedy = f"git push {name} {self.target.name}, or: deespec config unset workspace.push"
-            text = f"{self.target.name} is not pushed to {clean_url(name)}: {problem}"
-            _tell(self.bench, Notice(name=NOT_PUSHED, text=text, remedy=remedy, detail=problem))
+            self._not_pushed(self.remote.name, problem)
+
+    def _not_pushed(self, name: str, problem: str) -> None:
+        remedy = f"git push {name} {self.target.name}, or: deespec config unset workspace.push"
+        text = f"{self.target.name} is not pushed to {clean_url(name)}: {problem}"
+        _tell(self.bench, Notice(name=NOT_PUSHED, text=text, remedy=remedy, detail=problem))
 
     def _pushed(self, remote: Remote) -> str | None:
         """What keeps the target from being pushed; None: nothing."""
         target = self.target
-        remote.take_fence(target.fence_ref, self.fence)
         for _ in range(PUSHES_MOST):
             done = remote.push({target.ref: target.tip() or ""}, fence_ref=target.fence_ref, fence=self.fence)
             if not isinstance(done, Behind):
@@ -176,7 +191,7 @@ def broken_base(bench: Bench, claim: Claim, commit: str, failed: CheckResult) ->
 
     Of the item's own checks nothing follows: before its work they may well fail.
     """
-    gate = gate_named(bench, failed.name)
+    gate = gates.named(bench, failed.name)
     if gate is None:
         return None
     if bench.checkouts.passes(claim, commit, gate):
@@ -186,11 +201,6 @@ def broken_base(bench: Bench, claim: Claim, commit: str, failed: CheckResult) ->
     remedy = MEND.format(base=bench.app.base)
     _tell(bench, Notice(name=BROKEN_BASE, text=text, remedy=remedy, detail=gate.run))
     return Waits(why=f"{BROKEN_BASE}: {text}", reason="broken_base", delay_ms=BROKEN_BASE_MS)
-
-
-def gate_named(bench: Bench, name: str) -> Gate | None:
-    """The project's gate that a result is of; None for a check of the item."""
-    return next((gate for gate in bench.settings.gates if name == f"gate {gate.name}"), None)
 
 
 def _tell(bench: Bench, notice: Notice) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from deespec.engine import gates
 from deespec.engine.acted import Needed
-from deespec.engine.integrating import gate_named
 from deespec.engine.requesting import remote_of
 from deespec.errors import WorkspaceError
 from deespec.model.lifecycle import Status, Step
@@ -84,13 +83,21 @@ class SharedFolder:
 
     def __init__(self, bench: Bench, claim: Claim) -> None:
         self.workspace = bench.app.workspace
+        self.store = bench.app.store
         self.claim = claim
         self.folder = bench.app.settings.root
         self.work: Work | None = None
         self.variables: dict[str, str] = {}
 
     def prepare(self) -> Needed | None:
-        return None
+        with self.store.read() as tx:
+            work = tx.work(self.claim.sbi.number)
+        if work.start is None:
+            return None
+        question = (
+            f"Its work is in a worktree ({work.name}), and workspace.mode is shared now. Set it to worktree again, "
+        )
+        return Needed(reason="workspace", question=f"{question}or begin anew here: deespec sbi reset {work.name}")
 
     def begin(self) -> str:
         return self.workspace.state()
@@ -200,7 +207,7 @@ class OwnFolder:
     def catch_up(self, failed: CheckResult) -> bool:
         app = self.bench.app
         fresh = app.target.fresh_start(app.base)
-        gate = gate_named(self.bench, failed.name)
+        gate = gates.named(self.bench, failed.name)
         if gate is None or fresh == self.work.start or not self.bench.checkouts.passes(self.claim, fresh, gate):
             return False
         if not self.tree.merge_clean(fresh):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from deespec.errors import WorkspaceError
@@ -152,11 +153,12 @@ def _delete(folder: Path) -> None:
 
 
 def _open_up(act: Callable[[str], object], path: str, _: object) -> None:
-    """An agent may have taken away the right to write."""
-    for one in (os.path.dirname(path), path):
-        if not os.path.islink(one):
-            os.chmod(one, stat.S_IRWXU)
-    if act in (os.open, os.scandir):
-        shutil.rmtree(path, onerror=_open_up)
-    else:
-        act(path)
+    """An agent may have taken away the right to write; another worker may be taking it away, too."""
+    with suppress(FileNotFoundError):
+        for one in (os.path.dirname(path), path):
+            if not os.path.islink(one):
+                os.chmod(one, stat.S_IRWXU)
+        if act in (os.open, os.scandir):
+            shutil.rmtree(path, onerror=_open_up)
+        else:
+            act(path)
