@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from faults import deespec, did
@@ -32,6 +33,7 @@ LEASE_S = 2
 ROUNDS_MOST = 40
 """So often a person has a look at what does not go on by itself."""
 ROUND_S = 300
+KINDS = ("git", "guard", "agent", "gate", "other")
 MENDED = ("merging", "workspace")
 """Why items wait for a person who says `retry`, when Git and workers are killed again and again."""
 CHECK = """
@@ -179,17 +181,19 @@ class Fire:
             os.kill(worker.pid, signal.SIGCONT)
 
     def _kill_process(self) -> None:
-        """A Git, a guard, an agent or what it has started: below the project's folder, and no worker."""
+        """A Git, a guard, an agent, a gate or what they have started: the first of its kind that is seen."""
+        kind = self.chance.choice(KINDS)
         workers = {worker.pid for worker in self.workers}
-        found = [(pid, name) for pid, name in below(self.scene.folder) if pid not in workers]
-        if found:
-            kind = self.chance.choice(sorted({name for _, name in found}))
-            pid = self.chance.choice([pid for pid, name in found if name == kind])
-            try:
-                os.kill(pid, signal.SIGKILL)
+        found: list[int] = []
+
+        def seen() -> bool:
+            found[:] = [pid for pid, name in below(self.scene.folder) if name == kind and pid not in workers]
+            return bool(found)
+
+        if eventually(seen, patience_s=self.sizes.every_s):
+            with suppress(ProcessLookupError):
+                os.kill(self.chance.choice(found), signal.SIGKILL)
                 self.struck[kind] += 1
-            except ProcessLookupError:
-                pass
 
     def _person_looks(self) -> bool:
         """Says `retry` where only that is missing; whether there was anything to do."""
@@ -251,7 +255,7 @@ class Fire:
         assert {f"deespec/SBI-{number}" for number in done} & set(branches) == set()
         folders = scene.home / "worktrees"
         left = [path.name for path in folders.iterdir()] if folders.exists() else []
-        assert {f"SBI-{number}" for number in done} & set(left) == set(), left
+        assert [name for name in left if int(re.split("[-.]", name)[1]) in done] == []
         if len(done) == self.sizes.items:
             assert len(scene.git("worktree", "list").splitlines()) == 1, scene.git("worktree", "list")
         assert eventually(lambda: not below(scene.folder)), below(scene.folder)
@@ -291,7 +295,7 @@ def gate_passes(scene: Scene, commit: str) -> bool:
     return subprocess.run(["/bin/sh", "-c", GATE], cwd=folder, timeout=PATIENCE_S, check=False).returncode == 0
 
 
-def below(folder: Path) -> Iterator[tuple[int, str]] | list[tuple[int, str]]:
+def below(folder: Path) -> list[tuple[int, str]]:
     """The living processes that work somewhere in this folder, by pid, and what they are."""
     found = []
     for entry in Path("/proc").iterdir():

@@ -178,7 +178,9 @@ def test_a_target_that_was_moved_before_it_moved_is_merged_into_anew(queue: Scen
 
 
 @pytest.mark.parametrize("steps", range(4), ids=["whole", "renamed", "unregistered", "without a branch"])
-def test_what_a_worker_left_that_died_while_it_took_the_folder_away_goes_with_the_next(queue: Scene, steps: int) -> None:
+def test_what_a_worker_left_that_died_while_it_took_the_folder_away_goes_with_the_next(
+    queue: Scene, steps: int
+) -> None:
     """The steps are those of workspace/cleaning.py."""
     queue.register("Write it", only_implement=True)
     die_at(queue, "settled", MERGE)

@@ -1,4 +1,4 @@
-"""Many items in worktrees, agents that misbehave, everything killed: each is merged once, proven, and nothing is lost."""
+"""Many items in worktrees, agents that misbehave, everything killed: each is merged once, and nothing is lost."""
 
 from __future__ import annotations
 

@@ -146,7 +146,10 @@ def test_an_up_to_date_backlog_has_nothing_to_migrate(person: Person) -> None:
 
 def test_an_older_one_is_brought_up_to_date_after_a_backup(person: Person) -> None:
     raw = apsw.Connection(str(person.home / FILE))
-    raw.execute("DROP TABLE archived; PRAGMA user_version = 1")
+    raw.execute(
+        "DROP TABLE archived; DROP TABLE work; DROP TABLE integration; DROP TABLE merge; DROP TABLE notice;"
+        "ALTER TABLE turn DROP COLUMN spec_changed; PRAGMA user_version = 1"
+    )
     raw.close()
     assert "deespec db migrate" in person.refusal("sbi", "list", exits=5)
     said = person("db", "migrate")

@@ -18,6 +18,10 @@ WRITE_TIMEOUT_S = 900
 QUICK = ("core.fsync=none",)
 """Files that can be written anew: whatever a power cut leaves half made is made again. (Refs are on disk before.)"""
 BESIDE_MOST = 10_000
+READY = "deespec-ready"
+"""In Git's folder for a worktree: it is whole, and its set-up has run."""
+INITIALIZING = "initializing"
+"""Why Git itself locks a worktree while it makes it (git-worktree(1))."""
 LOCKS = ("index.lock", "HEAD.lock")
 OPERATIONS = (
     *("MERGE_HEAD", "MERGE_MSG", "MERGE_MODE", "MERGE_RR", "AUTO_MERGE", "SQUASH_MSG"),
@@ -65,7 +69,7 @@ def is_whole(common: Path, folder: Path) -> bool:
 
 def is_half_made(private: Path) -> bool:
     """Was `git worktree add` cut off here? (A person's own lock has another reason.)"""
-    return _text(private / "locked") == "initializing" or not (private / "index").is_file()
+    return _text(private / "locked") == INITIALIZING or not (private / "index").is_file()
 
 
 def is_on(private: Path, branch: str) -> bool:
@@ -73,9 +77,14 @@ def is_on(private: Path, branch: str) -> bool:
 
 
 def move_away(common: Path, folder: Path) -> None:
-    """Makes room for a worktree. What lies in the way is kept beside it, as an agent may have made it."""
+    """Makes room for a worktree. What lies in the way is kept beside it, as an agent may have made it.
+
+    Not so what Git was making when it was killed: nobody has worked there yet.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     private = private_folder(common, folder)
+    if private is not None and _text(private / "locked") == INITIALIZING and not (private / READY).exists():
+        shutil.rmtree(folder, ignore_errors=True)
     if os.path.lexists(folder):
         aside = put_beside(folder, folder)
         if private is not None and not aside.is_symlink() and _text(aside / ".git").startswith("gitdir: "):

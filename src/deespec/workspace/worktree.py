@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from deespec.workspace.repository import Repository
     from deespec.workspace.trees import MergedTree
 
-READY = "deespec-ready"
-"""In Git's folder for the worktree: it is whole, and its set-up has run."""
 INDEX = "deespec-index"
 MARKER_BYTES = 20_000_000
 """A larger file in conflict is not searched for markers."""
@@ -84,13 +82,13 @@ class Worktree:
 
     def ready(self) -> None:
         """Its set-up has succeeded."""
-        (self._private() / READY).touch()
+        (self._private() / registration.READY).touch()
 
     def is_ready(self) -> bool:
         """Is it there, with its set-up done?"""
         private = registration.private_folder(self.repository.common, self.folder)
         whole = registration.is_whole(self.repository.common, self.folder)
-        return whole and private is not None and (private / READY).exists()
+        return whole and private is not None and (private / registration.READY).exists()
 
     def environment(self) -> dict[str, str]:
         """For an agent's own Git: what was copied or linked here is not to be added."""
