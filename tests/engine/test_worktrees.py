@@ -475,3 +475,18 @@ def test_an_item_whose_work_is_in_a_worktree_is_not_done_without_it_when_the_mod
     apart.settle("workspace", mode="worktree")
     assert apart.command("sbi", "retry", "SBI-1")[0] == 0
     assert apart.took() == "merged"
+
+
+def test_a_gate_that_is_killed_says_nothing_about_the_work_or_the_base(apart: Workshop) -> None:
+    apart.agent(writes("new.txt"))
+    apart.gate('test -e "$SEEN/once" || { : > "$SEEN/once"; kill -9 $$; }', name="tests", env={"SEEN": str(apart.seen)})
+    apart.register()
+    outcome = apart.turn()
+    assert outcome is not None
+    assert (outcome.what, outcome.error) == (
+        "given back",
+        "workspace: gate tests was killed (signal 9); is there enough memory?",
+    )
+    apart.drain()
+    assert apart.unfinished() == 0
+    assert apart.events().count("answered") == 2  # to implement and to review: nothing was asked for again

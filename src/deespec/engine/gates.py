@@ -5,6 +5,7 @@ They run under the same guard as agents do, so they die with the worker, with ev
 
 from __future__ import annotations
 
+import signal
 from typing import TYPE_CHECKING
 
 from deespec.agents.process import Program, run_process
@@ -25,6 +26,8 @@ TAIL_CHARACTERS = 8_000
 TURN_NAMES = ("DEESPEC_HOME", "DEESPEC_ITEM", "DEESPEC_STEP", "DEESPEC_TURN", "DEESPEC_OUTBOX")
 OUR_ENDS = ("deadline", "guard_died")
 """A gate that ended so says nothing about the work: the worker stood still, or its guard was killed."""
+KILLED = (signal.SIGKILL, signal.SIGTERM)
+"""Sent from outside, as where memory runs out; the shell adds 128. That says nothing about the work either."""
 CANNOT_RUN = (126, 127)
 """What the shell says of a command that is not there or may not be executed (POSIX, Shell Command Language 2.8.2)."""
 
@@ -57,6 +60,8 @@ def run_one(bench: Bench, claim: Claim, gate: Gate, *, at: Path) -> CheckResult:
         raise WorkspaceError(f"{name} could not be run: {ended.error or ended.stopped}")
     if ended.exit_code in CANNOT_RUN and ended.stopped is None:
         raise WorkspaceError(f"{name} could not be run (exit {ended.exit_code}): {_last_line(ended) or gate.run}")
+    if ended.stopped is None and (ended.signal in KILLED or (ended.exit_code or 0) - 128 in KILLED):
+        raise WorkspaceError(f"{name} was killed ({_how(ended)}); is there enough memory?")
     if ended.exit_code == 0 and ended.stopped is None:
         return CheckResult(name=name, passed=True)
     return CheckResult(name=name, passed=False, tail=f"({_how(ended)})\n{_tail(ended)}")

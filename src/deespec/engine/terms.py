@@ -39,12 +39,14 @@ class Terms:
 
 
 def committed(app: App, commit: str) -> str | None:
-    """The text of the backlog's settings in a commit; None if they are not in it."""
+    """The text of the backlog's settings in a commit; None if they are not in it. Raises WorkspaceError."""
     home, root = app.settings.home, app.settings.root.resolve()
     if not home.is_relative_to(root):
         return None
-    code, text, _ = app.repository.git.call("cat-file", "blob", f"{commit}:{home.relative_to(root)}/{CONFIG_NAME}")
-    return text if code == 0 else None
+    path, git = f"{home.relative_to(root)}/{CONFIG_NAME}", app.repository.git
+    # Asked first, so that a Git that fails is not taken for settings that are not there.
+    is_there = git.run("ls-tree", "--name-only", "-z", commit, "--", path)
+    return git.run("cat-file", "blob", f"{commit}:{path}") if is_there else None
 
 
 def differing(app: App) -> tuple[str, ...]:
