@@ -97,7 +97,7 @@ def test_a_remote_that_is_gone_is_told_and_the_merge_stands(hosted: Hosted) -> N
     hosted.project.register()
     hosted.project.drain()
     assert hosted.project.sbi().status is Status.DONE
-    assert hosted.notices() == ["not pushed"]
+    assert hosted.notices() == ["not_pushed"]
     hosted.remote.with_name("elsewhere.git").rename(hosted.remote)
     hosted.project.register()
     hosted.project.drain()

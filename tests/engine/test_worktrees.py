@@ -1,4 +1,4 @@
-"""Each item is worked on in a folder of its own, and what is accepted is merged: proven, one at a time, exactly once."""
+"""Each item is worked on in a folder of its own, and what is accepted is merged: proven and exactly once."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_items_without_paths_work_side_by_side_and_all_of_it_is_merged(apart: Wo
     assert apart.git("ls-tree", "--name-only", TARGET).split() == ["README", *(f"SBI-{n}.txt" for n in range(1, 5))]
 
 
-CONFLICT = steps(f"""
+CONFLICT = steps("""
     if test -e "$SEEN/both"; then
         printf 'one\ntwo\n' > same.txt
     else
@@ -113,7 +113,7 @@ KEEPS_ITS_OWN = "for file in SBI-*.txt; do test $file = $DEESPEC_ITEM.txt || rm 
 
 def test_a_gate_runs_on_the_merged_result_before_the_target_moves(apart: Workshop) -> None:
     apart.agent(
-        steps(f"""
+        steps("""
         echo "$DEESPEC_ITEM" > "$DEESPEC_ITEM.txt"
         : > "$SEEN/$DEESPEC_ITEM.begun"
         while ! test -e "$SEEN/SBI-1.begun" -a -e "$SEEN/SBI-2.begun"; do sleep 0.02; done
@@ -172,7 +172,7 @@ def test_a_broken_base_is_told_once_costs_no_turn_and_is_over_when_it_is_mended(
     assert [apart.took() for _ in range(4)] == ["waits"] * 4
     assert (apart.sbi(1).turn, apart.sbi(1).attempts, apart.sbi(1).reason) == (0, 0, "broken_base")
     with apart.app.store.read() as tx:
-        assert [notice.name for notice in tx.notices()] == ["broken base"]
+        assert [notice.name for notice in tx.notices()] == ["broken_base"]
         assert [entry.event for entry in tx.journal()].count("notice") == 1
     assert apart.events(1).count("answered") == 1  # no agent was called a second time
     apart.commit("mended", "yes\n")
@@ -181,6 +181,7 @@ def test_a_broken_base_is_told_once_costs_no_turn_and_is_over_when_it_is_mended(
     assert sorted(apart.git("ls-tree", "--name-only", TARGET).split()) == ["README", "SBI-1.txt", "SBI-2.txt", "mended"]
     with apart.app.store.read() as tx:
         assert tx.notices() == []
+    assert list((apart.home / "worktrees").iterdir()) == []
 
 
 def test_a_drain_ends_where_only_a_broken_base_is_left(apart: Workshop) -> None:
@@ -189,6 +190,20 @@ def test_a_drain_ends_where_only_a_broken_base_is_left(apart: Workshop) -> None:
     apart.register()
     apart.register(depends_on=("SBI-1",))
     assert [one.what for one in apart.drain()] == ["waits"]
+
+
+def test_an_agent_that_changes_the_backlogs_settings_is_refused_whatever_a_person_sets_meanwhile(
+    apart: Workshop,
+) -> None:
+    apart.settle("run", max_turns=1)
+    apart.agent(steps('echo "# mine" >> .deespec/config.toml; echo x > new.txt; echo "DECISION: IMPLEMENTED"'))
+    apart.write_config()
+    apart.git("add", "--force", ".deespec/config.toml")
+    apart.git("commit", "--quiet", "-m", "Settings")
+    assert apart.command("config", "set", "run.parallel", "2")[0] == 0
+    apart.register()
+    apart.drain()
+    assert "Files of the backlog itself were changed" in apart.turns()[0].findings[0]
 
 
 def test_a_check_of_the_item_that_fails_on_the_base_is_a_finding(apart: Workshop) -> None:
@@ -363,7 +378,7 @@ def test_files_that_were_really_changed_bar_a_new_item_that_names_them(apart: Wo
         assert eventually(lambda: apart.sbi(1).status is Status.REVIEWING)
         apart.register(paths=("a.*",))
         assert eventually(lambda: apart.sbi(2).waits_on == 1)
-        code, out, _ = apart.command("why", "SBI-2")
+        _, out, _ = apart.command("why", "SBI-2")
         assert "files that SBI-1 has changed already" in out
         (apart.seen / "go").touch()
         assert eventually(lambda: apart.unfinished() == 0)

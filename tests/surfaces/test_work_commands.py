@@ -259,8 +259,8 @@ def test_a_broken_base_is_named_wherever_people_look(project: Apart) -> None:
         assert text in said, command
         assert mend in said, command
     assert project.json("why", "SBI-1")["waiting"][0]["reason"] == "broken_base"
-    assert [one["name"] for one in project.json("inbox")["notices"]] == ["broken base"]
-    assert [one["name"] for one in project.json("status")["notices"]] == ["broken base"]
+    assert [one["name"] for one in project.json("inbox")["notices"]] == ["broken_base"]
+    assert [one["name"] for one in project.json("status")["notices"]] == ["broken_base"]
 
 
 def put_off(project: Apart, *reasons: str, request: str | None = None) -> None:

@@ -9,6 +9,7 @@ from deespec.clock import local, midnight
 from deespec.model.lifecycle import Status
 from deespec.model.selection import paths_conflict, paths_overlap
 from deespec.model.wanted import WAIT_MOST_MS, Scope
+from deespec.model.work import BROKEN_BASE, PULL_REQUEST
 from deespec.records import record
 from deespec.store.alive import is_alive
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from deespec.model.items import AgentPause, Line, Worker
     from deespec.store.base import Transaction
 
-BROKEN_BASE = "broken_base"
-PULL_REQUEST = "pull_request"
 """Words that an item shows which is given back until later (engine/acted.py, Waits)."""
 
 
@@ -185,7 +184,7 @@ class Situation:
             remedy = f"merge it, or: deespec sbi cancel {line.id}"
             return Waiting(reason=PULL_REQUEST, text=text, until_at=until, remedy=remedy)
         if line.reason == BROKEN_BASE:
-            told = next((one for one in self._tx.notices() if one.name == BROKEN_BASE.replace("_", " ")), None)
+            told = next((one for one in self._tx.notices() if one.name == BROKEN_BASE), None)
             text = f"the base is broken{f': {told.text}' if told else ''}; tried again at {local(until)}"
             return Waiting(reason=BROKEN_BASE, text=text, until_at=until, remedy=told.remedy if told else None)
         text = f"an earlier try failed; tried again at {local(until)}"

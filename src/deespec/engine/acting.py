@@ -20,6 +20,7 @@ from deespec.model.items import Answer, claim_text
 from deespec.model.lifecycle import Step
 from deespec.model.reports import Evidence, accepts, findings_of, findings_of_checks
 from deespec.model.selection import inside
+from deespec.model.work import BROKEN_BASE
 from deespec.records import replace
 
 if TYPE_CHECKING:
@@ -194,6 +195,8 @@ def _look(bench: Bench, claim: Claim, place: Place, answer: Answer, result: Agen
         notes = (f"{REVIEWER_EDITED} {', '.join(dropped)}",) if dropped else ()
         return Answered(sbi=sbi, answer=answer, result=result, findings=notes)
     assert sbi.manifest is not None
+    if sbi.reason == BROKEN_BASE:
+        place.catch_up()
     evidence, state = place.look(sbi.manifest, alone=claim.alone and _still_alone(bench, claim))
     evidence = replace(_without_own_settings(bench, evidence), denied=result.denied)
     if answer.kind == "question" and not bench.apart:
@@ -218,11 +221,8 @@ def _failed_gates(bench: Bench, claim: Claim, place: Place) -> tuple[str, ...] |
     failed = [one for one in results if not one.passed]
     if failed and place.work is not None and place.work.start is not None:
         broken = integrating.broken_base(bench, claim, place.work.start, failed[0])
-        if broken is not None and not place.catch_up(failed[0]):
-            return broken
         if broken is not None:
-            results = gates.run_all(bench, claim, at=place.folder, when="implement")
-            place.tidy("gates")
+            return broken
     return findings_of_checks(results)
 
 
@@ -230,7 +230,7 @@ def _without_own_settings(bench: Bench, evidence: Evidence) -> Evidence:
     """Settings that a person changed by command meanwhile are no change of the agent's."""
     home = bench.app.settings.home
     name = f"{home.name}/{CONFIG_NAME}"
-    if name not in evidence.forbidden:
+    if bench.apart or name not in evidence.forbidden:  # a worktree has a copy of its own
         return evidence
     with bench.app.store.read() as tx:
         known = tx.settings_digest()

@@ -13,7 +13,7 @@ from deespec.engine import gates, requesting
 from deespec.engine.acted import Conflicted, GivenBack, Merged, Waits
 from deespec.errors import WorkspaceError
 from deespec.model.lifecycle import Step
-from deespec.model.work import Integration, Notice
+from deespec.model.work import BROKEN_BASE, Integration, Notice
 from deespec.workspace.merging import Conflict, How
 from deespec.workspace.remote import Behind, Remote, bring_in, clean_url
 from deespec.workspace.worktree import Owner
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
 STARTS_MOST = 20
 """How often the target may be moved by somebody else meanwhile."""
 PUSHES_MOST = 5
-NOT_PUSHED = "not pushed"
+NOT_PUSHED = "not_pushed"
 BROKEN_BASE_MS = 60_000
-BROKEN_BASE = "broken base"
 MEND = "Mend it on {base} and commit; deespec run goes on by itself."
-BASE_CONFLICT = "conflict with the base"
+BASE_CONFLICT = "base_conflict"
 
 
 def integrate(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Acted:
@@ -200,7 +199,7 @@ def broken_base(bench: Bench, claim: Claim, commit: str, failed: CheckResult) ->
     text = f"{failed.name} fails without any item's work, too, at {commit[:12]}."
     remedy = MEND.format(base=bench.app.base)
     _tell(bench, Notice(name=BROKEN_BASE, text=text, remedy=remedy, detail=gate.run))
-    return Waits(why=f"{BROKEN_BASE}: {text}", reason="broken_base", delay_ms=BROKEN_BASE_MS)
+    return Waits(why=f"the base is broken: {text}", reason=BROKEN_BASE, delay_ms=BROKEN_BASE_MS)
 
 
 def _tell(bench: Bench, notice: Notice) -> None:

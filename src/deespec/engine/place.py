@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deespec.app import App
     from deespec.engine.bench import Bench, Outcome
     from deespec.model.items import Claim
-    from deespec.model.reports import CheckResult, Evidence
+    from deespec.model.reports import Evidence
     from deespec.model.work import Work
 
 DRIFT_LOOKED = 500
@@ -67,8 +67,8 @@ class Place(Protocol):
     def tidy(self, what: str) -> tuple[str, ...]:
         """Takes back what a reviewer or a gate has changed, where that can be told; the files."""
 
-    def catch_up(self, failed: CheckResult) -> bool:
-        """Takes in what the base has gained since, if the gate that failed passes there."""
+    def catch_up(self) -> None:
+        """Takes in what the base has gained since, where that goes without a conflict."""
 
     def drift(self) -> tuple[str, ...]:
         """Commits since the item was registered that have changed files under its paths."""
@@ -118,8 +118,8 @@ class SharedFolder:
     def tidy(self, what: str) -> tuple[str, ...]:
         return ()
 
-    def catch_up(self, failed: CheckResult) -> bool:
-        return False
+    def catch_up(self) -> None:
+        return None
 
     def drift(self) -> tuple[str, ...]:
         return ()
@@ -204,17 +204,11 @@ class OwnFolder:
     def tidy(self, what: str) -> tuple[str, ...]:
         return self.tree.restore(name=self._name(what), to=self.kept)
 
-    def catch_up(self, failed: CheckResult) -> bool:
+    def catch_up(self) -> None:
         app = self.bench.app
         fresh = app.target.fresh_start(app.base)
-        gate = gates.named(self.bench, failed.name)
-        if gate is None or fresh == self.work.start or not self.bench.checkouts.passes(self.claim, fresh, gate):
-            return False
-        if not self.tree.merge_clean(fresh):
-            return False
-        self._remember(replace(self.work, start=fresh))
-        self.kept = self.tree.tip()
-        return True
+        if fresh != self.work.start and self.tree.merge_clean(fresh):
+            self._remember(replace(self.work, start=fresh))
 
     def drift(self) -> tuple[str, ...]:
         registered, paths = self.work.registered, self.claim.sbi.paths

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.engine.acted import ChangesWanted, Conflicted, Merged, Needed, Waits
+from deespec.model.work import PULL_REQUEST
 from deespec.records import replace
 from deespec.workspace.merging import Conflict
 from deespec.workspace.remote import Behind, Remote
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 ORIGIN = "origin"
 LOOK_MS = 60_000
-WAITS = "pull_request"
 
 
 def remote_of(bench: Bench) -> Remote:
@@ -47,9 +47,8 @@ def request(bench: Bench, claim: Claim, commit: str) -> Acted:
         case RequestMerged(commit=merged):
             if merged is None or _has(app.repository, tip, merged):
                 return Merged()
-            return Waits(
-                why="Its pull request is merged, and the remote does not show it yet", reason=WAITS, delay_ms=LOOK_MS
-            )
+            why = "Its pull request is merged, and the remote does not show it yet"
+            return Waits(why=why, reason=PULL_REQUEST, delay_ms=LOOK_MS)
         case Closed(url=url):
             return Needed(reason="request", question=f"Its pull request was closed without being merged: {url}")
         case ChangesRequested(comments=comments, taken=taken, url=url):
@@ -62,7 +61,7 @@ def request(bench: Bench, claim: Claim, commit: str) -> Acted:
     title, body = f"{claim.sbi.id}: {claim.sbi.title}", _body(bench, claim)
     url = open_request(command, folder=settings.root, branch=branch, base=app.base, title=title, body=body, env=env)
     _remember(bench, claim, replace(work, request=url))
-    return Waits(why=f"Its pull request is open: {url}", reason=WAITS, delay_ms=LOOK_MS)
+    return Waits(why=f"Its pull request is open: {url}", reason=PULL_REQUEST, delay_ms=LOOK_MS)
 
 
 def _has(repository: Repository, tip: str | None, commit: str) -> bool:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from deespec.records import record
 
+BROKEN_BASE = "broken_base"
+"""Why an item waits whose gates fail without its work, too; the name of the notice that says so."""
+PULL_REQUEST = "pull_request"
+"""Why an item waits whose pull request is open."""
+
 
 @record
 class Work:
