@@ -26,6 +26,7 @@ PAUSE_JITTER_MS = 5_000
 FROZEN = "deadline"
 """The guard ended the call because the worker stood still. Nobody asked for it, so it uses an attempt, like a death."""
 
+OVERTAKEN = "it was overtaken by another worker; no attempt was used"
 STOPPED = "the worker was told to stop; no attempt was used, the next claim goes on with the same step"
 
 
@@ -53,6 +54,9 @@ def settle_failure(bench: Bench, claim: Claim, failed: Failed) -> Outcome:
 
 def lost(bench: Bench, claim: Claim) -> Outcome:
     """The claim was taken away meanwhile: by whom, and what becomes of the item."""
+    with bench.app.store.transaction() as tx:
+        if tx.exists(claim.sbi.id) and tx.claim_is_mine(claim):  # only something of it was: nobody else would free it
+            tx.release(claim, actor=bench.actor, why=OVERTAKEN)
     with bench.app.store.read() as tx:
         if not tx.exists(claim.sbi.id):
             return Outcome(claim=claim, what="lost", error="it was cancelled and deleted; its agent was stopped")

@@ -17,6 +17,7 @@ from deespec.workspace.merging import Conflict
 from deespec.workspace.worktree import Owner, Worktree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from deespec.app import App
@@ -137,7 +138,7 @@ class OwnFolder:
         kept = [turn.tree for turn in self.turns if turn.tree is not None]
         self.kept = kept[-1] if kept else None
         """The commit that holds what counts of the work so far."""
-        self.tree = worktree(bench.app, claim.sbi.id, claim.sbi.uid, self.work.name)
+        self.tree = worktree(bench.app, claim.sbi.id, claim.sbi.uid, self.work.name, may_write=self._must_own)
         self.folder = self.tree.folder
 
     @property
@@ -245,6 +246,10 @@ class OwnFolder:
             base = merged
         return base
 
+    def _must_own(self) -> None:
+        with self.bench.app.store.read() as tx:
+            tx.must_own(self.claim)
+
     def _remember(self, work: Work) -> None:
         with self.bench.app.store.transaction() as tx:
             tx.must_own(self.claim)
@@ -267,9 +272,10 @@ def rescue(bench: Bench, claim: Claim, outcome: Outcome) -> None:
             tree.rescue(name=f"cut-{claim.turn}.{claim.token}")
 
 
-def worktree(app: App, item: str, uid: str, name: str) -> Worktree:
+def worktree(app: App, item: str, uid: str, name: str, *, may_write: Callable[[], None] = lambda: None) -> Worktree:
+    """`may_write` raises for whoever has lost the item."""
     folder = app.settings.home / "worktrees" / name
-    return Worktree(app.repository, folder, Owner(item=item, uid=uid, name=name))
+    return Worktree(app.repository, folder, Owner(item=item, uid=uid, name=name), may_write=may_write)
 
 
 def _touched(files: list[str]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from deespec.workspace.submodules import fill, links_of
 from deespec.workspace.trees import merge_trees
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from deespec.workspace.git import Git
     from deespec.workspace.repository import Repository
@@ -52,10 +52,18 @@ class Owner:
 
 
 class Worktree:
-    """One item's folder. Only the owner of the item's claim works with it."""
+    """One item's folder. Only the owner of the item's claim works with it.
 
-    def __init__(self, repository: Repository, folder: Path, owner: Owner) -> None:
+    An owner may be frozen, lose the claim to another, and go on. So each step that writes asks `may_write` under the
+    mutex, which raises for whoever has lost it, and a new owner takes the mutex once before all else: what the old one
+    was allowed to write is written by then.
+    """
+
+    def __init__(
+        self, repository: Repository, folder: Path, owner: Owner, *, may_write: Callable[[], None] = lambda: None
+    ) -> None:
         self.repository = repository
+        self._may_write = may_write
         self.folder = folder
         self.owner = owner
         self.refs = OwnRefs(repository, owner)
@@ -69,9 +77,10 @@ class Worktree:
     def prepare(self, start: str) -> bool:
         """Makes branch and worktree from this commit unless they are there. True: its set-up has to run."""
         common = self.repository.common
-        if self.is_ready() and self.refs.tip() is not None:
-            return False
         with self.repository.exclusive() as git:
+            self._may_write()
+            if self.is_ready() and self.refs.tip() is not None:
+                return False
             branch = self.refs.make(git, start)
             if not registration.is_whole(common, self.folder):
                 registration.move_away(common, self.folder)
@@ -82,6 +91,7 @@ class Worktree:
 
     def ready(self) -> None:
         """Its set-up has succeeded."""
+        self._may_write()
         (self._private() / registration.READY).touch()
 
     def is_ready(self) -> bool:
@@ -109,6 +119,7 @@ class Worktree:
 
     def evidence(self, begun: str, *, start: str) -> tuple[Evidence, str]:
         """What differs from the turn's start and from the start of all work, committed or not, and the state now."""
+        self._may_write()  # looking writes the private index
         now, inside = self.look()
         changed = self.git.differing(begun, now)
         whole = changed if begun == start else self.git.differing(start, now)
@@ -271,6 +282,7 @@ class Worktree:
     def _alone(self) -> Iterator[tuple[Git, Git]]:
         """Git for refs and for the folder, under the mutex; locks that a killed Git left in the folder's are gone."""
         with self.repository.exclusive() as git:
+            self._may_write()
             registration.clear_locks(self._private())
             yield git, self._pinned(git)
 
