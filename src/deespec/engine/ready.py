@@ -89,8 +89,8 @@ def begin_apart(app: App) -> list[str]:
         told.append(f"{app.target.name} tells more than this backlog knew, which follows it: {', '.join(merged)}")
     if dirty := git.run("status", "--porcelain", "--untracked-files=no").splitlines():
         told.append(f"{len(dirty)} uncommitted change(s) in {app.settings.root} stay there; agents begin from {base}")
-    if other := differing(app):
-        told.append(f"as committed on {base}, not as set here: {', '.join(other)}")
+    if other := differing(app, app.settings):
+        told.append(other)
     return told
 
 

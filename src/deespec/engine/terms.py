@@ -49,7 +49,11 @@ def committed(app: App, commit: str) -> str | None:
     return git.run("cat-file", "blob", f"{commit}:{path}") if is_there else None
 
 
-def differing(app: App) -> tuple[str, ...]:
-    """Terms that are set otherwise here than on the base, where the base's count: for telling so."""
+def differing(app: App, settings: Settings) -> str | None:
+    """What a person should know if terms are set otherwise in these settings than on the base, whose count."""
     agreed = Terms(app).settings
-    return tuple(name for name in TERMS if getattr(agreed, name) != getattr(app.settings, name))
+    names = [name.removesuffix("_ms") for name in TERMS if getattr(agreed, name) != getattr(settings, name)]
+    if not names:
+        return None
+    file = settings.home / CONFIG_NAME
+    return f"{', '.join(names)}: what {app.base} has committed counts, not what is set here → git commit {file}"

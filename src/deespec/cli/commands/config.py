@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,11 @@ from deespec.board.health.prompts import check_prompts
 from deespec.cli import options, output
 from deespec.config_change import config_set as set_in_file
 from deespec.config_change import config_unset as unset_in_file
+from deespec.config_file import find_key, split
 from deespec.config_write import shown, shown_one
 from deespec.engine.prompts import TEMPLATES
-from deespec.errors import BadConfig, NotFound
+from deespec.engine.terms import differing
+from deespec.errors import BadConfig, NotFound, WorkspaceError
 
 if TYPE_CHECKING:
     from deespec.app import App
@@ -81,7 +84,9 @@ def config_set(session: Session, key: str, value: str, as_json: bool) -> int:
     home = session.app_for_writing().settings.home
     set_in_file(home, key, value, env=session.env)
     note_settings(session.app)
-    one = shown_one(config.load_settings(home, session.env, {}), key)
+    settings = config.load_settings(home, session.env, {})
+    one = shown_one(settings, key)
+    _tell_of_terms(session.app, settings, key)
     file = str(home / config.CONFIG_NAME)
     if as_json:
         output.emit(**_json(one), file=file)
@@ -102,8 +107,10 @@ def config_unset(session: Session, key: str, as_json: bool) -> int:
     home = session.app_for_writing().settings.home
     unset_in_file(home, key, env=session.env)
     note_settings(session.app)
+    settings = config.load_settings(home, session.env, {})
+    _tell_of_terms(session.app, settings, key)
     try:
-        one = shown_one(config.load_settings(home, session.env, {}), key)
+        one = shown_one(settings, key)
     except (BadConfig, NotFound):  # a whole section
         one = None
     if as_json:
@@ -120,6 +127,17 @@ def note_settings(app: App) -> None:
     content = (app.settings.home / config.CONFIG_NAME).read_bytes()
     with app.store.transaction() as tx:
         tx.note(app.person, "settings_changed", detail=digest(content))
+
+
+def _tell_of_terms(app: App, settings: config.Settings, key: str) -> None:
+    """Gates and the like count as they are committed: who changes them here should know."""
+    section, own, _ = split(key)
+    is_term = section == "gates" or (not own and find_key(key, key).field in config.TERMS)
+    if not is_term or settings.workspace_mode != "worktree":
+        return
+    with suppress(WorkspaceError, BadConfig):
+        if words := differing(app, settings):
+            output.tell(f"! {output.clean(words)}")
 
 
 @click.command(name="path")
