@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from project import BACKLOG, Project
+from project import BACKLOG, ENV, Project
 
 from deespec.errors import WorkspaceError
 from deespec.records import replace
 from deespec.workspace.landing import land, plan
 from deespec.workspace.merging import Conflict, How, Merged, Target
 from deespec.workspace.messages import BODY_CHARACTERS, SUBJECT_CHARACTERS
+from deespec.workspace.repository import Repository
 from deespec.workspace.worktree import Worktree
 
 Work = Callable[..., str]
@@ -388,11 +391,27 @@ def test_all_of_it_works_with_sha_256(tmp_path: Path) -> None:
     assert project.git("status", "--short") == ""
 
 
-def test_a_lock_that_a_killed_git_left_on_the_fence_is_cleared(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("deespec.workspace.repository.FOREIGN_WAIT_S", 0)
+def test_a_lock_that_a_killed_git_left_on_the_fence_is_cleared(project: Project) -> None:
     project.target.start("main", backlog=BACKLOG)
     fence = project.target.take_fence("1")
     (project.root / ".git" / f"{project.target.fence_ref}.lock").touch()
     assert project.target.take_fence("2") != fence
+
+
+def test_a_git_that_was_killed_after_it_had_moved_the_target_has_moved_it(
+    project: Project, work: Work, tmp_path: Path
+) -> None:
+    tree = project.worktree()
+    commit = work(tree, new_txt="new\n")
+    slow = tmp_path / "bin" / "git"
+    slow.parent.mkdir()
+    real = shutil.which("git")
+    slow.write_text(f'#!/bin/sh\n{real} "$@" || exit\ncase " $* " in *" update-ref --stdin "*) kill -9 $$;; esac\n')
+    slow.chmod(0o755)
+    env = {**ENV, "PATH": f"{slow.parent}:{os.environ['PATH']}"}
+    target = Target(Repository(project.root, env), "deespec/integration", checkouts=tmp_path / "checkouts")
+    fence = target.take_fence("one")
+    merged = target.merged(commit, tree.owner, how=How.REBASE, subject="SBI-1: It")
+    assert isinstance(merged, Merged)
+    assert target.advance(merged, fence=fence)
+    assert target.tip() == merged.new

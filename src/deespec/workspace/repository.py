@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 MUTEX = "deespec.lock"
 MUTEX_WAIT_S = 600
 FOREIGN_WAIT_S = 10
+OWN_WAIT_S = 1
 LOOK_S = 0.02
 OURS = ("refs/heads/deespec/", "refs/deespec/")
 
@@ -78,7 +79,7 @@ class Repository:
         """Moves all refs or none. False: one of them is not what it was said to be."""
         lines = [f"verify {ref} {wanted}" for ref, wanted in (verify or {}).items()]
         lines += [f"update {one.ref} {one.new} {one.old or '0' * len(one.new)}" for one in moves]
-        until = time.monotonic() + FOREIGN_WAIT_S
+        began = time.monotonic()
         while True:
             try:
                 git.run("update-ref", "--stdin", stdin="\n".join(("start", *lines, "prepare", "commit", "")))
@@ -86,11 +87,13 @@ class Repository:
             except WorkspaceError as error:
                 locks = [path for one in moves if (path := self.common / f"{one.ref}.lock").exists()]
                 if not locks:
+                    if all(_value(git, one.ref) == one.new for one in moves):
+                        return True  # Git was killed after it had done it
                     if self._as_said(git, moves, verify or {}):
                         _name_obstacle(git, moves)
                         raise
                     return False
-                self._clear(locks, until=until, error=error)
+                self._clear(locks, waited_s=time.monotonic() - began, error=error)
 
     # --- below ---
 
@@ -99,13 +102,15 @@ class Repository:
         wanted = {one.ref: one.old for one in moves} | dict(verify)
         return all(_value(git, ref) == value for ref, value in wanted.items())
 
-    def _clear(self, locks: Sequence[Path], *, until: float, error: WorkspaceError) -> None:
-        """Waits for lock files to go; ours are nobody's after that time. Raises WorkspaceError for a foreign one."""
-        if time.monotonic() < until:
+    def _clear(self, locks: Sequence[Path], *, waited_s: float, error: WorkspaceError) -> None:
+        """Waits for lock files to go. Ours are nobody's, as we have the mutex, unless an agent's own Git is at it just
+        now; a foreign one is waited for, then WorkspaceError names it."""
+        foreign = [path for path in locks if not str(path.relative_to(self.common)).startswith(OURS)]
+        if waited_s < (FOREIGN_WAIT_S if foreign else OWN_WAIT_S):
             time.sleep(LOOK_S)
             return
         for path in locks:
-            if not str(path.relative_to(self.common)).startswith(OURS):
+            if path in foreign:
                 raise WorkspaceError(
                     f"Another Git holds {path}.", hint="If no Git runs there, remove that file."
                 ) from error
