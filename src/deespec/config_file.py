@@ -54,7 +54,8 @@ def parse_document(text: str, place: str) -> Given:
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise BadConfig(f"{place} is not TOML: {error}.") from error
+        hint = "Each [section] is there once: put its keys below that line." if "twice" in str(error) else None
+        raise BadConfig(f"{place} is not TOML: {error}.", hint=hint) from error
     except RecursionError as error:
         raise BadConfig(f"{place} is nested too deeply.") from error
     given: Given = {}

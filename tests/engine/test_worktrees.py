@@ -10,8 +10,10 @@ from workshop import ACCEPTS, Workshop, eventually, steps
 from deespec.engine import integrating
 from deespec.engine.turn import take
 from deespec.engine.worker import Crew, Orders
-from deespec.model.items import Claim, Guard
+from deespec.errors import WorkspaceError
+from deespec.model.items import Claim, Guard, Priority
 from deespec.model.lifecycle import Status
+from deespec.records import replace
 
 TARGET = "deespec/integration"
 
@@ -505,3 +507,80 @@ def test_a_gate_that_is_killed_says_nothing_about_the_work_or_the_base(apart: Wo
     apart.drain()
     assert apart.unfinished() == 0
     assert apart.events().count("answered") == 2  # to implement and to review: nothing was asked for again
+
+
+def test_nothing_is_merged_while_somebody_has_the_target_checked_out(apart: Workshop) -> None:
+    apart.agent(writes("$DEESPEC_ITEM.txt"))
+    apart.register()
+    apart.drain()
+    apart.git("switch", "--quiet", TARGET)
+    apart.register()
+    assert [one.what for one in apart.drain()] == ["implemented", "succeeded", "waits"]
+    assert apart.git("status", "--short", "--untracked-files=no") == ""
+    with apart.app.store.read() as tx:
+        assert [notice.name for notice in tx.notices()] == ["target_taken"]
+    code, _, err = apart.command("sbi", "undo", "SBI-1", "--yes")
+    assert (code, "is checked out in" in err) == (4, True)
+    apart.git("switch", "--quiet", "main")
+    with apart.app.store.transaction() as tx:
+        tx.save(tx.sbi(2), replace(tx.sbi(2), not_before=None))
+    apart.drain()
+    assert apart.unfinished() == 0
+    with apart.app.store.read() as tx:
+        assert tx.notices() == []
+
+
+def test_the_target_is_never_the_base_and_never_anothers_branch(apart: Workshop) -> None:
+    apart.agent(writes("new.txt"))
+    apart.register()
+    apart.drain()
+    apart.git("branch", "ann/work")
+    for name in ("main", "ann/work"):
+        apart.settle("workspace", target=name)
+        with pytest.raises(WorkspaceError, match=r"is the base|has not made"):
+            apart.drain()
+
+
+def test_an_items_own_branch_that_a_person_merges_makes_it_not_done(apart: Workshop) -> None:
+    apart.agent(
+        steps(
+            review='test "$DEESPEC_ITEM" = SBI-1 && echo "DECISION: NEEDS_CHANGES" || echo "DECISION: SUCCEEDED"'
+        )
+    )
+    apart.register()
+    assert [apart.took() for _ in range(2)] == ["implemented", "needs_changes"]
+    apart.git("merge", "--quiet", "--ff-only", "deespec/SBI-1")
+    apart.register(priority=Priority.URGENT, only_implement=True)
+    apart.command("sbi", "hold", "SBI-1")
+    apart.drain()
+    assert apart.sbi(2).status is Status.DONE
+    assert apart.took() == "nothing"
+    assert apart.sbi(1).status is Status.IMPLEMENTING
+
+
+def test_a_gate_that_an_item_takes_away_is_a_finding(apart: Workshop) -> None:
+    (apart.root / "t.sh").write_text("#!/bin/sh\n")
+    (apart.root / "t.sh").chmod(0o755)
+    apart.git("add", "t.sh")
+    apart.git("commit", "--quiet", "-m", "Tests")
+    apart.settle("run", max_turns=1)
+    apart.agent(steps('rm t.sh; echo "DECISION: IMPLEMENTED"'))
+    apart.gate("./t.sh", name="tests")
+    apart.register()
+    apart.drain()
+    assert "gate tests could not be run (exit 127)" in apart.turns()[0].findings[0]
+
+
+def test_an_undo_takes_all_of_it_back_or_nothing(apart: Workshop) -> None:
+    apart.agent(steps('echo "$DEESPEC_ITEM" >> list.txt; echo x > "$DEESPEC_ITEM.txt"; echo "DECISION: IMPLEMENTED"'))
+    apart.register("First")
+    apart.register("Second", depends_on=("SBI-1",))
+    apart.drain()
+    apart.agent(steps('echo changed > list.txt; echo "DECISION: IMPLEMENTED"'))
+    apart.register("Third")
+    apart.drain()
+    before = log(apart)
+    code, _, err = apart.command("sbi", "undo", "SBI-1", "--yes", "--with-dependents")
+    assert code == 4
+    assert "conflicts with what was merged since, in list.txt" in err
+    assert (log(apart), apart.sbi(2).status) == (before, Status.DONE)

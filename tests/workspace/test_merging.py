@@ -349,7 +349,7 @@ def test_title_report_and_owner_are_what_the_commit_says(project: Project, work:
         )
         assert isinstance(found, Merged)
         assert project.git("log", "-1", "--format=%B", found.new) == (
-            f"SBI-12: 題名 and more\n\n{body}\nDeespec-Item: {tree.owner.uid}"
+            f"SBI-12: 題名 and more\n\n{body}\nDeespec-Merge: {tree.owner.uid}\nDeespec-Item: {tree.owner.uid}"
         )
 
 

@@ -199,7 +199,8 @@ def _resume(
 ) -> Sbi:
     if not sbi.stopped:
         raise NotPossible(
-            f"{sbi.id} is {sbi.status}: only FAILED and PARKED items can go on.", hint=f"deespec why {sbi.id}"
+            f"{sbi.id} is {sbi.status}: only FAILED and PARKED items can go on.",
+            hint=f"deespec sbi reset {sbi.id}" if sbi.status is Status.CANCELLED else f"deespec why {sbi.id}",
         )
     if sbi.reason == "leftovers":
         tx.calls_forgotten(sbi.number)  # a person's word that nothing of them runs any more

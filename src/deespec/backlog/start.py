@@ -167,6 +167,8 @@ def find_gates(root: Path) -> list[Gate]:
         found.append(Gate(name="tests", run="make test"))
     if _text(root / "pyproject.toml").find("pytest") >= 0 or (root / "pytest.ini").is_file():
         found.append(Gate(name="tests", run="pytest -q"))
+    elif any(root.glob("tests/test_*.py")):
+        found.append(Gate(name="tests", run="python3 -m unittest discover -s tests"))
     if _has_npm_test(root / "package.json"):
         found.append(Gate(name="tests", run="npm test"))
     if (root / "Cargo.toml").is_file():

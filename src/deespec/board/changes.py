@@ -42,8 +42,9 @@ def change_of(git: Git, sbi: Sbi, *, start: str | None, turns: Sequence[Turn], m
         return _there(git, sbi, Change(old=last.old, new=last.new, what=f"as merged into {last.target}"))
     kept = [turn for turn in _kept(turns) if turn.number > sbi.turns_reset]
     if not kept:
-        cut_off = f"What was cut off in the middle of a turn: git log --all --grep {sbi.uid}"
-        hint = cut_off if sbi.status is Status.CANCELLED else f"deespec why {sbi.id}"
+        cut_off = f"What was cut off in the middle of a turn: git for-each-ref 'refs/deespec/{sbi.id}/cut-*'"
+        hint = f"deespec sbi open {sbi.id}" if sbi.in_work else f"deespec why {sbi.id}"
+        hint = cut_off if sbi.status is Status.CANCELLED else hint
         raise NotPossible(f"{sbi.id} has no kept work yet.", hint=hint)
     first, new = kept[0].number, _commit(sbi, kept[-1])
     old = _before(git, _commit(sbi, kept[0])) if start is None else _together(git, start, new)

@@ -9,7 +9,7 @@ from deespec.clock import local, midnight
 from deespec.model.lifecycle import Status
 from deespec.model.selection import paths_conflict, paths_overlap
 from deespec.model.wanted import WAIT_MOST_MS, Scope
-from deespec.model.work import BROKEN_BASE, PULL_REQUEST
+from deespec.model.work import BROKEN_BASE, PULL_REQUEST, TARGET_TAKEN
 from deespec.records import record
 from deespec.store.alive import is_alive
 
@@ -166,7 +166,8 @@ class Situation:
         known = [name for name in names if self.app.settings.agent(name) is not None]
         if not known:
             named = ", ".join(names) or "none is set up"
-            remedy = "deespec config set run.implement claude"
+            ready = next((one.name for one in self.app.settings.agents), "claude")
+            remedy = f"deespec config set run.implement {ready}"
             if line.agent or line.reviewer:
                 make = f'deespec config set agents.{names[0]}.command "PROGRAM …"'
                 remedy = f"deespec sbi update {line.id} --clear agent, or {make}"
@@ -183,10 +184,11 @@ class Situation:
             text = f"its pull request is open{f': {url}' if url else ''}; looked at again at {local(until)}"
             remedy = f"merge it, or: deespec sbi cancel {line.id}"
             return Waiting(reason=PULL_REQUEST, text=text, until_at=until, remedy=remedy)
-        if line.reason == BROKEN_BASE:
-            told = next((one for one in self._tx.notices() if one.name == BROKEN_BASE), None)
-            text = f"the base is broken{f': {told.text}' if told else ''}; tried again at {local(until)}"
-            return Waiting(reason=BROKEN_BASE, text=text, until_at=until, remedy=told.remedy if told else None)
+        if line.reason in (BROKEN_BASE, TARGET_TAKEN):
+            told = next((one for one in self._tx.notices() if one.name == line.reason), None)
+            what = "the base is broken" if line.reason == BROKEN_BASE else "somebody works on the target"
+            text = f"{what}{f': {told.text.rstrip(chr(46))}' if told else ''}; next try at {local(until)}"
+            return Waiting(reason=line.reason, text=text, until_at=until, remedy=told.remedy if told else None)
         text = f"an earlier try failed; tried again at {local(until)}"
         by = (line.reason,) if line.reason else ()
         return Waiting(reason="backoff", text=text, until_at=until, by=by)

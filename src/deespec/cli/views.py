@@ -74,7 +74,7 @@ def _status_lines(session: Session, seen: Overview) -> list[str]:
     ]
     lines += _running_lines(session, seen)
     for notice in seen.notices:
-        lines += ["", f"{notice.name[:1].upper()}{notice.name[1:]}: {output.clean(notice.text)}"]
+        lines += ["", f"{notice.name.replace('_', ' ').capitalize()}: {output.clean(notice.text)}"]
         lines += [f"→ {output.clean(notice.remedy)}"] if notice.remedy else []
     lines += _person_lines(session, seen)
     lines += _waiting_lines(session, seen)

@@ -18,7 +18,7 @@ from deespec.engine.place import place_of
 from deespec.errors import DeespecError, WorkspaceError
 from deespec.model.items import Answer, claim_text
 from deespec.model.lifecycle import Step
-from deespec.model.reports import Evidence, accepts, findings_of, findings_of_checks
+from deespec.model.reports import CheckResult, Evidence, accepts, findings_of, findings_of_checks
 from deespec.model.selection import inside
 from deespec.model.work import BROKEN_BASE
 from deespec.records import replace
@@ -216,11 +216,17 @@ def _look(bench: Bench, claim: Claim, place: Place, answer: Answer, result: Agen
 
 def _failed_gates(bench: Bench, claim: Claim, place: Place) -> tuple[str, ...] | Waits:
     """What the gates find wrong; Waits, if that is none of the item's doing."""
-    results = gates.run_all(bench, claim, at=place.folder, when="implement")
+    start = place.work.start if place.work is not None else None
+    try:
+        results = gates.run_all(bench, claim, at=place.folder, when="implement")
+    except gates.CannotRun as error:
+        if start is None or not bench.checkouts.can_run(claim, start, error.gate):
+            raise
+        results = (CheckResult(name=error.name, passed=False, tail=error.message),)
     place.tidy("gates")
     failed = [one for one in results if not one.passed]
-    if failed and place.work is not None and place.work.start is not None:
-        broken = integrating.broken_base(bench, claim, place.work.start, failed[0])
+    if failed and start is not None:
+        broken = integrating.broken_base(bench, claim, start, failed[0])
         if broken is not None:
             return broken
     return findings_of_checks(results)

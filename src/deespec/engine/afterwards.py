@@ -28,13 +28,12 @@ FOLDER = re.compile(r"SBI-(\d+)(?:-\d+)?(?:\.removing)?")
 log = logging.getLogger(__name__)
 
 
-def after(app: App, outcome: Outcome) -> None:
-    """What an outcome brings with it for the repository."""
+def after(app: App, outcome: Outcome) -> str | None:
+    """What an outcome brings with it for the repository; what a person should know of that."""
     if outcome.after is None or outcome.after.status is not Status.DONE or app.settings.workspace_mode != "worktree":
-        return
+        return None
     remove_folder(app, outcome.after.number)
-    if app.settings.land == "auto":
-        land(app)
+    return land(app) if app.settings.land == "auto" else None
 
 
 def remove_folder(app: App, number: int) -> tuple[str, ...]:
@@ -44,25 +43,24 @@ def remove_folder(app: App, number: int) -> tuple[str, ...]:
     try:
         keep_branch = app.settings.integrate == "none"  # it is all that shows where the work is
         return cleaning.remove(worktree(app, sbi.id, sbi.uid, work.name), keep_branch=keep_branch)
-    except WorkspaceError as error:
-        log.warning("worktree not removed", extra={"item": sbi.id, "error": error.message})
-        return (error.message,)
+    except (OSError, WorkspaceError) as error:
+        log.warning("worktree not removed", extra={"item": sbi.id, "error": str(error)})
+        return (str(error),)
 
 
-def land(app: App) -> bool:
-    """Brings the target to the base where that harms nobody; whether it did."""
+def land(app: App) -> str | None:
+    """Brings the target to the base where that harms nobody; what came of it, in words, if anything."""
     target = app.target
     try:
         found = landing.plan(app.repository, app.base, target.ref)
         if found.old == found.new:
-            return False
+            return None
         landing.land(app.repository, found)
     except WorkspaceError as error:
-        log.info("not landed", extra={"reason": error.message})
-        return False
+        return f"not landed: {error.message}" + (f" → {error.hint}" if error.hint else "")
     with app.store.transaction() as tx:
         tx.note("deespec", "landed", detail=f"{found.base} {found.old}..{found.new}")
-    return True
+    return f"landed {found.commits} commit{'s' if found.commits > 1 else ''} on {found.base}"
 
 
 def tidy(app: App) -> None:

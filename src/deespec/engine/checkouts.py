@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from deespec.model.items import Claim
     from deespec.model.reports import CheckResult
 
-REMEMBERED = 100
-
 
 class Checkouts:
     """Shared by the slots of one worker, which take turns."""
@@ -27,7 +25,7 @@ class Checkouts:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self._one_at_a_time = threading.Lock()
-        self._known: dict[tuple[str, str], bool] = {}
+        self._passed: set[tuple[str, str]] = set()
 
     @contextmanager
     def of(self, claim: Claim, commit: str) -> Iterator[Path]:
@@ -53,12 +51,20 @@ class Checkouts:
             return gates.run_all(self.bench, claim, at=folder, when="integrate")
 
     def passes(self, claim: Claim, commit: str, gate: Gate) -> bool:
-        """Whether this gate passes on a commit; what was found once is remembered for as long as the worker lives."""
+        """Whether this gate passes on a commit. Only that it does is remembered: what made it fail may be over."""
         key = (commit, gate.run)
-        if key not in self._known:
-            with self.of(claim, commit) as folder:
-                passed = gates.run_one(self.bench, claim, gate, at=folder).passed
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[key] = passed
-        return self._known[key]
+        if key in self._passed:
+            return True
+        with self.of(claim, commit) as folder:
+            passed = gates.run_one(self.bench, claim, gate, at=folder).passed
+        if passed:
+            self._passed.add(key)
+        return passed
+
+    def can_run(self, claim: Claim, commit: str, gate: Gate) -> bool:
+        """Whether this gate can be run on a commit at all."""
+        try:
+            self.passes(claim, commit, gate)
+        except gates.CannotRun:
+            return False
+        return True

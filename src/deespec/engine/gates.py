@@ -58,8 +58,9 @@ def run_one(bench: Bench, claim: Claim, gate: Gate, *, at: Path) -> CheckResult:
     name = gate.name if gate.name.startswith("check ") else f"gate {gate.name}"
     if ended.error is not None or ended.stopped in OUR_ENDS:
         raise WorkspaceError(f"{name} could not be run: {ended.error or ended.stopped}")
-    if ended.exit_code in CANNOT_RUN and ended.stopped is None:
-        raise WorkspaceError(f"{name} could not be run (exit {ended.exit_code}): {_last_line(ended) or gate.run}")
+    if ended.exit_code in CANNOT_RUN and ended.stopped is None and gate in bench.settings.gates:
+        words = f"{name} could not be run (exit {ended.exit_code}): {_last_line(ended) or gate.run}"
+        raise CannotRun(words, gate=gate, name=name)
     if ended.stopped is None and (ended.signal in KILLED or (ended.exit_code or 0) - 128 in KILLED):
         raise WorkspaceError(f"{name} was killed ({_how(ended)}); is there enough memory?")
     if ended.exit_code == 0 and ended.stopped is None:
@@ -116,6 +117,15 @@ def _tail(ended: Ended) -> str:
 def _last_line(ended: Ended) -> str:
     lines = [line.strip() for line in _tail(ended).splitlines() if line.strip()]
     return lines[-1] if lines else ""
+
+
+class CannotRun(WorkspaceError):
+    """The command of a gate is not there, or may not be executed."""
+
+    def __init__(self, message: str, *, gate: Gate, name: str) -> None:
+        super().__init__(message)
+        self.gate = gate
+        self.name = name
 
 
 class Interrupted(Exception):

@@ -13,8 +13,9 @@ from deespec.engine import gates, requesting
 from deespec.engine.acted import Conflicted, GivenBack, Merged, Waits
 from deespec.errors import WorkspaceError
 from deespec.model.lifecycle import Step
-from deespec.model.work import BROKEN_BASE, Integration, Notice
-from deespec.workspace.merging import Conflict, How
+from deespec.model.reports import CheckResult
+from deespec.model.work import BROKEN_BASE, NOT_PUSHED, TARGET_TAKEN, Integration, Notice
+from deespec.workspace.merging import LEAVE, TAKEN, Conflict, How
 from deespec.workspace.remote import Behind, Remote, bring_in, clean_url
 from deespec.workspace.worktree import Owner
 
@@ -24,13 +25,11 @@ if TYPE_CHECKING:
     from deespec.engine.acted import Acted
     from deespec.engine.bench import Bench
     from deespec.model.items import Claim
-    from deespec.model.reports import CheckResult
     from deespec.workspace.merging import Merged as Outcome
 
 STARTS_MOST = 20
 """How often the target may be moved by somebody else meanwhile."""
 PUSHES_MOST = 5
-NOT_PUSHED = "not_pushed"
 BROKEN_BASE_MS = 60_000
 MEND = "Mend it on {base} and commit; deespec run goes on by itself."
 BASE_CONFLICT = "base_conflict"
@@ -43,6 +42,13 @@ def integrate(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Act
     if bench.settings.integrate == "pr":
         return requesting.request(bench, claim, _work_of(bench, claim))
     app = bench.app
+    folder = app.target.checked_out()
+    if folder is not None:
+        remedy = LEAVE.format(folder=folder)
+        text = TAKEN.format(target=app.target.name, folder=folder)
+        _tell(bench, Notice(name=TARGET_TAKEN, text=text, remedy=remedy, detail=folder))
+        return Waits(why=text, reason=TARGET_TAKEN, delay_ms=BROKEN_BASE_MS)
+    _untell(bench, TARGET_TAKEN)
     fence = app.target.take_fence(claim.text)
     observe("fenced")
     with app.store.read() as tx:
@@ -105,9 +111,11 @@ class _Merging:
             return Conflicted(words=words, onto=target.tip() or commit)
         if merged.new == merged.old:
             return Merged()
-        failed = self._failed_gate(merged.new)
+        failed = self._failed_gate(merged.new, before=merged.old)
         self.observe("gated")
-        if failed is not None:
+        if failed is None:
+            _untell(self.bench, BROKEN_BASE)
+        else:
             words = f"{failed.name} fails on the merged result:\n{failed.tail}"
             broken = broken_base(self.bench, self.claim, merged.old, failed)
             return broken or Conflicted(words=words, onto=merged.old)
@@ -135,6 +143,7 @@ class _Merging:
         """Has the remote, if one is set, refuse whoever had the queue before, from before the merge on."""
         name = self.bench.settings.push
         if name is None:
+            _untell(self.bench, NOT_PUSHED)
             return
         remote = Remote(self.bench.app.repository, name, dict(self.bench.settings.child_env))
         try:
@@ -180,8 +189,14 @@ class _Merging:
                 return None
         return f"others have pushed there {PUSHES_MOST} times meanwhile."
 
-    def _failed_gate(self, commit: str) -> CheckResult | None:
-        results = self.bench.checkouts.run_gates(self.claim, commit)
+    def _failed_gate(self, commit: str, *, before: str | None = None) -> CheckResult | None:
+        """A gate that cannot be run any more, though it could `before`, has failed."""
+        try:
+            results = self.bench.checkouts.run_gates(self.claim, commit)
+        except gates.CannotRun as error:
+            if before is None or not self.bench.checkouts.can_run(self.claim, before, error.gate):
+                raise
+            return CheckResult(name=error.name, passed=False, tail=error.message)
         return next((one for one in results if not one.passed), None)
 
 

@@ -209,7 +209,7 @@ class OwnFolder:
         app = self.bench.app
         fresh = app.target.fresh_start(app.base)
         if fresh != self.work.start and self.tree.merge_clean(fresh):
-            self._remember(replace(self.work, start=fresh))
+            self._remember(replace(self.work, start=fresh, onto=self.work.onto and fresh))
 
     def drift(self) -> tuple[str, ...]:
         registered, paths = self.work.registered, self.claim.sbi.paths

@@ -11,6 +11,7 @@ from deespec.engine.terms import differing
 from deespec.errors import NoAgent, WorkspaceError
 from deespec.model.selection import inside
 from deespec.workspace.landing import finish
+from deespec.workspace.merging import LEAVE, TAKEN
 
 if TYPE_CHECKING:
     from deespec.app import App
@@ -78,17 +79,26 @@ def begin_apart(app: App) -> list[str]:
         what = "has no commit yet" if git.head() is None else f"has no branch {base}"
         raise WorkspaceError(
             f"{app.settings.root} {what}: worktrees begin at one.",
-            hint="Commit something first." if git.head() is None else "deespec config set workspace.base BRANCH",
+            hint="git add -A && git commit" if git.head() is None else "deespec config set workspace.base BRANCH",
+        )
+    if base == app.target.name:
+        raise WorkspaceError(
+            f"{base} is the base, and cannot be what work is merged into before it lands.",
+            hint="deespec config unset workspace.target",
         )
     with app.store.read() as tx:
         uid = tx.backlog_uid()
     app.target.start(f"refs/heads/{base}", backlog=uid)
     finish(app.repository)
     told = []
+    if (folder := app.target.checked_out()) is not None:
+        told.append(f"{TAKEN.format(target=app.target.name, folder=folder)} → {LEAVE.format(folder=folder)}")
     if merged := mark_merged(app, actor="deespec"):
         told.append(f"{app.target.name} tells more than this backlog knew, which follows it: {', '.join(merged)}")
-    if dirty := git.run("status", "--porcelain", "--untracked-files=no").splitlines():
-        told.append(f"{len(dirty)} uncommitted change(s) in {app.settings.root} stay there; agents begin from {base}")
+    if dirty := git.run("status", "--porcelain", "--", ".", ":(exclude).deespec").splitlines():
+        new = sum(line.startswith("??") for line in dirty)
+        what = f"{len(dirty) - new} changed and {new} untracked in {app.settings.root}"
+        told.append(f"not committed, so agents do not see it: {what}; they begin from {base}")
     if other := differing(app, app.settings):
         told.append(other)
     return told

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deespec.model.lifecycle import Status
 from deespec.records import record
-from deespec.workspace.messages import owner_of
+from deespec.workspace.messages import merge_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,7 @@ def mark_merged(app: App, *, actor: str) -> list[str]:
     if target.tip() is None:
         return []
     known = merges[-1].new if merges and merges[-1].target == target.name else ""
-    since = known if known and target.contains(known) else f"refs/deespec/backlog/{uid}"
+    since = known if known and target.contains(known) else target.mark(uid)
     newest = {one.uid: one for one in _made(app, since)}
     marked = []
     for made in newest.values():
@@ -61,7 +61,7 @@ def _made(app: App, since: str) -> Iterator[_Made]:
     )
     for text in said.split("\0") if code == 0 else []:
         ids, _, message = text.partition("\n")
-        owner = owner_of(message)
+        owner = merge_of(message)
         if owner is not None:
             new, old = ids.split()[:2]
             yield _Made(uid=owner, old=old, new=new, is_undo=message.startswith(UNDO))

@@ -22,6 +22,8 @@ class Terms:
     def __init__(self, app: App) -> None:
         self.app = app
         self.settings = app.settings
+        self.committed = False
+        """Whether the base has settings of this backlog at all."""
         self._commit: str | None = None
         self.refresh()
 
@@ -32,10 +34,20 @@ class Terms:
             commit = commit_of(app.settings.root, app.base) or app.repository.git.resolve(f"refs/heads/{app.base}")
             if commit is not None and commit != self._commit:
                 text = committed(app, commit)
+                self.committed = text is not None
                 place = f"{app.base}:{CONFIG_NAME}"
                 self.settings = app.settings if text is None else with_terms(app.settings, text, place)
                 self._commit = commit
+                self._try_again()
         return self.settings
+
+    def _try_again(self) -> None:
+        """What waited for a broken base to be mended need not wait for its time."""
+        with self.app.store.read() as tx:
+            waits = tx.waits_for_base()
+        if waits:
+            with self.app.store.transaction() as tx:
+                tx.base_has_moved()
 
 
 def committed(app: App, commit: str) -> str | None:
@@ -51,7 +63,10 @@ def committed(app: App, commit: str) -> str | None:
 
 def differing(app: App, settings: Settings) -> str | None:
     """What a person should know if terms are set otherwise in these settings than on the base, whose count."""
-    agreed = Terms(app).settings
+    terms = Terms(app)
+    agreed = terms.settings
+    if not terms.committed:
+        return None
     names = [name.removesuffix("_ms") for name in TERMS if getattr(agreed, name) != getattr(settings, name)]
     if not names:
         return None

@@ -18,10 +18,11 @@ from deespec.engine.itself import own_command
 from deespec.engine.terms import Terms
 from deespec.errors import NotPossible, WorkspaceError
 from deespec.model.lifecycle import Status, Step
-from deespec.model.work import Integration
+from deespec.model.work import NOT_PUSHED, Integration, Notice
 from deespec.records import record
 from deespec.workspace.furnish import furnish
-from deespec.workspace.merging import Conflict
+from deespec.workspace.merging import LEAVE, TAKEN, Conflict
+from deespec.workspace.remote import clean_url
 from deespec.workspace.worktree import Owner
 
 if TYPE_CHECKING:
@@ -52,8 +53,9 @@ class Plan:
 def plan(app: App, number: int, *, with_dependents: bool) -> Plan:
     """Raises NotPossible for an item that was not merged here, and, with the list, if DONE items build on it."""
     if app.settings.workspace_mode != "worktree":
-        hint = "Take it back with your own Git; deespec sbi diff shows what it was."
-        raise NotPossible("Work is done in the project folder itself here: nothing was merged.", hint=hint)
+        raise NotPossible(
+            "Work is done in the project folder itself here: nothing was merged that could be taken back."
+        )
     with app.store.read() as tx:
         items = _building_on(tx, number)
         for sbi in items:
@@ -61,7 +63,7 @@ def plan(app: App, number: int, *, with_dependents: bool) -> Plan:
     others = [sbi.id for sbi in items if sbi.number != number]
     if others and not with_dependents:
         raise NotPossible(
-            f"SBI-{number} is what {', '.join(others)} build on.",
+            f"{', '.join(others)} {'builds' if len(others) == 1 else 'build'} on SBI-{number}.",
             hint=f"deespec sbi undo SBI-{number} --with-dependents takes them back, too.",
         )
     return Plan(items=tuple(items))
@@ -69,18 +71,42 @@ def plan(app: App, number: int, *, with_dependents: bool) -> Plan:
 
 def preview(app: App, plan: Plan) -> str:
     """The revert as a patch; of several items, one after the other. Raises NotPossible where it conflicts."""
-    git, parts = app.repository.git, []
-    for sbi in plan.items:
-        merged = _reverted(app, sbi)
-        parts.append(git.run("diff", "--no-color", "--no-ext-diff", "--stat", "-p", merged.old, merged.new))
-    return "".join(parts)
+    git = app.repository.git
+    pairs = _reverts(app, plan.items)
+    words = ("diff", "--no-color", "--no-ext-diff", "--stat", "-p")
+    return "".join(git.run(*words, merged.old, merged.new) for merged in pairs)
 
 
 def undo(app: App, plan: Plan, *, actor: str, tell: Callable[[str], None]) -> list[Sbi]:
-    """Takes them back, each by a commit of its own. Raises NotPossible; what was taken back before that stays so."""
+    """Takes them back, each by a commit of its own: all of them, or none. Raises NotPossible.
+
+    Only if others move the target meanwhile, and what is left conflicts with that, may some be taken back; it says so.
+    """
+    done: list[Sbi] = []
     with _alone(app):
         _complete(app, actor=actor)
-        return [_undo_one(app, sbi, actor=actor, tell=tell) for sbi in plan.items]
+        _must_be_free(app)
+        allowed = {sbi.number for sbi in plan.items}
+        for _ in range(STARTS_MOST):
+            left = plan.items[len(done) :]
+            if not left:
+                _note_push(app, actor=actor)
+                return done
+            try:
+                reverts = _reverts(app, left)
+                for sbi, merged in zip(left, reverts, strict=True):
+                    _must_pass(app, sbi, merged.new, tell)
+            except NotPossible as error:
+                if not done:
+                    raise
+                names = ", ".join(sbi.id for sbi in done)
+                raise NotPossible(f"{names}: taken back. {error.message}", hint=error.hint) from error
+            for sbi, merged in zip(left, reverts, strict=True):
+                moved = _undo_one(app, sbi, merged, allowed, actor=actor)
+                if moved is None:
+                    break
+                done.append(moved)
+    raise NotPossible(f"{app.target.name} is moved again and again.", hint=f"deespec sbi undo {plan.items[-1].id}")
 
 
 def complete(app: App, *, actor: str) -> None:
@@ -98,37 +124,60 @@ def complete(app: App, *, actor: str) -> None:
 # --- one item -------------------------------------------------------------------------------------------------------
 
 
-def _undo_one(app: App, sbi: Sbi, *, actor: str, tell: Callable[[str], None]) -> Sbi:
-    for _ in range(STARTS_MOST):
-        merged = _reverted(app, sbi)
-        _must_pass(app, sbi, merged.new, tell)
-        fence = app.target.fenced() or app.target.take_fence("undo")
-        with app.store.transaction() as tx:
-            _must_be_merged(app, tx, tx.sbi(sbi.number))
-            tx.record_undo(
-                Integration(
-                    sbi=sbi.number, kind="undo", target=app.target.name, old=merged.old, new=merged.new, token=0
-                )
-            )
-        moved = merged.new == merged.old or app.target.advance(merged, fence=fence)
-        with app.store.transaction() as tx:
-            if moved:
-                return tx.undone(sbi.number, actor=actor)
-            tx.forget_undo(sbi.number)
-    raise NotPossible(f"{app.target.name} is moved again and again.", hint=f"deespec sbi undo {sbi.id}")
+def _undo_one(app: App, sbi: Sbi, merged: Merged, allowed: set[int], *, actor: str) -> Sbi | None:
+    """None: the target was moved meanwhile."""
+    fence = app.target.fenced() or app.target.take_fence("undo")
+    with app.store.transaction() as tx:
+        _must_be_merged(app, tx, tx.sbi(sbi.number))
+        others = [one.id for one in _building_on(tx, sbi.number) if one.number not in allowed]
+        if others:
+            raise NotPossible(f"{', '.join(others)}, which builds on {sbi.id}, was merged meanwhile.")
+        name = app.target.name
+        tx.record_undo(Integration(sbi=sbi.number, kind="undo", target=name, old=merged.old, new=merged.new, token=0))
+    moved = merged.new == merged.old or app.target.advance(merged, fence=fence)
+    with app.store.transaction() as tx:
+        if moved:
+            return tx.undone(sbi.number, actor=actor)
+        tx.forget_undo(sbi.number)
+        return None
 
 
-def _reverted(app: App, sbi: Sbi) -> Merged:
+def _reverts(app: App, items: tuple[Sbi, ...]) -> list[Merged]:
+    """What the target becomes with one after the other taken back. Raises NotPossible where one conflicts."""
+    found: list[Merged] = []
+    for sbi in items:
+        found.append(_reverted(app, sbi, onto=found[-1].new if found else None))
+    return found
+
+
+def _reverted(app: App, sbi: Sbi, *, onto: str | None) -> Merged:
     with app.store.read() as tx:
         last = tx.merges(sbi.number)[-1]
-    owner = Owner(item=sbi.id, uid=sbi.uid)
-    found = app.target.reverted(last.old, last.new, owner=owner, subject=f"Undo {sbi.id}: {sbi.title}")
+    owner, subject = Owner(item=sbi.id, uid=sbi.uid), f"Undo {sbi.id}: {sbi.title}"
+    found = app.target.reverted(last.old, last.new, owner=owner, subject=subject, onto=onto)
     if isinstance(found, Conflict):
         raise NotPossible(
             f"Taking {sbi.id} back conflicts with what was merged since, in {', '.join(found.files)}.",
             hint=BY_HAND.format(base=app.base, target=app.target.name),
         )
     return found
+
+
+def _must_be_free(app: App) -> None:
+    """Raises NotPossible while somebody has the target checked out."""
+    folder = app.target.checked_out()
+    if folder is not None:
+        raise NotPossible(TAKEN.format(target=app.target.name, folder=folder), hint=LEAVE.format(folder=folder))
+
+
+def _note_push(app: App, *, actor: str) -> None:
+    """The queue pushes after each merge; what was taken back goes with the next, or by hand."""
+    remote = app.settings.push
+    if remote is not None:
+        text = f"{app.target.name} is not pushed to {clean_url(remote)} since an item was taken back."
+        with app.store.transaction() as tx:
+            notice = Notice(name=NOT_PUSHED, text=text, remedy=f"git push {remote} {app.target.name}", detail="undo")
+            tx.put_notice(notice, actor=actor)
 
 
 def _complete(app: App, *, actor: str) -> None:
@@ -162,6 +211,8 @@ def _must_be_merged(app: App, tx: Transaction, sbi: Sbi) -> None:
         raise NotPossible(f"{sbi.id} is {sbi.status}: only DONE items can be taken back.")
     if tx.integration(sbi.number) is not None:
         raise NotPossible(f"{sbi.id} is being taken back.", hint="Look again in a moment.")
+    if not merges and app.settings.integrate == "none":
+        raise NotPossible(f"{sbi.id} was merged nowhere: its work is on the branch deespec/{tx.work(sbi.number).name}.")
     if not merges or merges[-1].kind != "merge" or merges[-1].target != app.target.name:
         raise NotPossible(
             f"{sbi.id} was not merged into {app.target.name} by this backlog.",

@@ -38,6 +38,12 @@ FAILED_AGAIN_MS = 10 * MINUTE_MS
 HELD_BACK = "log_held_back"
 RECENT_ENTRIES = 1_000
 DAY_MS = 24 * HOUR_MS
+FAILED = {
+    "care_for_log": "The log could not be looked after",
+    "back_up_if_due": "The daily backup failed",
+    "land": "Merged work could not be landed",
+}
+"""What a person is told of a duty that fails."""
 DAILY = "daily"
 AUTO = "auto"
 DAILY_KEPT = 7
@@ -135,7 +141,9 @@ class Upkeep:
 
     def land(self) -> None:
         """Brings merged work to the base, if its checkout has become clean since."""
-        land(self.app)
+        told = land(self.app)
+        if told and not told.startswith("not landed"):  # a worker has said so after the merge
+            self._tell(told)
 
     def _each(self, duty: Callable[[], None]) -> None:
         """What cannot be done now is tried again; a person hears of it once a day, and work goes on."""
@@ -150,7 +158,7 @@ class Upkeep:
             if now - self._failed_at.get(name, -DAY_MS) < DAY_MS:
                 return
             self._failed_at[name] = now
-            what = "The log could not be looked after" if duty == self.care_for_log else "The daily backup failed"
+            what = FAILED.get(name, name)
             hint = f" → {error.hint}" if isinstance(error, DeespecError) and error.hint else ""
             self._tell(f"{what}: {error}{hint}")
 

@@ -78,6 +78,7 @@ class Crew:
         self._tell_upkeep = tell_upkeep
         self._tell_idle = tell_idle
         self._heeded = 0
+        self._told_last = ""
         self._telling = threading.Lock()
         self._finishing = threading.Event()
 
@@ -169,7 +170,8 @@ class Crew:
             outcome = run_turn(self.bench, begun=self._begun)
             if isinstance(outcome, Outcome):
                 self._note(outcome)
-                after(self.app, outcome)
+                if told := after(self.app, outcome):
+                    self._tell_once(told)
                 if self.orders.once:
                     return
             elif self.orders.once and not outcome.again:
@@ -202,6 +204,12 @@ class Crew:
     def _begun(self, claim: Claim) -> None:
         with self._telling:
             self._tell_begin(claim)
+
+    def _tell_once(self, words: str) -> None:
+        with self._telling:
+            if words != self._told_last:
+                self._tell_upkeep(words)
+            self._told_last = words
 
     def _note(self, outcome: Outcome) -> None:
         with self._telling:

@@ -93,7 +93,7 @@ def findings_of(sbi: Sbi, answer: Answer, evidence: Evidence, rules: Rules) -> t
     outside = tuple(path for path in all_of_it if path not in allowed)
     if outside and evidence.alone and rules.enforce_paths:
         found.append(f"Changed outside the paths of this item ({', '.join(sbi.paths)}): {_some(outside)}")
-    if answer.kind in ("implement", "resolve") and not own:
+    if answer.kind in ("implement", "resolve") and not own and not outside:
         denied = f" Tools were denied: {', '.join(evidence.denied)}." if evidence.denied else ""
         found.append(f"Nothing was changed.{denied} Make the change, or report `nothing` with the reason.")
     return tuple(found)

@@ -6,6 +6,10 @@ from deespec.records import record
 
 BROKEN_BASE = "broken_base"
 """Why an item waits whose gates fail without its work, too; the name of the notice that says so."""
+TARGET_TAKEN = "target_taken"
+"""Why an item waits whose target somebody has checked out; the name of the notice that says so."""
+NOT_PUSHED = "not_pushed"
+"""The notice that the remote does not have what the target has."""
 PULL_REQUEST = "pull_request"
 """Why an item waits whose pull request is open."""
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deespec.model.items import Sbi
 from deespec.model.lifecycle import Event
-from deespec.model.work import Integration, Merge, Notice, Work
+from deespec.model.work import BROKEN_BASE, Integration, Merge, Notice, Work
 from deespec.records import replace
 from deespec.store.settling import SettleVerbs
 
@@ -83,6 +83,14 @@ class MergeVerbs(SettleVerbs):
         later = replace(sbi, not_before=until)
         facts: dict[str, Any] = {"turn": claim.turn, "agent": claim.agent}
         return self.move(later, Event.RELEASED, actor=actor, reason=reason, error=why, **facts)
+
+    def waits_for_base(self) -> bool:
+        """Whether an item does because the base was broken."""
+        return self._value("base_waits", reason=BROKEN_BASE) is not None
+
+    def base_has_moved(self) -> None:
+        """It may be mended: those items are tried again at once."""
+        self._run("base_moved", reason=BROKEN_BASE)
 
     # --- taking a merge back ---
 

@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REFS = ("refs/deespec", "refs/heads/deespec")
-_TURN = re.compile(r"refs/deespec/SBI-(\d+)/turn-(\d+)\.(\d+)")
+_NAME = r"SBI-(\d+)(?:-\d+)?(?:-[0-9a-z]{6})?"
+"""After a reset or an undo with a number, and with the end of the item's uid where the name was somebody else's."""
+_TURN = re.compile(rf"refs/deespec/{_NAME}/turn-(\d+)\.(\d+)")
 _LOGGED = re.compile(r"SBI-(\d+)/(\d+)\.(\d+)")
-_BRANCH = re.compile(r"refs/heads/deespec/SBI-(\d+)")
+_BRANCH = re.compile(rf"refs/heads/deespec/{_NAME}")
 
 
 @record
@@ -44,9 +46,13 @@ def kept_turns(root: Path, env: Mapping[str, str]) -> list[KeptTurn]:
 
 def made_for(root: Path, env: Mapping[str, str], turn: KeptTurn) -> str | None:
     """The uid of the item that a kept turn was made for, by its trailer."""
-    ref = f"refs/deespec/SBI-{turn.number}/turn-{turn.turn}.{turn.token}"
-    found = Git(root, env).run("log", "-1", "--format=%(trailers:key=Deespec-Item,valueonly)", ref).split()
-    return found[0] if found else None
+    git, last = Git(root, env), f"turn-{turn.turn}.{turn.token}"
+    names = git.run("for-each-ref", "--format=%(refname)", f"refs/deespec/SBI-{turn.number}*/{last}").splitlines()
+    for ref in [name for name in names if (match := _TURN.fullmatch(name)) and int(match[1]) == turn.number]:
+        found = git.run("log", "-1", "--format=%(trailers:key=Deespec-Item,valueonly)", ref).split()
+        if found:
+            return found[0]
+    return None
 
 
 def logged_turns(home: Path) -> list[KeptTurn]:

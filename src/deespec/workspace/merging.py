@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from deespec.errors import WorkspaceError
 from deespec.records import record
 from deespec.workspace import registration
+from deespec.workspace.checkouts import checkout_of
 from deespec.workspace.messages import message
 from deespec.workspace.repository import RefMove
 from deespec.workspace.submodules import fill
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from deespec.workspace.repository import Repository
     from deespec.workspace.worktree import Owner
 
+TAKEN = "{target} is checked out in {folder}; nothing is merged while somebody works on it."
+LEAVE = "git -C {folder} switch main, or: git -C {folder} switch --detach"
 OLDEST_GIT = (2, 38)
 STARTS_MOST = 100
 """How many answers of `fresh_start` are remembered."""
@@ -72,9 +75,17 @@ class Target:
     def tip(self) -> str | None:
         return self.repository.git.resolve(self.ref)
 
+    def mark(self, backlog: str) -> str:
+        """The ref that says that this backlog has made this branch, and where it began."""
+        return f"refs/deespec/backlog/{backlog}/{self.name}"
+
+    def checked_out(self) -> str | None:
+        """The folder in which somebody has it checked out: moved below him, his next commit would take work back."""
+        return checkout_of(self.repository, self.repository.git, self.name)
+
     def start(self, base: str, *, backlog: str) -> str:
         """The target's tip; makes it from the base if it is not there. Raises WorkspaceError if it is another's."""
-        mark = f"refs/deespec/backlog/{backlog}"
+        mark = self.mark(backlog)
         with self.repository.exclusive() as git:
             tip = git.resolve(self.ref)
             if tip is not None and git.resolve(mark) is not None:
@@ -138,11 +149,13 @@ class Target:
             return self._with(git, old, tree, work, parents=parents, owner=owner, subject=subject, body=body)
 
     def reverted(
-        self, merged_old: str, merged_new: str, *, owner: Owner, subject: str, body: str = ""
+        self, merged_old: str, merged_new: str, *, owner: Owner, subject: str, body: str = "", onto: str | None = None
     ) -> Merged | Conflict:
-        """What the target becomes without the change between these two commits, as one commit of the item's."""
+        """What the target, or `onto`, becomes without the change between these two commits, as one commit."""
         with self.repository.exclusive() as git:
             old, tree = self._tip(git)
+            if onto is not None:
+                old, tree = onto, git.run("rev-parse", f"{onto}^{{tree}}").strip()
             if not self.repository.contains(old, other=merged_new):
                 raise WorkspaceError(f"{merged_new[:12]} is not in {self.name}: there is nothing to take back.")
             # A commit on top of the change that has the files of before: merging it takes the change back.
@@ -197,6 +210,8 @@ class Target:
         if merged.new == merged.old:
             return True
         with self.repository.exclusive() as git:
+            if (folder := self.checked_out()) is not None:
+                raise WorkspaceError(TAKEN.format(target=self.name, folder=folder), hint=LEAVE.format(folder=folder))
             move = RefMove(ref=self.ref, new=merged.new, old=merged.old)
             return self.repository.move(git, [move], verify={self.fence_ref: fence})
 
@@ -226,7 +241,7 @@ class Target:
             return Conflict(files=found.conflicts)
         if found.tree == tree:
             return Merged(old=old, new=old)
-        new = self.repository.commit(git, found.tree, parents, subject=subject, uid=owner.uid, body=body)
+        new = self.repository.commit(git, found.tree, parents, subject=subject, uid=owner.uid, body=body, is_merge=True)
         return Merged(old=old, new=new)
 
     def _joined(self, git: Git, tip: str, other: str, *, name: str) -> str | Conflict:

@@ -69,10 +69,20 @@ class Repository:
         """Is `other` this commit or one of its ancestors?"""
         return self.git.asks("merge-base", "--is-ancestor", other, commit)
 
-    def commit(self, git: Git, tree: str, parents: Sequence[str], *, subject: str, uid: str, body: str = "") -> str:
+    def commit(
+        self,
+        git: Git,
+        tree: str,
+        parents: Sequence[str],
+        *,
+        subject: str,
+        uid: str,
+        body: str = "",
+        is_merge: bool = False,
+    ) -> str:
         """Makes a commit for an item and returns its id; no ref is moved."""
         said = [word for parent in parents for word in ("-p", parent)]
-        text = message(subject=subject, body=body, uid=uid)
+        text = message(subject=subject, body=body, uid=uid, is_merge=is_merge)
         return git.run("commit-tree", tree, *said, stdin=text).strip()
 
     def move(self, git: Git, moves: Sequence[RefMove], *, verify: Mapping[str, str] | None = None) -> bool:

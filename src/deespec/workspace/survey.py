@@ -68,7 +68,7 @@ def survey(repository: Repository, home: Path) -> list[Holding]:
 
 def _folder(repository: Repository, path: Path, sort: Sort, uids: dict[str, str]) -> Holding:
     name, dot, kind = path.name.rpartition(".")
-    is_aside = bool(dot) and (kind == "removing" or kind.startswith("kept-"))
+    is_aside = bool(dot) and kind.startswith(("removing", "kept-"))
     own = name if is_aside else path.name
     return Holding(
         sort=Sort.ASIDE if is_aside else sort,

@@ -103,7 +103,9 @@ def _checkout(app: App, git: str, version: str) -> Finding:
         return warning("git", f"{root} is in the middle of a {what}", why=why, fix=fix)
     if _call(app, git, "rev-parse", "--verify", "--quiet", "HEAD")[0] != 0:
         why = "without a commit there is nothing to go back to"
-        return warning("git", f"{root} has no commit yet", why=why, fix=f"git -C {folder} commit -a")
+        return warning(
+            "git", f"{root} has no commit yet", why=why, fix=f"git -C {folder} add -A && git -C {folder} commit"
+        )
     if _call(app, git, "symbolic-ref", "--quiet", "HEAD")[0] != 0:
         why = "what is committed here belongs to no branch and is lost when another one is checked out"
         return warning("git", f"{root} is on no branch (detached HEAD)", why=why, fix=f"git -C {folder} switch -")

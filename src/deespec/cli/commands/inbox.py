@@ -86,7 +86,7 @@ def _show_agent(agent: AgentNow) -> None:
 
 
 def _show_notice(notice: Notice) -> None:
-    output.say(f"{notice.name}: {output.clean(notice.text)}")
+    output.say(f"{notice.name.replace('_', ' ')}: {output.clean(notice.text)}")
     if notice.remedy:
         output.say(f"  → {output.clean(notice.remedy)}")
 

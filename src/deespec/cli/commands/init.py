@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 PERMISSIONS = ("edit", "edit+shell", "everything")
 
+NO_GATES = 'none: DONE will mean reviewed, not tested → deespec config set gates.tests.run "…"'
+
 
 @click.command()
 @click.argument("folder", required=False, metavar="[DIR]", type=click.Path(path_type=Path))
@@ -119,7 +121,7 @@ def _show(done: Started, agents: list[str], allowed: str, gates: list[Gate]) -> 
         output.say(f"  agents    {', '.join(agents)}" + (f" (may {allowed})" if "claude" in agents else ""))
     else:
         output.say(f"  agents    none found ({', '.join(LOOKED_FOR)}): set [agents.NAME] in config.toml")
-    output.say(f"  gates     {', '.join(gate.run for gate in gates) or 'none: DONE will mean reviewed, not tested'}")
+    output.say(f"  gates     {', '.join(gate.run for gate in gates) or NO_GATES}")
     output.say("  budget    $5 an item, $50 a day")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deespec.cli import options, output
-from deespec.errors import NotPossible
+from deespec.errors import NotPossible, WorkspaceError
 from deespec.workspace.landing import Landing, check, finish, plan
 from deespec.workspace.landing import land as land_it
 
@@ -39,7 +39,7 @@ def land(session: Session, dry_run: bool, as_json: bool) -> int:
         _note(app, done, "finished after it was cut off")
     landing = _planned(app)
     if dry_run:
-        check(app.repository, landing)
+        _rehearse(app, landing, as_json=as_json)
     elif landing.new != landing.old:
         land_it(app.repository, landing)
         _note(app, landing, _count(landing))
@@ -48,6 +48,16 @@ def land(session: Session, dry_run: bool, as_json: bool) -> int:
     else:
         _show(app, landing, done, dry_run=dry_run)
     return 0
+
+
+def _rehearse(app: App, landing: Landing, *, as_json: bool) -> None:
+    """Raises what would stop it, after it has been said what it would bring."""
+    try:
+        check(app.repository, landing)
+    except WorkspaceError:
+        if not as_json:
+            _show(app, landing, None, dry_run=True)
+        raise
 
 
 def _planned(app: App) -> Landing:
@@ -96,7 +106,7 @@ def _show(app: App, landing: Landing, done: Landing | None, *, dry_run: bool) ->
     if len(landing.items) > SHOWN:
         output.say(f"  … and {len(landing.items) - SHOWN} more")
     if landing.checkout is not None:
-        output.say(f"  {'files of' if dry_run else 'checked out in'} {output.clean(landing.checkout)}")
+        output.say(f"  {'with the files of' if dry_run else 'checked out in'} {output.clean(landing.checkout)}")
     if landing.submodules and landing.checkout is not None:
         output.tell(f"→ Submodules follow by: git -C {output.clean(landing.checkout)} submodule update")
 

@@ -29,7 +29,7 @@ SOMETHING_WAITS = 7
 WITH_PERMISSIONS = ("claude",)
 """Kinds whose permissions the settings can narrow; programs of kind `command` do what they do."""
 ERRORS = ("attempt failed", "paused", "given back", "lost", "stopped")
-ATTENTION = ("conflict", "waits", "changes wanted", "parked")
+ATTENTION = ("conflict", "waits", "changes wanted", "parked", "findings", "needs_changes", "question")
 WORDS = {"lost": "taken away", "paused": "put off"}
 
 
@@ -152,7 +152,8 @@ def _work(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Cr
 def _terms(app: App, orders: Orders) -> list[str]:
     """What a person should know before agents begin."""
     settings = Terms(app).settings
-    gates = ", ".join(gate.name for gate in settings.gates) or "no gates: DONE will mean reviewed, not tested"
+    names_of_gates = ", ".join(gate.name for gate in settings.gates)
+    gates = f"gates: {names_of_gates}" if names_of_gates else "no gates: DONE will mean reviewed, not tested"
     names = orders.implement or settings.implement
     sections = [section for name in names if (section := settings.agent(name))]
     permissions = {one.name: one.permissions for one in sections if one.kind in WITH_PERMISSIONS}
@@ -160,7 +161,7 @@ def _terms(app: App, orders: Orders) -> list[str]:
     few = "; only items with only_implement can be DONE in one turn" if settings.max_turns == 1 else ""
     return [
         f"{orders.slots} slot{'s' if orders.slots > 1 else ''} in {settings.root} ({_where(app)}){allowed}",
-        f"limits: {settings.max_turns} turns, {settings.max_attempts} attempts{few}; gates: {gates}",
+        f"limits: {settings.max_turns} turns, {settings.max_attempts} attempts{few}; {gates}",
     ]
 
 
@@ -190,10 +191,12 @@ def _tell(outcome: Outcome) -> None:
     if after is not None and after.reason and after.status in (Status.FAILED, Status.PARKED):
         status += f" ({after.reason})"
     took = f"  ({output.ago(turn.finished_at - turn.started_at)})" if turn is not None else ""
-    error = f": {output.clean(outcome.error)}" if outcome.error else ""
+    found = turn.findings[0].splitlines()[0].rstrip(":") if turn is not None and turn.findings else None
+    error = f": {output.clean(said)}" if (said := outcome.error or found) else ""
     if after is not None and after.in_work and after.not_before is not None and after.not_before > after.updated_at:
         error += f" Tried again in {output.ago(after.not_before - after.updated_at)}."
-    mark = "✗" if outcome.what in ERRORS else "!" if outcome.what in ATTENTION else "✓"
+    failed = outcome.what in ERRORS or (after is not None and after.status is Status.FAILED)
+    mark = "✗" if failed else "!" if outcome.what in ATTENTION else "✓"
     output.tell(f"{mark} {_turn(claim)} {WORDS.get(outcome.what, outcome.what)}{status}{took}{error}")
 
 

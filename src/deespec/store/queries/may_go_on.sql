@@ -2,7 +2,8 @@
 WITH RECURSIVE stuck (number) AS (
     SELECT number FROM sbi
     WHERE stage = 'stopped' OR status = 'CANCELLED' OR (held = 1 AND stage <> 'ended' AND lease_token IS NULL)
-        OR (stage = 'working' AND lease_token IS NULL AND reason IN ('broken_base', 'pull_request'))
+        OR (stage = 'working' AND lease_token IS NULL AND not_before IS NOT NULL
+            AND reason IN ('broken_base', 'pull_request', 'target_taken'))
     UNION
     SELECT n.sbi FROM stuck JOIN need AS n ON n.needs = stuck.number
     UNION
