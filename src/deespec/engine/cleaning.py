@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 RESCUED = "gc"
 """What the ref is called that holds what was not committed."""
 LEFTOVERS_MS = 10_000
-REMOVING = ".removing"
+REMOVING = re.compile(r"\.removing(-\d+)?$")
 REMOVING_OLD_MS = HOUR_MS
 """Before that, whoever removes it may still be at it."""
 
@@ -168,7 +168,7 @@ def _unkept(git: Git, commits: Sequence[str], names: Sequence[str]) -> bool:
 def _aside(app: App, one: Holding, life: Life | None) -> Iterator[Piece]:
     item, status = (life.sbi.id, str(life.sbi.status)) if life else (None, "")
     frees, why = False, "it lay in the way of a worktree, and nothing else holds it"
-    if one.place.endswith(REMOVING):
+    if REMOVING.search(one.place):
         if app.clock.now_ms() - Path(one.place).lstat().st_mtime_ns // 1_000_000 < REMOVING_OLD_MS:
             return
         frees, why = True, "a removal that was cut off"
@@ -188,10 +188,16 @@ def _aside(app: App, one: Holding, life: Life | None) -> Iterator[Piece]:
 
 
 def _checkout(app: App, one: Holding) -> Piece:
-    lives = is_alive(str(app.settings.home), one.name)
-    why = "its worker runs gates there" if lives else "its worker has ended"
+    used, who = _is_used(app, one.name), "undo" if one.name == CHECKOUT else "worker"
+    why = f"its {who} runs gates there" if used else f"its {who} has ended"
     places = (one.place,)
-    return Piece(kind=Kind.CHECKOUT, places=places, name=one.name, size_bytes=one.size_bytes, frees=not lives, why=why)
+    return Piece(kind=Kind.CHECKOUT, places=places, name=one.name, size_bytes=one.size_bytes, frees=not used, why=why)
+
+
+def _is_used(app: App, checkout: str) -> bool:
+    """Does the worker live, or the undo, that has this checkout?"""
+    home = app.settings.home
+    return is_held(str(home / "undo.lock")) if checkout == CHECKOUT else is_alive(str(home), checkout)
 
 
 def _nobodys(one: Holding) -> Piece:

@@ -35,6 +35,10 @@ class Work:
     """Times that its integration was cut off."""
     request: str | None = None
     """Its pull request."""
+    published: str | None = None
+    """The commit last pushed for its pull request, written before it is."""
+    head: str | None = None
+    """The remote's branch that was pushed."""
     taken: str = ""
     """Which words of its reviewers have been handed to an agent already."""
 

@@ -80,7 +80,7 @@ class MergeVerbs(SettleVerbs):
         """Nothing can be done for it before that time; no attempt is used. Raises LeaseLost."""
         sbi = self.owned(claim)
         self._ends(claim)
-        later = replace(sbi, not_before=until)
+        later = replace(sbi, setbacks=0, not_before=until)
         facts: dict[str, Any] = {"turn": claim.turn, "agent": claim.agent}
         return self.move(later, Event.RELEASED, actor=actor, reason=reason, error=why, **facts)
 

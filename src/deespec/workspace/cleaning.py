@@ -1,12 +1,14 @@
 """Taking worktrees away: only when everything in them is reachable or can be made again, whoever is killed meanwhile.
 
-A worktree goes in this order: its folder gets another name, its registration goes, its branch, then the renamed folder.
+A worktree goes in this order: its folder and its registration get other names, its branch goes, then what was renamed.
 Whatever is left of that, the next call finds and finishes. Refs below refs/deespec stay.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import shutil
 import stat
 from contextlib import suppress
@@ -14,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from deespec.errors import WorkspaceError
 from deespec.workspace import registration
-from deespec.workspace.furnish import furnished as names_furnished
+from deespec.workspace.furnish import unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +37,10 @@ CACHE_ENDS = (".pyc", ".pyo", ".egg-info", ".o", ".tsbuildinfo")
 SHOWN = 10
 COMMITS_MOST = 1_000
 """Commits of a worktree's own log that are looked at."""
+REMOVING = "removing"
+"""How the name of a folder ends that is being taken away; with a number where several are."""
+GONE = "deespec-removing"
+"""In Git's common folder: registrations that are being taken away."""
 
 
 def leftover(worktree: Worktree, *, furnished: Sequence[str] = ()) -> tuple[str, ...]:
@@ -56,7 +62,7 @@ def leftover(worktree: Worktree, *, furnished: Sequence[str] = ()) -> tuple[str,
         reasons.append(f"not committed: {_some(changed)}")
     if count := _unkept(worktree, git, [one for one in (head, worktree.refs.tip()) if one]):
         reasons.append(f"{count} commits that no ref below refs/deespec holds")
-    if ignored := _ignored(git, {*names_furnished(private), *furnished}):
+    if ignored := _ignored(git, {*unchanged(private), *furnished}):
         reasons.append(f"ignored by Git, and perhaps wanted: {_some(ignored)}")
     if inside:
         reasons.append(f"repositories of their own: {_some(inside)}")
@@ -71,19 +77,66 @@ def remove(worktree: Worktree, *, furnished: Sequence[str] = (), keep_branch: bo
     with repository.exclusive() as git:
         if reasons := leftover(worktree, furnished=furnished):
             return reasons
-        going = folder.with_name(f"{folder.name}.removing")
+        going, gone = folder.with_name(f"{folder.name}.{REMOVING}"), repository.common / GONE / folder.name
         _delete(going)
+        _delete(gone)
         private = registration.private_folder(repository.common, folder)
         if private is not None:
             _keep_log(worktree, git, private)
         if os.path.lexists(folder):
-            os.rename(folder, going)
+            _rename(folder, going)
         if private is not None:
-            _delete(private)
+            _rename(private, gone)
         if not keep_branch:
             _drop_branch(worktree, git)
+    _delete(gone)
     _delete(going)
     return ()
+
+
+def set_aside(folder: Path) -> None:
+    """Makes room where a folder was that nobody needs, and deletes of it what can be deleted."""
+    for number in range(1, registration.BESIDE_MOST):
+        aside = folder.with_name(f"{folder.name}.{REMOVING}-{number}")
+        if not os.path.lexists(aside):
+            _rename(folder, aside)
+            with suppress(OSError):
+                (aside / ".git").unlink()  # it leads to what the new folder may get
+            delete(aside)
+            return
+    raise WorkspaceError(f"{folder.parent} holds {registration.BESIDE_MOST} folders {folder.name}.{REMOVING}-N.")
+
+
+def delete(folder: Path) -> OSError | None:
+    """Removes a folder, or all of it that can be removed; what kept the rest, as files of another user."""
+    kept: list[OSError] = []
+    tried: set[str] = set()
+
+    def open_up(act: Callable[[str], object], path: str, _: object) -> None:
+        """An agent may have taken away the right to write; another worker may be taking it away, too."""
+        try:
+            for one in (os.path.dirname(path), path):
+                if os.path.lexists(one) and not os.path.islink(one):
+                    os.chmod(one, stat.S_IRWXU)
+            if act not in (os.open, os.scandir):
+                act(path)
+            elif path not in tried:
+                tried.add(path)
+                shutil.rmtree(path, onerror=open_up)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            kept.append(error)
+
+    if os.path.lexists(folder):
+        shutil.rmtree(folder, onerror=open_up)
+    if not os.path.lexists(folder):
+        return None
+    return kept[0] if kept else OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), str(folder))
+
+
+def how_to_remove(folder: Path) -> str:
+    return f"sudo rm -rf {shlex.quote(str(folder))}"
 
 
 # --- what it holds ---
@@ -148,17 +201,18 @@ def _drop_branch(worktree: Worktree, git: Git) -> None:
 
 
 def _delete(folder: Path) -> None:
-    if os.path.lexists(folder):
-        shutil.rmtree(folder, onerror=_open_up)
+    """Raises WorkspaceError for what only another user may remove."""
+    if error := delete(folder):
+        raise WorkspaceError(f"{_words(error, folder)}.", hint=how_to_remove(folder))
 
 
-def _open_up(act: Callable[[str], object], path: str, _: object) -> None:
-    """An agent may have taken away the right to write; another worker may be taking it away, too."""
-    with suppress(FileNotFoundError):
-        for one in (os.path.dirname(path), path):
-            if not os.path.islink(one):
-                os.chmod(one, stat.S_IRWXU)
-        if act in (os.open, os.scandir):
-            shutil.rmtree(path, onerror=_open_up)
-        else:
-            act(path)
+def _rename(path: Path, new: Path) -> None:
+    try:
+        new.parent.mkdir(exist_ok=True)
+        os.rename(path, new)
+    except OSError as error:
+        raise WorkspaceError(f"{_words(error, path)}.", hint=how_to_remove(path)) from error
+
+
+def _words(error: OSError, folder: Path) -> str:
+    return f"{error.filename or folder} cannot be removed: {error.strerror or error}"

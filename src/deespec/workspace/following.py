@@ -118,6 +118,8 @@ class Following:
         dirty = self._names("diff-index", "--cached", self.old, "--") + self._names(
             "diff-files", "--ignore-submodules=all"
         )
+        if not dirty:
+            dirty = self._unseen()
         if dirty:
             raise WorkspaceError(
                 f"{self.here.root} has changes: {some(dirty)}.", hint="Commit or stash them, then: deespec land"
@@ -208,6 +210,14 @@ class Following:
     def _is_file(self, name: str) -> bool:
         path = self.here.root / name
         return path.is_file() and not path.is_symlink()
+
+    def _unseen(self) -> list[str]:
+        """Changed files on the way that Git was told not to look at (assume-unchanged, skip-worktree)."""
+        listed = self._run("ls-files", "-v", "-z").split("\0")
+        flagged = {entry[2:] for entry in listed if entry[:1].islower() or entry[:1] == "S"}
+        ones = [one for one in self.changes if one.name in flagged and self._is_file(one.name)]
+        found = self._hashes([one.name for one in ones]) if ones else []
+        return [one.name for one, now in zip(ones, found, strict=True) if now != one.old]
 
     def _hashes(self, names: list[str]) -> list[str]:
         """What Git would call the files. A name with a line break has a call of its own."""

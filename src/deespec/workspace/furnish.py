@@ -1,32 +1,37 @@
 """What a worktree needs and Git does not bring: files of the person's checkout are copied, folders of it linked.
 
 Neither may become part of an item's work, ignored or not, so their names are written down first, in Git's own folder
-for the worktree; our Git calls, and an agent's through its environment, ignore them. (`info/exclude` is shared by all
+for the worktree; our Git calls, and an agent's through its environment, ignore them while they are as they were put
+there: what an agent changes in them is its work, unless the project ignores them. (`info/exclude` is shared by all
 worktrees, the person's included.) Settings may be wrong and a checkout may hold links to anywhere: nothing is read or
 written outside of the two folders, and nothing that is there is overwritten.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import stat
+import tempfile
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deespec.errors import WorkspaceError
+from deespec.records import as_dict, record
 from deespec.workspace import registration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from deespec.workspace.git import Git
 
 FURNISHED = "deespec-furnished"
-"""In Git's folder for the worktree: the names of what was copied and linked."""
+"""In Git's folder for the worktree: what was copied, linked and adopted, and how it was then."""
 EXCLUDES = "deespec-excludes"
 """Beside it: the same for Git, below what the person's own settings ignore."""
 PARTIAL = ".deespec-furnishing"
@@ -48,27 +53,33 @@ def furnish(source: Path, folder: Path, *, copy: Sequence[str], link: Sequence[s
     for name in missing:
         _room(folder, name)
     (folder / PARTIAL).unlink(missing_ok=True)
-    _write_down(folder, missing)
+    _write_down(folder, dict.fromkeys(missing))
     for name in missing:
         _make_parents(folder, name)
         if name in targets:
             os.symlink(targets[name], folder / name)
         else:
             _copy(wanted[name], folder, name)
+    private = registration.private_by_folder(folder)
+    if private is not None:
+        known = _known(private)
+        new = [name for name in (*wanted, *targets) if name in known and known[name] is None]
+        _write_down(folder, {name: _seen(folder / name) for name in new})
 
 
 def adopt(git: Git, folder: Path) -> None:
-    """What set-up has made there and Git does not ignore is no part of an item's work either."""
+    """What set-up has made there and Git does not ignore is no part of an item's work either, as long as it stays as
+    it is now; nor what set-up has changed of what was furnished before."""
     made = [name for name in git.run("ls-files", "--others", "--exclude-standard", "-z").split("\0") if name]
-    _write_down(folder, made[:FILES_MOST])
+    private = registration.private_by_folder(folder)
+    names = {*made[:FILES_MOST], *(_known(private) if private else ())}
+    _write_down(folder, {name: _seen(folder / name) for name in sorted(names)})
 
 
-def furnished(private: Path) -> tuple[str, ...]:
-    """The names of what was copied or linked into this worktree, by Git's folder for it."""
-    try:
-        return tuple(json.loads((private / FURNISHED).read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return ()
+def unchanged(private: Path) -> tuple[str, ...]:
+    """Of what was copied, linked or adopted in this worktree, by Git's folder for it: what nobody has changed since."""
+    folder = _folder_of(private)
+    return tuple(name for name, seen in _known(private).items() if _is_as(folder / name, seen))
 
 
 def excludes(private: Path, git: Git) -> Path | None:
@@ -76,9 +87,9 @@ def excludes(private: Path, git: Git) -> Path | None:
     listed, made = private / FURNISHED, private / EXCLUDES
     if not listed.exists():
         return None
-    if not made.exists() or made.stat().st_mtime_ns < listed.stat().st_mtime_ns:
-        lines = [*_own_excludes(git), f"/{PARTIAL}", *(f"/{_escaped(name)}" for name in furnished(private))]
-        _replace(made, "\n".join(lines) + "\n")
+    ours = "".join(f"/{one}\n" for one in (PARTIAL, *map(_escaped, unchanged(private))))
+    if _is_older(made, listed) or not _text(made).endswith(ours):
+        _replace(made, "".join(f"{line}\n" for line in _own_excludes(git)) + ours)
     return made
 
 
@@ -200,11 +211,89 @@ def _copy(path: Path, folder: Path, name: str) -> None:
 # --- so that it does not become work ---
 
 
-def _write_down(folder: Path, names: Sequence[str]) -> None:
+@record
+class Seen:
+    """A file as it was furnished."""
+
+    size: int
+    modified_ns: int
+    changed_ns: int
+    """Which no program can set."""
+    digest: str
+    """SHA-256 of its content; of a link, of what it leads to."""
+
+
+def _known(private: Path) -> dict[str, Seen | None]:
+    """By name; None where it is not known how the file was: it was being copied, or an older release has noted it."""
+    try:
+        found = json.loads((private / FURNISHED).read_text(encoding="utf-8", errors="surrogateescape"))
+    except FileNotFoundError:
+        return {}
+    if isinstance(found, list):
+        return dict.fromkeys(found)
+    return {name: None if seen is None else Seen(**seen) for name, seen in found.items()}
+
+
+def _write_down(folder: Path, names: Mapping[str, Seen | None]) -> None:
     private = registration.private_by_folder(folder)
     if private is not None and names:
-        known = {*furnished(private), *names}
-        _replace(private / FURNISHED, json.dumps(sorted(known)))
+        known = {**_known(private), **names}
+        told = {name: None if (seen := known[name]) is None else as_dict(seen) for name in sorted(known)}
+        _replace(private / FURNISHED, json.dumps(told))
+
+
+def _seen(path: Path) -> Seen | None:
+    """None for what is no file and no link, as a repository, and for what is not there."""
+    try:
+        now = path.lstat()
+        digest = _digest(str(path), now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
+    except OSError:
+        return None
+    if digest is None:
+        return None
+    return Seen(size=now.st_size, modified_ns=now.st_mtime_ns, changed_ns=now.st_ctime_ns, digest=digest)
+
+
+def _is_as(path: Path, seen: Seen | None) -> bool:
+    """Is the file as it was furnished, or not there? Its content is only read where its times tell of a change."""
+    if seen is None:
+        return True
+    try:
+        now = path.lstat()
+        if (now.st_size, now.st_mtime_ns, now.st_ctime_ns) == (seen.size, seen.modified_ns, seen.changed_ns):
+            return True
+        return _digest(str(path), now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns) == seen.digest
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+
+
+@lru_cache(maxsize=FILES_MOST)
+def _digest(path: str, *_facts: int) -> str | None:
+    """Remembered for as long as the file's facts (inode, size, times) are the same."""
+    if os.path.islink(path):
+        return hashlib.sha256(os.readlink(path).encode(errors="surrogateescape")).hexdigest()
+    if not stat.S_ISREG(os.lstat(path).st_mode):
+        return None
+    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _folder_of(private: Path) -> Path:
+    """The worktree that this folder of Git's is for; its own word is absolute, or relative to it."""
+    return (private / _text(private / "gitdir").rstrip("\n")).parent
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return ""
+
+
+def _is_older(made: Path, listed: Path) -> bool:
+    return not made.exists() or made.stat().st_mtime_ns < listed.stat().st_mtime_ns
 
 
 def _own_excludes(git: Git) -> list[str]:
@@ -224,6 +313,8 @@ def _escaped(name: str) -> str:
 
 
 def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text, encoding="utf-8", errors="surrogateescape")
-    partial.replace(path)
+    """By a file of our own: others may be looking at the same time."""
+    file, partial = tempfile.mkstemp(prefix=f"{path.name}.", suffix=".partial", dir=path.parent)
+    with open(file, "w", encoding="utf-8", errors="surrogateescape") as written:
+        written.write(text)
+    os.replace(partial, path)

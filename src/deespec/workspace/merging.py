@@ -8,7 +8,7 @@ each new owner of the queue moves first: whoever was overtaken moves nothing any
 from __future__ import annotations
 
 import re
-import shutil
+from contextlib import suppress
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from deespec.errors import WorkspaceError
 from deespec.records import record
 from deespec.workspace import registration
 from deespec.workspace.checkouts import checkout_of
+from deespec.workspace.cleaning import delete, set_aside
 from deespec.workspace.messages import message
 from deespec.workspace.repository import RefMove
 from deespec.workspace.submodules import fill
@@ -166,28 +167,22 @@ class Target:
 
     def checkout(self, commit: str, *, name: str) -> Path:
         """A folder with exactly the files of this commit, for gates. It is used again: what Git ignores goes, too."""
-        folder, common = self.checkouts / name, self.repository.common
+        folder = self.checkouts / name
         with self.repository.exclusive() as git:
-            private = registration.private_folder(common, folder)
-            if private is None or not registration.is_whole(common, folder):
-                registration.move_away(common, folder)
+            here = self._used_again(git, folder, commit)
+            if here is None:
                 words = ("worktree", "add", "--quiet", "--force", "--force", "--detach", str(folder), commit)
                 git.run(*words, timeout_s=registration.WRITE_TIMEOUT_S)
                 here = git.at(folder)
-            else:
-                registration.clear_locks(private)
-                here = git.pinned(folder, private)
-                here.run("checkout", "--quiet", "--force", "--detach", commit, timeout_s=registration.WRITE_TIMEOUT_S)
-                here.run("clean", "-ffdxq")
-            fill(here, common / "modules", root=self.repository.git.root)
+            fill(here, self.repository.common / "modules", root=self.repository.git.root)
         return folder
 
     def drop_checkout(self, name: str) -> None:
-        """Removes such a folder; nothing in it was anybody's work."""
+        """Removes such a folder; nothing in it was anybody's work. What another user alone may remove stays."""
         folder = self.checkouts / name
-        with self.repository.exclusive() as git:
+        with suppress(OSError), self.repository.exclusive() as git:
             if git.call("worktree", "remove", "--force", "--force", str(folder))[0] != 0:
-                shutil.rmtree(folder, ignore_errors=True)
+                delete(folder)
                 git.run("worktree", "prune")
 
     def take_fence(self, token: str) -> str:
@@ -216,6 +211,23 @@ class Target:
             return self.repository.move(git, [move], verify={self.fence_ref: fence})
 
     # --- below ---
+
+    def _used_again(self, git: Git, folder: Path, commit: str) -> Git | None:
+        """The folder with the files of this commit; None where it has to be made, and there is room for it."""
+        common = self.repository.common
+        private = registration.private_folder(common, folder)
+        if private is None or not registration.is_whole(common, folder):
+            registration.move_away(common, folder)
+            return None
+        here = git.pinned(folder, private)
+        try:
+            registration.clear_locks(private)
+            here.run("checkout", "--quiet", "--force", "--detach", commit, timeout_s=registration.WRITE_TIMEOUT_S)
+            here.run("clean", "-ffdxq")
+        except (OSError, WorkspaceError):  # a gate may have left what nobody, or only another user, may write
+            set_aside(folder)
+            return None
+        return here
 
     def _tip(self, git: Git) -> tuple[str, str]:
         """The target's commit and its tree."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from deespec.errors import WorkspaceError
 from deespec.records import record
 from deespec.workspace.git import Git
+from deespec.workspace.messages import TRAILER, owner_of
 from deespec.workspace.repository import RefMove
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ NETWORK_TIMEOUT_S = 600
 SAID_CHARACTERS = 300
 FETCH_TRIES = 3
 FENCE_TRIES = 3
+PUBLISH_TRIES = 3
 SSH = "ssh -o BatchMode=yes -o ConnectTimeout=30"
 HANDED_ON = re.compile(
     r"GIT_(SSH|SSH_COMMAND|SSH_VARIANT|ASKPASS|PROXY_COMMAND|PROTOCOL|PROTOCOL_FROM_USER|ALLOW_PROTOCOL|SSL_\w+|HTTP_\w+"
@@ -46,6 +48,11 @@ class Pushed:
 @record
 class Behind:
     """The remote's branch has commits that are not in what was pushed; nothing was moved."""
+
+
+@record
+class Foreign:
+    """The remote's branch has nothing of the item's: somebody else's, by the same name; nothing was moved."""
 
 
 @record
@@ -100,17 +107,29 @@ class Remote:
         self._fences[fence_ref, fence] = following
         return Pushed()
 
-    def publish(self, branch: str, commit: str) -> Pushed | Behind:
-        """Puts an item's branch there, for a request."""
-        moves = {f"refs/heads/{branch.removeprefix('refs/heads/')}": commit}
-        code, out, err = self._push([f"{commit}:{ref}" for ref in moves])
-        if code != 0:
-            there = self._has([*moves])
-            if there != moves:
-                if not self._all_forward(there, moves):
-                    return Behind()
+    def publish(self, branch: str, commit: str, *, uid: str) -> Pushed | Behind | Foreign:
+        """Puts an item's branch there, for a request: where there is none, or forward from a commit of the item's own.
+
+        What was looked at is the push's lease: a branch that somebody makes or moves in between is not moved.
+        """
+        ref = f"refs/heads/{branch}"
+        for _ in range(PUBLISH_TRIES):
+            there = self.at(branch)
+            if there == commit:
+                return Pushed()
+            if there is not None and (barred := self._barred(branch, there, commit, uid)) is not None:
+                return barred
+            code, out, err = self._push([f"--force-with-lease={ref}:{there or ''}", "--", f"{commit}:{ref}"])
+            if code == 0:
+                return Pushed()
+            if self.at(branch) == there:
                 raise self._refused(out, err)
-        return Pushed()
+        raise self._rewritten(branch)
+
+    def at(self, branch: str) -> str | None:
+        """The commit that the remote has a branch at; it need not be here."""
+        ref = f"refs/heads/{branch}"
+        return self._has([ref]).get(ref)
 
     def kept(self, branch: str) -> str:
         """The ref here that `fetch` keeps the remote's branch under."""
@@ -125,11 +144,19 @@ class Remote:
                 return None
             if self._keep(self.kept(branch), commit) or (self._bring(ref) and self._keep(self.kept(branch), commit)):
                 return commit
-        raise WorkspaceError(
-            f"{branch} of {self.name} is rewritten again and again.", hint=f"git ls-remote {self.name}"
-        )
+        raise self._rewritten(branch)
 
     # --- below ---
+
+    def _barred(self, branch: str, there: str, commit: str, uid: str) -> Behind | Foreign | None:
+        """Why the remote's branch, which is at `there`, is not to be moved to the item's commit."""
+        git = self.repository.git
+        if git.resolve(there) is None and self.fetch(branch) != there:
+            return None  # moved meanwhile: the lease fails, and it is looked at again
+        if owner_of(git.run("log", "-1", "--format=%B", there)) == uid:
+            return None if self.repository.contains(commit, other=there) else Behind()
+        own = git.run("log", "-1", "--format=%H", "--fixed-strings", f"--grep={TRAILER}: {uid}", there)
+        return Behind() if own else Foreign()
 
     def _has_own_ssh(self) -> bool:
         return self.git.call("config", "--get", "core.sshCommand")[0] == 0
@@ -186,6 +213,10 @@ class Remote:
             for ref, commit in moves.items()
             if ref in there
         )
+
+    def _rewritten(self, branch: str) -> WorkspaceError:
+        name = clean_url(self.name)
+        return WorkspaceError(f"{branch} of {name} is rewritten again and again.", hint=f"git ls-remote {name}")
 
     def _refused(self, out: str, err: str) -> WorkspaceError:
         return WorkspaceError(

@@ -2,7 +2,8 @@
 
 `gh pr view BRANCH --json FIELDS` finds the newest open request of a branch, else the newest (gh-pr-view(1),
 https://cli.github.com/manual/gh_pr_view, lists the fields: url, number, state OPEN, MERGED or CLOSED, baseRefName,
-mergeCommit, reviews, comments). Reviews have id, state (CHANGES_REQUESTED, APPROVED, COMMENTED, DISMISSED, PENDING),
+headRefOid, mergeCommit, commits with oid, reviews, comments). A branch's name says nothing of whose work a request is
+of, as names are used again: its commits do. Reviews have id, state (CHANGES_REQUESTED, APPROVED, COMMENTED, DISMISSED, PENDING),
 body, submittedAt, author.login and authorAssociation; comments have createdAt instead. reviewDecision stays empty where
 the base needs no review, so the last decision of each reviewer counts. What reviewers wrote beside the code is not
 among these fields and comes from `gh api graphql` (pullRequest.reviews.nodes.comments).
@@ -20,17 +21,17 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from deespec.errors import WorkspaceError
-from deespec.records import record
+from deespec.records import record, replace
 from deespec.workspace.program import run_program
 from deespec.workspace.remote import HANDED_ON, clean_url
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 GH = "gh"
 CREATE = ("pr", "create")
-FIELDS = "number,url,state,baseRefName,mergeCommit,reviews,comments"
+FIELDS = "number,url,state,baseRefName,headRefOid,mergeCommit,commits,reviews,comments"
 HEARD = frozenset(("OWNER", "MEMBER", "COLLABORATOR"))
 DECIDING = frozenset(("CHANGES_REQUESTED", "APPROVED", "DISMISSED"))
 COMMENTS_MOST = 100
@@ -45,6 +46,7 @@ BESIDE_CODE = """query($owner: String!, $repo: String!, $number: Int!) { reposit
  } } } }"""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _URL = re.compile(r"https?://[^\s'\"<>]+")
 
 
@@ -53,6 +55,8 @@ class Open:
     """Nobody has decided yet, or what was asked for has been taken already."""
 
     url: str
+    commits: tuple[str, ...] = ()
+    """What it is made of, as here for all that can be seen: its head, then all that gh names."""
 
 
 @record
@@ -60,6 +64,7 @@ class RequestMerged:
     url: str
     commit: str | None
     """What it became in the base, as far as is known."""
+    commits: tuple[str, ...] = ()
 
 
 @record
@@ -78,6 +83,7 @@ class ChangesRequested:
     comments: tuple[Comment, ...]
     taken: str
     """To be handed to the next `look`, so that the same comments are not taken twice."""
+    commits: tuple[str, ...] = ()
 
 
 @record
@@ -85,6 +91,7 @@ class Closed:
     """Closed without being merged."""
 
     url: str
+    commits: tuple[str, ...] = ()
 
 
 @record
@@ -112,17 +119,19 @@ def open_request(
     folder: Path,
     branch: str,
     base: str,
+    commit: str,
     title: str,
     body: str,
     env: Mapping[str, str],
 ) -> str:
-    """Its URL, or what the command said. One that is open already, or merged, is found and not made twice.
+    """Its URL, or what the command said. One that is open already, or merged with this commit, is found and not
+    made twice.
 
     In the command {branch}, {base}, {title} and {file} (with the body) are filled in; one that has none of them gets
     gh's options for all. Raises WorkspaceError if it fails.
     """
     seen = look(command, folder=folder, branch=branch, base=base, env=env)
-    if isinstance(seen, Open | ChangesRequested | RequestMerged):
+    if isinstance(seen, Open | ChangesRequested) or (isinstance(seen, RequestMerged) and commit in seen.commits):
         return seen.url
     with tempfile.NamedTemporaryFile("w", suffix=".md", encoding="utf-8", errors="replace") as file:
         file.write(_clean(body, BODY_CHARACTERS))
@@ -153,14 +162,16 @@ def look(
     if found is None or found.get("baseRefName") != base:
         return NoRequest()
     url = _clean(_text(found, "url"), URL_CHARACTERS)
+    commits = _commits([_text(found, "headRefOid"), *(_text(one, "oid") for one in _list(found, "commits"))])
     match found.get("state"):
         case "MERGED":
-            commit = _text(_table(found, "mergeCommit"), "oid")
-            return RequestMerged(url=url, commit=commit if re.fullmatch(r"[0-9a-f]{40,64}", commit) else None)
+            became = _commits([_text(_table(found, "mergeCommit"), "oid")])
+            return RequestMerged(url=url, commit=became[0] if became else None, commits=commits)
         case "CLOSED":
-            return Closed(url=url)
+            return Closed(url=url, commits=commits)
         case "OPEN":
-            return _open(gh, found, url=url, folder=folder, env=env, taken=taken)
+            seen = _open(gh, found, url=url, folder=folder, env=env, taken=taken)
+            return replace(seen, commits=commits)
     raise WorkspaceError(f"{gh} says neither OPEN, MERGED nor CLOSED of the request for {branch}.", hint="gh --version")
 
 
@@ -292,6 +303,11 @@ def _list(found: Mapping[str, object], name: str) -> list[dict[str, object]]:
 def _text(found: Mapping[str, object], name: str) -> str:
     value = found.get(name)
     return value if isinstance(value, str) else ""
+
+
+def _commits(names: Iterable[str]) -> tuple[str, ...]:
+    """Those that are full ids, each once."""
+    return tuple(dict.fromkeys(name for name in names if _COMMIT.fullmatch(name)))
 
 
 def _clean(text: str, most: int) -> str:

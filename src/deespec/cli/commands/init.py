@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 PERMISSIONS = ("edit", "edit+shell", "everything")
 
+NO_AGENTS = 'deespec config set agents.mine.command "PROGRAM …", then: deespec config set run.implement mine'
 NO_GATES = 'none: DONE will mean reviewed, not tested → deespec config set gates.tests.run "…"'
 
 
@@ -120,7 +121,7 @@ def _show(done: Started, agents: list[str], allowed: str, gates: list[Gate]) -> 
     if agents:
         output.say(f"  agents    {', '.join(agents)}" + (f" (may {allowed})" if "claude" in agents else ""))
     else:
-        output.say(f"  agents    none found ({', '.join(LOOKED_FOR)}): set [agents.NAME] in config.toml")
+        output.say(f"  agents    none found ({', '.join(LOOKED_FOR)}) → {NO_AGENTS}")
     output.say(f"  gates     {', '.join(gate.run for gate in gates) or NO_GATES}")
     output.say("  budget    $5 an item, $50 a day")
 

@@ -9,6 +9,8 @@ CREATE TABLE work (
     touched TEXT NOT NULL,
     restarts INTEGER NOT NULL CHECK (restarts >= 0),
     request TEXT,
+    published TEXT,
+    head TEXT,
     taken TEXT NOT NULL
 ) STRICT;
 
