@@ -543,9 +543,7 @@ def test_the_target_is_never_the_base_and_never_anothers_branch(apart: Workshop)
 
 def test_an_items_own_branch_that_a_person_merges_makes_it_not_done(apart: Workshop) -> None:
     apart.agent(
-        steps(
-            review='test "$DEESPEC_ITEM" = SBI-1 && echo "DECISION: NEEDS_CHANGES" || echo "DECISION: SUCCEEDED"'
-        )
+        steps(review='test "$DEESPEC_ITEM" = SBI-1 && echo "DECISION: NEEDS_CHANGES" || echo "DECISION: SUCCEEDED"')
     )
     apart.register()
     assert [apart.took() for _ in range(2)] == ["implemented", "needs_changes"]
@@ -584,3 +582,12 @@ def test_an_undo_takes_all_of_it_back_or_nothing(apart: Workshop) -> None:
     assert code == 4
     assert "conflicts with what was merged since, in list.txt" in err
     assert (log(apart), apart.sbi(2).status) == (before, Status.DONE)
+
+
+def test_what_set_up_makes_of_tracked_files_is_no_work_of_the_items(apart: Workshop) -> None:
+    apart.settle("workspace", setup="echo touched >> README")
+    apart.agent(steps('echo x > a.txt; echo "DECISION: IMPLEMENTED"'))
+    apart.register(paths=("a.txt",))
+    apart.drain()
+    assert apart.unfinished() == 0
+    assert apart.git("show", f"{TARGET}:README") == "Read me."

@@ -118,7 +118,7 @@ def test_a_wait_that_took_too_long_keeps_neither_the_lock_nor_a_descriptor(lock:
     with queue:
         pass
     del queue
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_a_wait_ended_by_ctrl_c_keeps_nothing_and_the_next_one_is_had(lock: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 
 from apart import TARGET, Apart, project
@@ -200,3 +201,15 @@ def test_doctor_tells_how_much_lies_about(project: Apart) -> None:
     project.says("sbi", "cancel", "SBI-1", "--yes")
     found = {one["id"]: one for one in project.json("doctor")["findings"]}
     assert (found["worktrees"]["level"], found["worktrees"]["fix"]) == ("warning", "deespec gc")
+
+
+def test_the_checkout_of_an_undo_stays_while_it_is_at_work(project: Apart) -> None:
+    project.app.target.start("main", backlog="01JD")
+    project.app.target.checkout("main", name="undo")
+    with open(project.home / "undo.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert kept(project) == {"undo checkout": "its undo runs gates there"}
+        project.says("gc", "--yes")
+        assert (project.home / "checkouts" / "undo").is_dir()
+    project.says("gc", "--yes")
+    assert not (project.home / "checkouts" / "undo").exists()

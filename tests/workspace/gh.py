@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,12 @@ def main(args: list[str]) -> int:
         STATE.write_text(json.dumps(state))
 
 
+def head_of(branch: str) -> str:
+    """The commit that origin has a branch at."""
+    done = subprocess.run(["git", "ls-remote", "origin", f"refs/heads/{branch}"], capture_output=True, text=True)
+    return done.stdout.partition("\t")[0]
+
+
 def act(state: dict[str, Any], args: list[str]) -> int:
     if "broken" in state:
         print(state["broken"]["out"], end="")
@@ -32,6 +39,7 @@ def act(state: dict[str, Any], args: list[str]) -> int:
             made = {"number": number, "url": f"https://example.org/o/r/pull/{number}", "state": "OPEN"}
             made |= {"head": options["head"], "baseRefName": options["base"], "title": options["title"]}
             made |= {"body": Path(options["body-file"]).read_text(), "mergeCommit": None, "reviews": [], "comments": []}
+            made |= {"headRefOid": head_of(options["head"]), "commits": []}
             state["requests"].append(made | {"beside": {}})
             print(f"Creating pull request\n{made['url']}")
         case ["pr", "view"]:
@@ -40,6 +48,8 @@ def act(state: dict[str, Any], args: list[str]) -> int:
             if not found:
                 print(f'no pull requests found for branch "{args[2]}"', file=sys.stderr)
                 return 1
+            if found[-1]["state"] == "OPEN":
+                found[-1]["headRefOid"] = head_of(args[2]) or found[-1]["headRefOid"]
             print(json.dumps({name: found[-1][name] for name in args[args.index("--json") + 1].split(",")}))
         case ["pr", "list"]:
             head = args[args.index("--head") + 1]

@@ -8,10 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from project import Project
+from anybody import as_anybody
+from project import ENV, Project
 
 from deespec.workspace.cleaning import leftover, remove
 from deespec.workspace.furnish import furnish
+from deespec.workspace.kept import KeptTurn, kept_turns, made_for
 from deespec.workspace.survey import Sort, survey
 from deespec.workspace.worktree import Worktree
 
@@ -172,3 +174,59 @@ def test_the_survey_names_what_there_is_and_whose_it_is(project: Project, tree: 
     assert (turn.sort, turn.uid, turn.commits) == (Sort.REF, uid, 2)
     assert (branch.sort, branch.name, branch.uid) == (Sort.BRANCH, "SBI-1", uid)
     assert found["refs/deespec/fence/deespec/integration"].commits == 0
+
+
+# --- files of another user --------------------------------------------------------------------------------------------
+
+
+def give_away(folder: Path) -> Path:
+    """Puts a folder there as a container's root leaves it: only its owner may remove what is in it."""
+    build = folder / "node_modules"
+    build.mkdir()
+    (build / "x.pyc").write_text("x")
+    os.chown(build, 12_345, 12_345)
+    return build
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_files_of_another_user_are_named_and_the_next_removal_goes_on(project: Project, tree: Worktree) -> None:
+    (tree.folder / ".gitignore").write_text("*.log\nnode_modules\n")
+    tree.keep(tree.state(), turn=2, token=9, start=tree.tip())
+    give_away(tree.folder)
+    going = tree.folder.with_name("SBI-1.removing")
+    for _ in range(2):
+        said = as_anybody(project.root, "remove")
+        assert said.startswith(f"{going}/node_modules cannot be removed: ")
+        assert said.endswith(f" → sudo rm -rf '{going}'")
+    assert "SBI-1" not in project.git("worktree", "list")
+    assert sorted(path.name for path in going.iterdir()) == ["node_modules"]
+    shutil.rmtree(going)
+    assert as_anybody(project.root, "remove") == ""
+    assert list(tree.folder.parent.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_registration_goes_whole_though_another_users_files_are_in_it(project: Project, tree: Worktree) -> None:
+    private = Path(tree.git.run("rev-parse", "--absolute-git-dir").strip())
+    give_away(private)
+    gone = project.root / ".git" / "deespec-removing" / "SBI-1"
+    assert as_anybody(project.root, "remove").endswith(f" → sudo rm -rf '{gone}'")
+    assert not private.exists()
+    assert project.git("branch", "--list", "deespec/SBI-1") == ""
+    shutil.rmtree(gone)
+    assert as_anybody(project.root, "remove") == ""
+    assert list(tree.folder.parent.iterdir()) == []
+
+
+# --- an item's later names --------------------------------------------------------------------------------------------
+
+
+def test_turns_of_an_items_later_names_are_known_by_its_number(project: Project, tree: Worktree) -> None:
+    for name in ("SBI-12-2", "SBI-12-abc123", "SBI-12-3-abc123", "mine"):
+        project.git("update-ref", f"refs/heads/deespec/{name}", tree.tip())
+    for ref in ("SBI-12-2/turn-4.5", "SBI-12-abc123/turn-6.7", "SBI-12-2/begin", "SBI-123/turn-4.5"):
+        project.git("update-ref", f"refs/deespec/{ref}", tree.tip())
+    found = {(one.number, one.turn, one.token) for one in kept_turns(project.root, ENV)}
+    assert found == {(1, 1, 100), (1, 0, 0), (12, 4, 5), (12, 6, 7), (12, 0, 0), (123, 4, 5)}
+    assert made_for(project.root, ENV, KeptTurn(number=12, turn=6, token=7)) == tree.owner.uid
+    assert made_for(project.root, ENV, KeptTurn(number=12, turn=9, token=9)) is None

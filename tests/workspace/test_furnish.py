@@ -12,7 +12,8 @@ import pytest
 from project import ENV, Project
 
 from deespec.errors import WorkspaceError
-from deespec.workspace.furnish import furnish
+from deespec.workspace.cleaning import leftover
+from deespec.workspace.furnish import FURNISHED, adopt, furnish
 from deespec.workspace.worktree import Worktree
 
 Work = Callable[..., str]
@@ -145,3 +146,101 @@ def test_a_pipe_is_not_waited_for(project: Project, tree: Worktree) -> None:
 def test_a_path_to_link_that_is_not_there_is_named(project: Project, tree: Worktree) -> None:
     with pytest.raises(WorkspaceError, match="there is no vendor"):
         furnish(project.root, tree.folder, copy=[], link=["vendor"])
+
+
+# --- what is changed afterwards ---------------------------------------------------------------------------------------
+
+
+def set_up(tree: Worktree, **files: str) -> None:
+    """What a set-up command makes."""
+    for name, text in files.items():
+        (tree.folder / name.replace("_", ".")).write_text(text)
+    adopt(tree.git, tree.folder)
+
+
+def test_what_an_agent_changes_of_what_set_up_made_is_its_work(tree: Worktree) -> None:
+    set_up(tree, lock_txt="1\n", other_txt="1\n")
+    start = tree.tip()
+    assert tree.evidence(start, start=start)[0].changed == ()
+    (tree.folder / "lock.txt").write_text("1\n2\n")
+    evidence, state = tree.evidence(start, start=start)
+    assert evidence.changed == ("lock.txt",)
+    kept = tree.keep(state, turn=1, token=1, start=start)
+    assert tree.repository.git.run("show", f"{kept}:lock.txt") == "1\n2\n"
+
+
+def test_a_change_that_keeps_size_and_time_is_a_change(tree: Worktree) -> None:
+    set_up(tree, lock_txt="1\n")
+    path, start = tree.folder / "lock.txt", tree.tip()
+    before = path.stat()
+    path.write_text("2\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert tree.evidence(start, start=start)[0].changed == ("lock.txt",)
+
+
+def test_what_was_only_touched_or_written_anew_is_not_changed(project: Project, tree: Worktree) -> None:
+    furnish(project.root, tree.folder, copy=[".env"], link=["node_modules"])
+    set_up(tree, lock_txt="1\n")
+    start = tree.tip()
+    (tree.folder / "lock.txt").unlink()
+    (tree.folder / "lock.txt").write_text("1\n")
+    os.utime(tree.folder / ".env")
+    assert tree.evidence(start, start=start)[0].changed == ()
+    assert leftover(tree) == ()
+
+
+def test_a_copied_file_that_git_does_not_ignore_is_work_when_it_was_changed(project: Project, tree: Worktree) -> None:
+    furnish(project.root, tree.folder, copy=[".env"], link=[])
+    start = tree.tip()
+    (tree.folder / ".env").write_text("SECRET=2\n")
+    assert tree.evidence(start, start=start)[0].changed == (".env",)
+    assert leftover(tree) == ("not committed: .env",)
+
+
+def test_a_changed_copy_that_git_ignores_is_no_work_and_keeps_the_worktree(project: Project, tree: Worktree) -> None:
+    (project.root / "own.log").write_text("1\n")
+    furnish(project.root, tree.folder, copy=["*.log"], link=[])
+    assert leftover(tree) == ()
+    start = tree.tip()
+    (tree.folder / "own.log").write_text("1\n2\n")
+    assert tree.evidence(start, start=start)[0].changed == ()
+    assert leftover(tree) == ("ignored by Git, and perhaps wanted: own.log",)
+
+
+def test_what_set_up_changes_of_what_was_copied_is_nobodys_work(project: Project, tree: Worktree) -> None:
+    furnish(project.root, tree.folder, copy=[".env"], link=[])
+    set_up(tree, _env="SECRET=1\nMADE=1\n")
+    start = tree.tip()
+    assert tree.evidence(start, start=start)[0].changed == ()
+    assert leftover(tree) == ()
+
+
+def test_a_list_that_an_older_release_wrote_still_counts(tree: Worktree) -> None:
+    (tree.folder / "old.txt").write_text("x\n")
+    private = Path(tree.git.run("rev-parse", "--absolute-git-dir").strip())
+    (private / FURNISHED).write_text('["old.txt"]')
+    start = tree.tip()
+    assert tree.evidence(start, start=start)[0].changed == ()
+
+
+def test_tracked_files_that_set_up_changed_are_put_back(project: Project, tree: Worktree) -> None:
+    (tree.folder / "file.txt").write_text("set-up's\n")
+    (tree.folder / "文書" / "読む.txt").unlink()
+    set_up(tree, made_txt="1\n")
+    start = tree.tip()
+    assert sorted(tree.put_back_tracked()) == ["file.txt", "文書/読む.txt"]
+    assert (tree.folder / "file.txt").read_text() == "one\ntwo\nthree\n"
+    assert (tree.folder / "made.txt").exists()
+    assert tree.evidence(start, start=start)[0].changed == ()
+    assert tree.put_back_tracked() == ()
+
+
+def test_who_has_lost_the_item_puts_nothing_back(project: Project, tree: Worktree) -> None:
+    def refuse() -> None:
+        raise WorkspaceError("lost")
+
+    (tree.folder / "file.txt").write_text("the new owner's\n")
+    late = Worktree(tree.repository, tree.folder, tree.owner, may_write=refuse)
+    with pytest.raises(WorkspaceError, match="lost"):
+        late.put_back_tracked()
+    assert (tree.folder / "file.txt").read_text() == "the new owner's\n"

@@ -13,7 +13,7 @@ import pytest
 from project import ENV, Project
 
 from deespec.errors import WorkspaceError
-from deespec.workspace.landing import ITEMS_MOST, RECORD, Landing, finish, land, plan
+from deespec.workspace.landing import ITEMS_MOST, RECORD, Landing, check, finish, land, plan
 from deespec.workspace.merging import How, Merged
 from deespec.workspace.repository import Repository
 
@@ -451,3 +451,14 @@ def test_a_record_that_cannot_be_read_is_named(project: Project) -> None:
     (project.root / ".git" / RECORD).write_text("{")
     with pytest.raises(WorkspaceError, match=f"{RECORD} tells of a landing"):
         finish(project.repository)
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_change_that_git_was_told_not_to_look_at_is_named_beforehand(merged: Project, flag: str) -> None:
+    merged.git("update-index", flag, "file.txt")
+    check(merged.repository, planned(merged))
+    (merged.root / "file.txt").write_text("mine\n")
+    for act in (check, land):
+        with pytest.raises(WorkspaceError, match=r"has changes: file\.txt"):
+            act(merged.repository, planned(merged))
+    assert (merged.root / "file.txt").read_text() == "mine\n"

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from anybody import CHECKOUT, as_anybody
 from project import BACKLOG, ENV, Project
 
 from deespec.errors import WorkspaceError
@@ -17,6 +18,7 @@ from deespec.workspace.landing import land, plan
 from deespec.workspace.merging import Conflict, How, Merged, Target
 from deespec.workspace.messages import BODY_CHARACTERS, SUBJECT_CHARACTERS
 from deespec.workspace.repository import Repository
+from deespec.workspace.survey import Sort, survey
 from deespec.workspace.worktree import Worktree
 
 Work = Callable[..., str]
@@ -415,3 +417,49 @@ def test_a_git_that_was_killed_after_it_had_moved_the_target_has_moved_it(
     assert isinstance(merged, Merged)
     assert target.advance(merged, fence=fence)
     assert target.tip() == merged.new
+
+
+# --- what gates leave in their checkout -------------------------------------------------------------------------------
+
+
+def test_a_folder_that_a_gate_has_shut_is_not_in_the_way_of_the_next(project: Project) -> None:
+    project.target.start("main", backlog=BACKLOG)
+    folder = project.target.checkout("main", name=CHECKOUT)
+    (folder / "shut").mkdir()
+    (folder / "shut" / "x").write_text("x")
+    (folder / "shut").chmod(0o555)
+    assert as_anybody(project.root, "checkout") == str(folder)
+    assert sorted(path.name for path in folder.iterdir()) == [".git", ".gitignore", "file.txt", "文書"]
+    assert os.listdir(folder.parent) == [CHECKOUT]
+    assert project.git("rev-parse", "HEAD", at=folder) == project.git("rev-parse", "main")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_files_of_another_user_that_a_gate_has_left_are_put_aside(project: Project) -> None:
+    project.target.start("main", backlog=BACKLOG)
+    folder = project.target.checkout("main", name=CHECKOUT)
+    for _ in range(2):
+        (folder / "build").mkdir()
+        (folder / "build" / "x").write_text("x")
+        os.chown(folder / "build", 12_345, 12_345)
+        assert as_anybody(project.root, "checkout") == str(folder)
+        assert not (folder / "build").exists()
+    assert sorted(os.listdir(folder.parent)) == [CHECKOUT, f"{CHECKOUT}.removing-1", f"{CHECKOUT}.removing-2"]
+    assert os.listdir(folder.with_name(f"{CHECKOUT}.removing-1")) == ["build"]
+    found = survey(project.repository, project.root / ".deespec")
+    assert sorted((one.sort, one.name) for one in found if one.name == CHECKOUT) == [
+        *[(Sort.ASIDE, CHECKOUT)] * 2,
+        (Sort.CHECKOUT, CHECKOUT),
+    ]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_checkout_that_cannot_be_removed_harms_nobody(project: Project) -> None:
+    project.target.start("main", backlog=BACKLOG)
+    folder = project.target.checkout("main", name=CHECKOUT)
+    (folder / "build").mkdir()
+    (folder / "build" / "x").write_text("x")
+    os.chown(folder / "build", 12_345, 12_345)
+    assert as_anybody(project.root, "drop") == ""
+    assert as_anybody(project.root, "checkout") == str(folder)
+    assert (folder / "file.txt").exists()

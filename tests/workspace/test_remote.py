@@ -13,9 +13,11 @@ from project import BACKLOG, ENV, Project
 
 from deespec.errors import WorkspaceError
 from deespec.workspace.merging import Conflict, How, Merged, Target
-from deespec.workspace.remote import Behind, Overtaken, Pushed, Remote, bring_in, clean_url
+from deespec.workspace.messages import TRAILER
+from deespec.workspace.remote import Behind, Foreign, Overtaken, Pushed, Remote, bring_in, clean_url
 from deespec.workspace.repository import Repository
 
+UID = "0123456789ab"
 Work = Callable[..., str]
 
 
@@ -198,18 +200,57 @@ def test_a_remote_that_refuses_says_so_in_its_own_words(sites: tuple[Site, Site]
     assert one.pushes() == Pushed()
 
 
-def test_an_item_s_branch_is_published_and_no_foreign_one_overwritten(sites: tuple[Site, Site], origin: Path) -> None:
+def of_item(site: Site, *parents: str, uid: str = UID) -> str:
+    """A commit of an item's."""
+    words = [word for parent in parents for word in ("-p", parent)]
+    return site.git("commit-tree", "main^{tree}", *words, "-m", f"SBI-1 {len(parents)}\n\n{TRAILER}: {uid}")
+
+
+def test_an_item_s_branch_is_published_and_goes_forward(sites: tuple[Site, Site], origin: Path) -> None:
+    one = sites[0]
+    first = of_item(one, "main")
+    second = of_item(one, first)
+    for commit in (first, first, second):
+        assert one.remote.publish("deespec/SBI-1", commit, uid=UID) == Pushed()
+        assert at(origin, "deespec/SBI-1") == commit
+    assert one.remote.publish("deespec/SBI-1", first, uid=UID) == Behind()
+
+
+def test_a_branch_with_others_commits_on_the_item_s_is_not_moved(sites: tuple[Site, Site], origin: Path) -> None:
     one, two = sites
-    first = at(one.root, "main")
-    one.takes_over("1")
-    mine = one.merges("a.txt", "a")
-    assert one.remote.publish("deespec/SBI-1", mine) == Pushed()
-    assert one.remote.publish("deespec/SBI-1", mine) == Pushed()
-    assert at(origin, "deespec/SBI-1") == mine
-    two.takes_over("2")
-    assert two.remote.publish("deespec/SBI-1", two.merges("b.txt", "b")) == Behind()
-    assert two.remote.publish("deespec/SBI-1", first) == Behind()
-    assert at(origin, "deespec/SBI-1") == mine
+    first = of_item(one, "main")
+    one.remote.publish("deespec/SBI-1", first, uid=UID)
+    two.git("fetch", "--quiet", "origin")
+    theirs = two.git("commit-tree", "main^{tree}", "-p", first, "-m", "A suggestion")
+    two.git("push", "--quiet", "origin", f"{theirs}:refs/heads/deespec/SBI-1")
+    assert one.remote.publish("deespec/SBI-1", of_item(one, first), uid=UID) == Behind()
+    assert at(origin, "deespec/SBI-1") == theirs
+
+
+@pytest.mark.parametrize("whose", ["a person's", "another item's"])
+def test_a_branch_of_somebody_else_is_not_moved_even_where_it_could_go_forward(
+    sites: tuple[Site, Site], origin: Path, whose: str
+) -> None:
+    one, two = sites
+    theirs = at(two.root, "main") if whose == "a person's" else of_item(two, "main", uid="another")
+    two.git("push", "--quiet", "origin", f"{theirs}:refs/heads/deespec/SBI-1")
+    assert one.remote.publish("deespec/SBI-1", of_item(one, "main"), uid=UID) == Foreign()
+    assert at(origin, "deespec/SBI-1") == theirs
+
+
+def test_a_branch_that_somebody_makes_in_the_moment_of_the_push_is_not_moved(
+    sites: tuple[Site, Site], origin: Path
+) -> None:
+    one = sites[0]
+    main = at(one.root, "main")
+    hook = one.root / "race"
+    hook.write_text(
+        f'#!/bin/sh\ngit --git-dir="{origin}" update-ref refs/heads/deespec/SBI-1 {main}\nexec git-receive-pack "$@"\n'
+    )
+    hook.chmod(0o755)
+    one.git("config", "remote.origin.receivepack", str(hook))
+    assert one.remote.publish("deespec/SBI-1", of_item(one, "main"), uid=UID) == Foreign()
+    assert at(origin, "deespec/SBI-1") == main
 
 
 # --- fetching --------------------------------------------------------------------------------------------------------
@@ -242,7 +283,7 @@ def test_a_branch_whose_name_ends_the_same_is_not_taken_for_it(sites: tuple[Site
 def test_a_branch_that_was_rewritten_is_followed(sites: tuple[Site, Site]) -> None:
     one, two = sites
     one.takes_over("1")
-    one.remote.publish("topic", one.merges("a.txt", "a"))
+    one.remote.publish("topic", one.merges("a.txt", "a"), uid=UID)
     assert two.remote.fetch("topic") == one.target.tip()
     one.git("push", "--quiet", "--force", "origin", "main:topic")
     assert two.remote.fetch("topic") == at(one.root, "main")

@@ -29,6 +29,8 @@ from deespec.workspace.requests import (
 )
 
 BRANCH = "deespec/SBI-12"
+COMMIT = "c" * 40
+OLDER = "b" * 40
 REVIEW = {"id": "R1", "state": "CHANGES_REQUESTED", "body": "Please test it.", "submittedAt": "2026-01-02T03:04:05Z"}
 PERSON = {"author": {"login": "ann"}, "authorAssociation": "MEMBER"}
 
@@ -63,7 +65,16 @@ class GitHub:
 
     def opened(self, *, title: str = "SBI-12: A title", body: str = "A report", command: tuple[str, ...] = ()) -> str:
         words = command or (str(self.path), "pr", "create")
-        return open_request(words, folder=self.folder, branch=BRANCH, base="main", title=title, body=body, env=self.env)
+        return open_request(
+            words,
+            folder=self.folder,
+            branch=BRANCH,
+            base="main",
+            commit=COMMIT,
+            title=title,
+            body=body,
+            env=self.env,
+        )
 
     def look(self, taken: str = "") -> Seen | None:
         return look(
@@ -100,6 +111,14 @@ def test_one_that_is_open_already_is_found_and_not_made_twice(github: GitHub) ->
 def test_one_that_was_closed_is_followed_by_a_new_one(github: GitHub) -> None:
     github.opened()
     github.change(state="CLOSED")
+    assert github.opened() == "https://example.org/o/r/pull/2"
+
+
+def test_one_that_was_merged_with_this_commit_is_found_and_one_of_an_older_commit_followed(github: GitHub) -> None:
+    first = github.opened()
+    github.change(state="MERGED", headRefOid=COMMIT)
+    assert github.opened() == first
+    github.change(headRefOid=OLDER)
     assert github.opened() == "https://example.org/o/r/pull/2"
 
 
@@ -150,6 +169,15 @@ def test_a_merged_request_says_what_it_became(github: GitHub) -> None:
     assert github.look() == RequestMerged(url=url, commit="a" * 40)
     github.change(mergeCommit={"oid": "--upload-pack=evil"})
     assert github.look() == RequestMerged(url=url, commit=None)
+
+
+@pytest.mark.parametrize("state", ["OPEN", "MERGED", "CLOSED"])
+def test_of_each_request_it_is_said_which_commits_it_has(github: GitHub, state: str) -> None:
+    github.opened()
+    github.change(state=state, headRefOid=COMMIT, commits=[{"oid": OLDER}, {"oid": COMMIT}, {"oid": "--x"}, {"oid": 1}])
+    seen = github.look()
+    assert isinstance(seen, Open | RequestMerged | Closed)
+    assert seen.commits == (COMMIT, OLDER)
 
 
 def test_a_closed_request_is_said_to_be_closed(github: GitHub) -> None:

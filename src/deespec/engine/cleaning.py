@@ -7,6 +7,8 @@ Refs that alone hold somebody's work go only for an item that a person has named
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import shutil
 from enum import StrEnum
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING
 from deespec.agents.leftovers import clear_leftovers
 from deespec.config_keys import HOUR_MS
 from deespec.engine.lives import Life, Verdict, lives_of
+from deespec.engine.undoing import CHECKOUT
 from deespec.errors import WorkspaceError
 from deespec.model.items import claim_text
 from deespec.records import record
@@ -34,6 +37,8 @@ RESCUED = "gc"
 """What the ref is called that holds what was not committed."""
 LEFTOVERS_MS = 10_000
 REMOVING = re.compile(r"\.removing(-\d+)?$")
+UNDO_LOCK = "undo.lock"
+"""Held by whoever undoes something."""
 REMOVING_OLD_MS = HOUR_MS
 """Before that, whoever removes it may still be at it."""
 
@@ -197,7 +202,19 @@ def _checkout(app: App, one: Holding) -> Piece:
 def _is_used(app: App, checkout: str) -> bool:
     """Does the worker live, or the undo, that has this checkout?"""
     home = app.settings.home
-    return is_held(str(home / "undo.lock")) if checkout == CHECKOUT else is_alive(str(home), checkout)
+    if checkout != CHECKOUT:
+        return is_alive(str(home), checkout)
+    try:
+        file = os.open(home / UNDO_LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 def _nobodys(one: Holding) -> Piece:
@@ -224,7 +241,7 @@ def _free(app: App, piece: Piece) -> str:
             return _free_side(app, piece)
         if piece.kind is Kind.REFS:
             return _free_refs(app, piece)
-        return _free_folder(app, Path(piece.places[0]))
+        return _free_folder(app, piece)
     except WorkspaceError as error:
         return error.message
     except OSError as error:
@@ -284,13 +301,16 @@ def _free_refs(app: App, piece: Piece) -> str:
     return ""
 
 
-def _free_folder(app: App, folder: Path) -> str:
+def _free_folder(app: App, piece: Piece) -> str:
+    folder = Path(piece.places[0])
     with app.repository.exclusive():
+        if piece.kind is Kind.CHECKOUT and _is_used(app, piece.name):
+            return "it is used again"
         private = registration.private_folder(app.repository.common, folder)
-        shutil.rmtree(folder, ignore_errors=True)
-        if private is not None:
-            shutil.rmtree(private, ignore_errors=True)
-    return f"{folder} could not be removed" if folder.exists() else ""
+        error = cleaning.delete(folder)
+        if error is None and private is not None:
+            error = cleaning.delete(private)
+    return f"{error}; to remove it: {cleaning.how_to_remove(folder)}" if error else ""
 
 
 def _worktree(app: App, item: str, uid: str, folder: Path) -> Worktree:

@@ -3,10 +3,10 @@
 `gh pr view BRANCH --json FIELDS` finds the newest open request of a branch, else the newest (gh-pr-view(1),
 https://cli.github.com/manual/gh_pr_view, lists the fields: url, number, state OPEN, MERGED or CLOSED, baseRefName,
 headRefOid, mergeCommit, commits with oid, reviews, comments). A branch's name says nothing of whose work a request is
-of, as names are used again: its commits do. Reviews have id, state (CHANGES_REQUESTED, APPROVED, COMMENTED, DISMISSED, PENDING),
-body, submittedAt, author.login and authorAssociation; comments have createdAt instead. reviewDecision stays empty where
-the base needs no review, so the last decision of each reviewer counts. What reviewers wrote beside the code is not
-among these fields and comes from `gh api graphql` (pullRequest.reviews.nodes.comments).
+of, as names are used again: its commits do. Reviews have id, state (CHANGES_REQUESTED, APPROVED, COMMENTED, DISMISSED,
+PENDING), body, submittedAt, author.login and authorAssociation; comments have createdAt instead. reviewDecision stays
+empty where the base needs no review, so the last decision of each reviewer counts. What reviewers wrote beside the code
+is not among these fields and comes from `gh api graphql` (pullRequest.reviews.nodes.comments).
 
 Anybody can review in a public repository, and what is taken here goes into a prompt: only people who may write there
 are heard (authorAssociation OWNER, MEMBER or COLLABORATOR).

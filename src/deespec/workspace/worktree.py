@@ -212,6 +212,19 @@ class Worktree:
                 here.run("clean", "-ffdq")
         return changed
 
+    def put_back_tracked(self) -> tuple[str, ...]:
+        """After its set-up: the files of the branch's tip that it has changed or removed are as before; their names."""
+        self._may_write()  # looking writes the private index
+        tip = self.tip()
+        changed = self.git.tracked_changes(tip, self.state())
+        if changed:
+            with self._alone() as (_, here):
+                words = ("restore", f"--source={tip}", "--staged", "--worktree")
+                names = "".join(f"{name}\0" for name in changed)
+                here.run(*words, "--pathspec-from-file=-", "--pathspec-file-nul", stdin=names)
+                self._settle(here)
+        return tuple(changed)
+
     # --- bringing other work in ---
 
     def take_in(self, target: str) -> tuple[str, ...]:
