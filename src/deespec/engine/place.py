@@ -161,8 +161,8 @@ class OwnFolder:
             furnish(settings.root, self.folder, copy=settings.copy, link=settings.link)
             if settings.setup is not None:
                 gates.set_up(self.bench, self.claim, at=self.folder)
-                self.tree.put_back_tracked()  # what it makes of them, it makes again in the gates' checkout
                 adopt(self.tree.git, self.folder)
+                self.tree.put_back_tracked()  # what it makes of them, it makes again in the gates' checkout
             self.tree.ready()
         if self.claim.step is Step.REVIEW:
             self.tidy("before")
