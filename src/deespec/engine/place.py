@@ -204,7 +204,11 @@ class OwnFolder:
         return self.tree.diff(self.work.onto or self.start, state, files)
 
     def tidy(self, what: str) -> tuple[str, ...]:
-        return self.tree.restore(name=self._name(what), to=self.kept)
+        changed = self.tree.restore(name=self._name(what), to=self.kept)
+        if changed:  # what was copied or linked may have gone with that
+            settings = self.bench.settings
+            furnish(settings.root, self.folder, copy=settings.copy, link=settings.link)
+        return changed
 
     def catch_up(self) -> None:
         app = self.bench.app
