@@ -85,6 +85,8 @@ def wait_for_a_waiter(lock: str) -> None:
 
 
 def test_one_thread_waits_for_all_writes_and_ends_when_it_is_not_needed(lock: str) -> None:
+    for thread in waiting_threads():  # of other tests
+        thread.join(IDLE_S + PATIENCE_S)
     queue = WriteQueue(lock, busy_ms=60_000)
     with child(HOLDS, lock, 3) as holder:
         for _ in range(3):

@@ -91,9 +91,10 @@ def findings_of(sbi: Sbi, answer: Answer, evidence: Evidence, rules: Rules) -> t
     all_of_it = evidence.changed if evidence.whole is None else evidence.whole
     allowed = {*evidence.forbidden, *(path for path in all_of_it if not sbi.paths or inside(path, sbi.paths))}
     outside = tuple(path for path in all_of_it if path not in allowed)
-    if outside and evidence.alone and rules.enforce_paths:
+    strayed = bool(outside) and evidence.alone and rules.enforce_paths
+    if strayed:
         found.append(f"Changed outside the paths of this item ({', '.join(sbi.paths)}): {_some(outside)}")
-    if answer.kind in ("implement", "resolve") and not own and not outside:
+    if answer.kind in ("implement", "resolve") and not own and not strayed:
         denied = f" Tools were denied: {', '.join(evidence.denied)}." if evidence.denied else ""
         found.append(f"Nothing was changed.{denied} Make the change, or report `nothing` with the reason.")
     return tuple(found)
