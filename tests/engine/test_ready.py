@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from workshop import ACCEPTS, Workshop, steps
 
-from deespec.engine.ready import look_at_agents
+from deespec.engine.ready import begin_apart, look_at_agents
 from deespec.errors import NoAgent
 
 
@@ -48,3 +48,13 @@ def test_the_agent_that_run_was_given_counts(project: Workshop) -> None:
     project.settle("agents.gone", kind="command", command=["no-such-agent"])
     project.settle("run", implement="gone", review="other")
     assert look_at_agents(project.app, ("other",)) == ["agent other: ready"]
+
+
+def test_what_is_not_committed_is_told_without_the_backlog_itself(project: Workshop) -> None:
+    project.settle("workspace", mode="worktree")
+    project.write_config()
+    assert begin_apart(project.app) == []
+    (project.root / "README").write_text("Changed.\n")
+    (project.root / "new.txt").write_text("New.\n")
+    [told] = begin_apart(project.app)
+    assert "1 changed and 1 untracked in" in told

@@ -95,7 +95,9 @@ def begin_apart(app: App) -> list[str]:
         told.append(f"{TAKEN.format(target=app.target.name, folder=folder)} → {LEAVE.format(folder=folder)}")
     if merged := mark_merged(app, actor="deespec"):
         told.append(f"{app.target.name} tells more than this backlog knew, which follows it: {', '.join(merged)}")
-    if dirty := git.run("status", "--porcelain", "--", ".", ":(exclude).deespec").splitlines():
+    lines = git.run("status", "--porcelain").splitlines()
+    own = f" {app.settings.home.name}/"
+    if dirty := [line for line in lines if not line[2:].startswith(own)]:
         new = sum(line.startswith("??") for line in dirty)
         what = f"{len(dirty) - new} changed and {new} untracked in {app.settings.root}"
         told.append(f"not committed, so agents do not see it: {what}; they begin from {base}")
