@@ -12,9 +12,10 @@ from deespec.backlog.register import Order, register
 from deespec.clock import Clock
 from deespec.model.items import Claim, Kind, Pbi, Sbi, Turn
 from deespec.model.lifecycle import Event, Status, Step
+from deespec.model.money import Spend
 from deespec.model.spec import NewItem
 from deespec.model.wanted import AgentSlot, Idle, Wanted
-from deespec.records import replace
+from deespec.records import as_dict, replace
 from deespec.store.base import Store
 from deespec.store.opener import create_store, open_store
 
@@ -63,6 +64,13 @@ class FakeClock(Clock):
     def reboot(self) -> None:
         self.boots += 1
         self.boot = 0
+
+
+def spend_of(turn: Turn) -> Spend:
+    """What the ledger gets of a turn."""
+    values = as_dict(turn)
+    names = ("token", "sbi", "step", "agent", "account", "cost_usd", "metered")
+    return Spend(turn=turn.number, **{name: values[name] for name in names})
 
 
 class Ledger:
@@ -178,7 +186,7 @@ class Ledger:
                 finished_at=tx.now,
             )
             turn = replace(turn, **facts)
-            tx.spent(claim, turn.cost_usd)
+            tx.spent(spend_of(turn))
             return tx.settle(claim, turn, steps, actor=claim.worker, usd_per_item=usd_per_item)
 
     def implement(self, **changes: object) -> Sbi:

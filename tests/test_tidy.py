@@ -18,6 +18,7 @@ import pytest
 
 from deespec.cli.full import load
 from deespec.cli.manifest import GROUPS
+from deespec.config_keys import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,6 +89,7 @@ def test_every_module_says_what_lives_in_it() -> None:
 def test_every_module_is_used() -> None:
     used = {"deespec", "deespec.__main__"} | set(imported_modules())
     used |= {f"deespec.cli.commands.{entry.module}" for group in GROUPS.values() for entry in group if entry.module}
+    used |= {f"deespec.agents.{kind}" for kind in KINDS}  # registry.py imports them by name
     used |= {script.partition(":")[0] for script in PROJECT["scripts"].values()}
     packages = {module_name(path) for path in SOURCE.rglob("__init__.py")}
     assert sorted(set(trees()) - used - packages) == []

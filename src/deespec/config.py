@@ -31,7 +31,7 @@ class AgentSettings:
 
     name: str
     kind: str
-    """claude, command, patch or scripted."""
+    """claude, codex, gemini, opencode, acp, command, patch or scripted."""
     command: tuple[str, ...] = ()
     """The program and its first arguments; empty: the kind's own program, found on PATH."""
     limit: int = 0
@@ -46,6 +46,10 @@ class AgentSettings:
     """Names of variables that are not in child_env and that it may see; load_settings has put them into env."""
     permissions: str = "edit+shell"
     """edit, edit+shell or everything."""
+    permission_requests: str = "deny"
+    """What it asks for beyond these: deny, or ask a person."""
+    add_dirs: tuple[str, ...] = ()
+    """Other folders that it may write in, absolute."""
     billing: str = "metered"
     """metered (its cost counts against budgets) or subscription."""
     idle_timeout_ms: int | None = None
@@ -63,6 +67,27 @@ class Gate:
     when: tuple[str, ...] = ("implement", "integrate")
     timeout_ms: int = 900_000
     env: tuple[tuple[str, str], ...] = ()
+
+
+@record
+class Price:
+    """What the tokens of a model cost, in USD per million; for clients that say tokens only."""
+
+    model: str
+    """Its name, or a glob of names."""
+    input: float
+    output: float
+    cached: float | None = None
+    """Input that was read from the vendor's cache; None: as other input."""
+
+
+@record
+class Account:
+    """Whose quota agents use, where a limit holds for all of them together."""
+
+    name: str
+    limit: int = 0
+    """Calls at the same time, of all its agents, over all workers; 0: no limit."""
 
 
 @record
@@ -85,6 +110,7 @@ class Settings:
     idle_timeout_ms: int = 600_000
     retry_delay_ms: int = 5_000
     lease_ms: int = 60_000
+    keep_awake: str = "auto"
     language: str | None = None
     """The tag of the language in which agents write their reports."""
     # [workspace]
@@ -111,15 +137,21 @@ class Settings:
     # [budget]
     usd_per_item: float = 0
     usd_per_day: float = 0
+    usd_per_run: float = 0
+    tokens_per_item: int = 0
+    # [notify]
+    notify: tuple[str, ...] = ()
     # [ui]
     ambiguous_width: int = 1
     agents: tuple[AgentSettings, ...] = ()
     gates: tuple[Gate, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    prices: tuple[Price, ...] = ()
     child_env: tuple[tuple[str, str], ...] = ()
     """The environment handed on to agents and gates: the process's own without DEESPEC_* and the secrets of others."""
 
     def agent(self, name: str) -> AgentSettings | None:
-        """The agent of that name; claude and patch need no section."""
+        """The agent of that name; those in IMPLIED need no section."""
         implied = AgentSettings(name=name, kind=name) if name in IMPLIED else None
         return next((agent for agent in self.agents if agent.name == name), implied)
 
@@ -330,10 +362,13 @@ def _agent(name: str, given: Given, home: Path, env: Mapping[str, str]) -> Agent
         raise BadConfig(f"{place}: agents.{name} has no kind.", hint=f"Add kind, one of: {', '.join(KINDS)}")
     if kind == "command" and not fields.get("command"):
         raise BadConfig(f"{place}: agents.{name} has no command.", hint=_command_hint(name))
+    if kind == "acp" and not fields.get("command"):
+        raise BadConfig(f"{place}: agents.{name} has no command.", hint='Add command = "gemini --acp", or its like.')
     if kind == "scripted" and "script" not in fields:
         raise BadConfig(f"{place}: agents.{name} has no script.", hint='Add script = "answers.toml"')
     if "script" in fields:
         fields["script"] = str(_resolved(fields["script"], home, env))
+    fields["add_dirs"] = tuple(str(_resolved(folder, home, env)) for folder in fields.get("add_dirs", ()))
     passed = {name: env[name] for name in fields.get("pass_env", ()) if name in env}
     fields["env"] = tuple((passed | dict(fields.get("env", ()))).items())
     return AgentSettings(name=name, **fields)

@@ -26,10 +26,11 @@ MIN_LEASE_MS = 2_000  # engine/pulse.py renews every quarter, and the guard ends
 MAX_LEASE_MS = HOUR_MS
 MAX_WAIT_MS = 10 * MINUTE_MS
 MAX_USD = 1_000_000
+MAX_TOKENS = 10**12
 MAX_TEXT_CHARACTERS = 4_096
 
-KINDS = ("claude", "command", "patch", "scripted")
-IMPLIED = ("claude", "patch")
+KINDS = ("claude", "codex", "gemini", "opencode", "acp", "command", "patch", "scripted")
+IMPLIED = ("claude", "codex", "gemini", "opencode", "patch")
 """Kinds that need no settings: an agent of that name exists without a section."""
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
@@ -153,6 +154,8 @@ KEYS: tuple[Key, ...] = (
          default=5 * SECOND_MS, span=WAIT, unit="ms"),
     _key("run.language", T.LANGUAGE, "The language in which agents are to write their reports",
          example='"ja"'),
+    _key("run.keep_awake", T.CHOICE, "auto: the machine does not fall asleep while agents work, where that can be had",
+         default="auto", choices=("auto", "off")),
     _key("run.lease", T.DURATION, "A worker on another host that is silent for so long counts as dead",
          default=MINUTE_MS, span=LEASE, unit="ms"),
     _key("workspace.root", T.TEXT, "The folder that holds the work, seen from the one that holds .deespec",
@@ -189,6 +192,12 @@ KEYS: tuple[Key, ...] = (
          default=0, span=USD, unit="USD"),
     _key("budget.usd_per_day", T.AMOUNT, "What metered agents may cost on one day; 0: no limit",
          default=0, span=USD, unit="USD"),
+    _key("budget.usd_per_run", T.AMOUNT, "What metered agents may cost in one deespec run; 0: no limit",
+         default=0, span=USD, unit="USD"),
+    _key("budget.tokens_per_item", T.COUNT, "How many tokens metered agents may use for one item; 0: no limit",
+         default=0, span=(0, MAX_TOKENS), unit="tokens"),
+    _key("notify.command", T.WORDS, "A program that gets what waits for a person, and how runs end, as JSON on its "
+         "standard input", default=(), field="notify", example='["notify-send", "deespec"]'),
     _key("ui.ambiguous_width", T.COUNT, "The width of characters that are narrow in some terminals and wide in others",
          default=1, span=(1, 2), unit="cells"),
 )
@@ -206,6 +215,9 @@ AGENT_KEYS: tuple[Key, ...] = (
     _key("pass_env", T.WORDS, "Names of variables it may see although deespec keeps them to itself", default=()),
     _key("permissions", T.CHOICE, "What it may do; only everything skips the program's own questions",
          default="edit+shell", choices=PERMISSIONS),
+    _key("permission_requests", T.CHOICE, "What it asks leave for beyond that: refused, or a person is asked",
+         default="deny", choices=("deny", "ask")),
+    _key("add_dirs", T.WORDS, "Other folders that it may write in", default=()),
     _key("billing", T.CHOICE, "Whether its cost counts against the budgets",
          default="metered", choices=("metered", "subscription")),
     _key("idle_timeout", T.DURATION, "In place of run.idle_timeout; a command agent has none unless it is set",

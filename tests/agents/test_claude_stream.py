@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from deespec.agents.base import AgentError, Blame
 from deespec.agents.claude import result_of
 from deespec.agents.claude_errors import error_in
-from deespec.agents.claude_stream import Stream, answer_of, schema_of
+from deespec.agents.claude_stream import Stream
 from deespec.agents.process import Ended
+from deespec.agents.structured import answer_of, schema_of
 from deespec.model.lifecycle import Step
 from deespec.model.reports import DECISIONS, KINDS
 
@@ -50,8 +51,8 @@ FAULTS = {
     "2.1.330/prompt_too_long": (Blame.CALL, "prompt_too_long"),
     "2.1.330/blocked_prompt": (Blame.CALL, "prompt_too_long"),
     "2.1.330/max_turns": (Blame.CALL, "max_turns"),
-    "2.1.197/budget": (Blame.CALL, "budget"),
-    "2.1.330/budget": (Blame.CALL, "budget"),
+    "2.1.197/budget": (Blame.BUDGET, "budget"),
+    "2.1.330/budget": (Blame.BUDGET, "budget"),
     "2.1.330/interrupted_tool": (Blame.CALL, "aborted"),
     "2.1.330/interrupted_waiting": (Blame.CALL, "crash"),
     "2.1.330/terminated": (Blame.CALL, "crash"),

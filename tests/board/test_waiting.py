@@ -14,6 +14,7 @@ from deespec.backlog.start import start
 from deespec.board.waiting import Situation, Waiting
 from deespec.clock import Clock, midnight
 from deespec.model.items import AgentPause, Claim, Kind, Priority, Worker
+from deespec.model.money import Spend
 from deespec.model.spec import new_item
 from deespec.model.wanted import AgentSlot, Idle, Wanted
 from deespec.records import replace
@@ -217,7 +218,7 @@ def test_a_day_s_budget_that_is_spent_names_the_setting_and_the_time(scene: Scen
     scene.add(paths=("b",))
     scene.add(paths=("c",), agent=("free",))
     with scene.app.store.transaction() as tx:
-        tx.spent(claim, 6)
+        tx.spent(Spend(token=claim.token, sbi=claim.sbi.number, cost_usd=6.0))
     why = scene.why(2)
     assert (why.reason, why.remedy) == ("budget", "deespec config set budget.usd_per_day 20")
     assert why.until_at == midnight(scene.app.clock.now_ms()) + 86_400_000

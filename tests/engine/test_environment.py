@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 from workshop import IMPLEMENTS, Workshop, steps
 
-from deespec.engine.calling import VENDOR_KEYS, environment, request_for
+from deespec.agents.secrets import VENDORS
+from deespec.config import AgentSettings
+from deespec.engine.calling import environment, request_for
 from deespec.engine.turn import take
 from deespec.engine.worker import Crew, Orders
 from deespec.model.items import Claim
+from deespec.records import replace
 
 TURN = {"DEESPEC_HOME", "DEESPEC_ITEM", "DEESPEC_STEP", "DEESPEC_TURN", "DEESPEC_CLAIM", "DEESPEC_OUTBOX"}
 
@@ -30,7 +33,7 @@ PORTS = {"DEESPEC_PORT", "DEESPEC_PORTS"}
 @pytest.fixture
 def called(project: Workshop) -> Workshop:
     """A turn with a gate, called from where other deespecs and vendors have left their variables."""
-    keys = dict.fromkeys(VENDOR_KEYS, "secret")
+    keys = dict.fromkeys(VENDORS, "secret")
     project.env |= {
         **keys,
         "DEESPEC_HOME": "/elsewhere",
@@ -70,23 +73,34 @@ def test_a_gate_does_not_find_this_backlog(called: Workshop) -> None:
 
 def test_a_gate_sees_no_keys_and_nothing_of_the_agent_s(called: Workshop) -> None:
     env = written(called, "gate")
-    assert not env.keys() & VENDOR_KEYS.keys()
+    assert not env.keys() & VENDORS.keys()
     assert "MINE" not in env
 
 
-@pytest.mark.parametrize("kind", ["claude", "codex", "gemini", "opencode"])
-def test_a_client_sees_the_keys_of_its_own_vendor_only(project: Workshop, kind: str) -> None:
-    from deespec.config import AgentSettings
+CLIENTS = {
+    "claude": (AgentSettings(name="any", kind="claude"), {"anthropic"}),
+    "codex": (AgentSettings(name="any", kind="codex"), {"openai"}),
+    "gemini": (AgentSettings(name="any", kind="gemini"), {"google"}),
+    "opencode": (AgentSettings(name="any", kind="opencode"), set()),
+    "opencode by model": (AgentSettings(name="any", kind="opencode", model="openrouter/anthropic/x"), {"openrouter"}),
+    "acp by program": (AgentSettings(name="any", kind="acp", command=("/opt/bin/gemini", "--acp")), {"google"}),
+    "acp of nobody": (AgentSettings(name="any", kind="acp", command=("agent",)), set()),
+    "acp by model": (AgentSettings(name="any", kind="acp", command=("agent",), model="xai:grok"), {"xai"}),
+}
 
-    project.env |= dict.fromkeys(VENDOR_KEYS, "secret")
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_a_client_sees_the_keys_of_its_own_vendor_only(project: Workshop, client: str) -> None:
+    project.env |= dict.fromkeys(VENDORS, "secret")
     project.agent(steps())
     project.register()
     bench = Crew(project.app, Orders(), tell=lambda _: None).bench
     claim = take(bench)
     assert isinstance(claim, Claim)
-    env = environment(bench, claim, AgentSettings(name="any", kind=kind))
-    assert env.keys() & VENDOR_KEYS.keys() == {name for name, owner in VENDOR_KEYS.items() if owner == kind}
-    passed = environment(bench, claim, AgentSettings(name="any", kind=kind, pass_env=("GH_TOKEN",)))
+    section, vendors = CLIENTS[client]
+    env = environment(bench, claim, section)
+    assert env.keys() & VENDORS.keys() == {name for name, owner in VENDORS.items() if owner in vendors}
+    passed = environment(bench, claim, replace(section, pass_env=("GH_TOKEN",)))
     assert passed["GH_TOKEN"] == "secret"
 
 

@@ -157,9 +157,16 @@ BROKEN: dict[str, tuple[tuple[str, ...], str, str]] = {
         "claims",
         "SBI-3 is PENDING and has a live claim",
     ),
-    "a cost below nothing": (("INSERT INTO spend VALUES (1, 3, -1.0, 1)",), "claims", "SBI-3 has cost -1.0 $"),
+    "a cost below nothing": (
+        (
+            "INSERT INTO spend (token, sbi, turn, step, agent, account, cost_usd, metered, at)"
+            " VALUES (1, 3, 1, '', '', '', -1.0, 1, 1)",
+        ),
+        "claims",
+        "SBI-3 has cost -1.0 $",
+    ),
     "a pause that ends before it begins": (
-        ("INSERT INTO agent_pause VALUES ('ann', 'ann', 'limit', '', 5, 9, 0)",),
+        ("INSERT INTO agent_pause VALUES ('ann', 'ann', 'limit', '', 5, 9, 0, 0)",),
         "claims",
         "the pause of ann",
     ),

@@ -8,6 +8,7 @@ import pytest
 
 from deespec.model.items import AgentPause, Claim, Priority
 from deespec.model.lifecycle import Event, Status, Step
+from deespec.model.money import Spend
 from deespec.model.wanted import AgentSlot, Idle, Scope
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ def test_a_call_that_came_to_no_outcome_has_cost_what_it_cost(ledger: Ledger) ->
     ledger.add_many(2)
     claim = ledger.begin()
     with ledger.store.transaction() as tx:
-        tx.spent(claim, 9.0)
+        tx.spent(Spend(token=claim.token, sbi=claim.sbi.number, cost_usd=9.0))
         tx.give_back(claim, actor="worker", why="crash")
     tomorrow = ledger.clock.now_ms() + 86_400_000
     assert ledger.claim(usd_per_day=5.0, day_began_at=ledger.clock.now_ms()) == Idle(next_at=tomorrow)

@@ -10,8 +10,10 @@ from typing import Any
 import apsw
 import pytest
 
+from deespec.model.asking import Draft, DraftStatus, Question, Remark
 from deespec.model.items import AgentPause, Epic, JournalEntry, Line, Lock, Pbi, Priority, Sbi, Turn, Worker
 from deespec.model.lifecycle import ENDED, MOVES, STOPPED, GroupStatus, Status, Step
+from deespec.model.money import Spend
 from deespec.model.work import Integration, Merge, Notice, Work
 from deespec.records import fields, replace
 from deespec.store import migrate, rows
@@ -118,6 +120,8 @@ SAMPLES: dict[str, Any] = {
     "GroupStatus": GroupStatus.PLANNED,
     "Priority": Priority.HIGH,
     "Step": Step.REVIEW,
+    "DraftStatus": DraftStatus.APPROVED,
+    "tuple[Remark, ...]": (Remark(text="日本", file="a.py", line=3), Remark(text="b", must_fix=False)),
 }
 PARTICULAR = {
     "depends_on": (),
@@ -131,7 +135,10 @@ PARTICULAR = {
     "kind": "merge",
 }
 """What only some values are taken of."""
-STORED = (Sbi, Pbi, Epic, Turn, Worker, Lock, AgentPause, JournalEntry, Work, Integration, Merge, Notice)
+STORED = (
+    *(Sbi, Pbi, Epic, Turn, Worker, Lock, AgentPause, JournalEntry),
+    *(Work, Integration, Merge, Notice, Spend, Question, Draft),
+)
 
 
 def sample(cls: type[Any], *, empty: bool) -> Any:
@@ -143,6 +150,8 @@ def sample(cls: type[Any], *, empty: bool) -> Any:
         values[name] = None if empty and plain != kind else PARTICULAR.get(name, SAMPLES[plain])
     if cls is Sbi and empty:
         values |= {"status": Status.PENDING, "resume": False}
+    if cls is Draft and empty:
+        values["status"] = DraftStatus.OPEN
     return cls(**values)
 
 

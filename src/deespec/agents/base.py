@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from deespec.model.items import Answer, Guard
 from deespec.model.lifecycle import Step
+from deespec.model.money import Usage
 from deespec.records import record
+
+if TYPE_CHECKING:
+    from deespec.config import Price
 
 
 class Blame(StrEnum):
@@ -20,6 +24,8 @@ class Blame(StrEnum):
     """Rate or usage limit: paused for every worker until the reset time; no attempt."""
     AGENT = "agent"
     """Program missing, login, quota bought out, unknown model, refused flags: paused until it is resumed."""
+    BUDGET = "budget"
+    """It has cost what this call was given: no attempt; the item waits for a person, or for the next day's money."""
     STOPPED = "stopped"
     """The engine itself asked it to stop (a signal to the worker, a revoked claim)."""
 
@@ -28,19 +34,12 @@ class Blame(StrEnum):
 class AgentError:
     blame: Blame
     code: str
-    """A stable word: missing, timeout, idle, crash, overloaded, rate_limit, login, billing, model, flags, no_answer"""
+    """A stable word: missing, start, timeout, idle, crash, aborted, failed, no_answer, overloaded, server_error,
+    network, invalid_request, prompt_too_long, max_turns, max_output_tokens, rate_limit, usage_limit, login, billing,
+    model, flags, trust, budget."""
     message: str
     reset_at: int | None = None
     """Wall time in ms when an account's limit ends, if the vendor said so."""
-
-
-@record
-class Usage:
-    model: str | None = None
-    tokens_in: int | None = None
-    """All input tokens, cached ones included."""
-    tokens_out: int | None = None
-    cost_usd: float | None = None
 
 
 @record
@@ -49,7 +48,8 @@ class AgentResult:
 
     error: AgentError | None = None
     answer: Answer | None = None
-    """From its structured output, where the client has one. Answers by command arrive through the outbox instead."""
+    """From its structured output or its final words. Answers by command arrive through the outbox instead. A question
+    that the client itself has put (an ask tool, a permission that only a person can give) is one of kind `question`."""
     text: str = ""
     """Its final words."""
     session: str | None = None
@@ -83,6 +83,15 @@ class AgentRequest:
     """The argument list that starts this very deespec."""
     gates: tuple[str, ...] = ()
     """Shell commands that must succeed afterwards: what an agent may run that may run nothing else."""
+    writable: tuple[Path, ...] = ()
+    """Folders besides the workspace that it may write: the outbox of this turn, what the settings add."""
+    session_used: Usage = Usage()
+    """What `session` had used before this call, for clients that count from their session's start."""
+    prices: tuple[Price, ...] = ()
+    budget_usd: float | None = None
+    """What this call may cost at most; None: no limit."""
+    budget_tokens: int | None = None
+    """How many tokens, in and out, it may use at most."""
 
 
 class Watch(Protocol):

@@ -13,26 +13,26 @@ from __future__ import annotations
 import json
 import logging
 import os
-import re
 import shlex
 import signal
 from typing import TYPE_CHECKING
 
-from deespec.agents.base import AgentResult, Looked
+from deespec.agents.base import AgentResult
 from deespec.agents.claude_errors import error_in, session_unusable
-from deespec.agents.claude_stream import Heard, Stream, schema_of
+from deespec.agents.claude_stream import Heard, Stream
 from deespec.agents.decision import answer_from_text
+from deespec.agents.looking import LOOK_MS, look_for
 from deespec.agents.process import Ended, Program, capture, error_of, run_process
+from deespec.agents.structured import schema_of
 from deespec.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from deespec.agents.base import AgentRequest, Watch
-    from deespec.config import AgentSettings
+    from deespec.agents.base import AgentRequest, Looked, Watch
+    from deespec.config import AgentSettings, Settings
 
 PROGRAM = "claude"
-LOOK_MS = 10_000
 STOP_GRACE_MS = 1_500
 """It ends its commands and says what it cost; 1.3 s were seen, and a cancelled item's agent is gone within 2 s."""
 
@@ -64,26 +64,17 @@ class ClaudeAgent:
 
     def look(self) -> Looked:
         """Two short runs of the client, 0.3 s together. It alone knows where its login is kept."""
-        import shutil
-
         env = {**ENVIRONMENT, **self._child_env, **dict(self._settings.env)}
+        found = look_for(self._settings, program=PROGRAM, title="Claude Code", env=env)
+        if not found.ready or found.program is None:
+            return found
         name, *first = self._settings.command or (PROGRAM,)
-        program = shutil.which(name, path=env.get("PATH"))
-        if program is None:
-            remedy = f"Install Claude Code, or set [agents.{self.name}] command."
-            return Looked(ready=False, problem=f"{name} is not on PATH", remedy=remedy)
-        exit_code, text = capture((program, *first, "--version"), env=env, timeout_ms=LOOK_MS)
-        found = re.search(r"\d+(\.\d+)+", text)
-        if exit_code != 0 or found is None:
-            problem = f"{program} --version failed: {' '.join(text.split())[:200]}"
-            return Looked(ready=False, program=program, problem=problem, remedy="Install Claude Code anew.")
-        version = found.group()
-        _, text = capture((program, *first, "--setting-sources", "user", "auth", "status"), env=env, timeout_ms=LOOK_MS)
+        asked = (found.program, *first, "--setting-sources", "user", "auth", "status")
+        _, text = capture(asked, env=env, timeout_ms=LOOK_MS)
         if _says_no_login(text):
-            problem = f"{PROGRAM} {version} is not logged in"
-            remedy = f"Run {name} once, then deespec run."
-            return Looked(ready=False, version=version, program=program, problem=problem, remedy=remedy)
-        return Looked(ready=True, version=version, program=program)
+            problem = f"{PROGRAM} {found.version} is not logged in"
+            return replace(found, ready=False, problem=problem, remedy=f"Run {name} once, then deespec run.")
+        return found
 
     def run(self, request: AgentRequest, watch: Watch) -> AgentResult:
         """One turn. A session that cannot go on is left for a fresh one: the prompt says all that is needed."""
@@ -108,19 +99,24 @@ class ClaudeAgent:
         return ended, stream.heard()
 
 
+def make(section: AgentSettings, settings: Settings) -> ClaudeAgent:
+    """How the registry makes one."""
+    return ClaudeAgent(section, child_env=dict(settings.child_env))
+
+
 def argv(settings: AgentSettings, request: AgentRequest) -> tuple[str, ...]:
     """The command line. Options that take lists come early, so that nothing in `args` is taken for a part of one."""
-    outbox = request.env.get("DEESPEC_OUTBOX")
     schema = schema_of(request.step)
     return (
         *(settings.command or (PROGRAM,)),
         *("-p", "--setting-sources", "user"),
-        *("--add-dir", str(request.workspace), *([outbox] if outbox else [])),
+        *("--add-dir", str(request.workspace), *map(str, request.writable)),
         *("--disallowedTools", *TOOLS_OFF),
         *_permissions(settings.permissions, request),
         *(("--model", settings.model) if settings.model else ()),
         *(("--effort", settings.effort) if settings.effort else ()),
         *(("--json-schema", schema) if schema else ()),
+        *(("--max-budget-usd", f"{request.budget_usd:.4f}") if request.budget_usd is not None else ()),
         *(("--resume", request.session) if request.session else ()),
         *("--output-format", "stream-json", "--verbose"),
         *settings.args,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.agents.base import AgentError, Blame
-from deespec.agents.claude_stream import clean
+from deespec.agents.reading import clean
 
 if TYPE_CHECKING:
     from deespec.agents.claude_stream import Heard, Result
@@ -29,7 +29,7 @@ TERMINAL: dict[str, Verdict] = {
     "blocking_limit": PROMPT_TOO_LONG,
     "rapid_refill_breaker": PROMPT_TOO_LONG,
     "max_turns": (Blame.CALL, "max_turns"),
-    "budget_exhausted": (Blame.CALL, "budget"),
+    "budget_exhausted": (Blame.BUDGET, "budget"),
     "aborted_tools": (Blame.CALL, "aborted"),
     "aborted_streaming": (Blame.CALL, "aborted"),
 }
@@ -37,7 +37,7 @@ TERMINAL: dict[str, Verdict] = {
 
 SUBTYPES: dict[str, Verdict] = {
     "error_max_turns": (Blame.CALL, "max_turns"),
-    "error_max_budget_usd": (Blame.CALL, "budget"),
+    "error_max_budget_usd": (Blame.BUDGET, "budget"),
 }
 """By `subtype` of the result. (2.1.197 has no terminal_reason for a budget.)"""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from deespec.agents.base import AgentRequest, Watch
     from deespec.agents.process import Ended
-    from deespec.config import AgentSettings
+    from deespec.config import AgentSettings, Settings
 
 MESSAGE_CHARACTERS = 2_000
 """Of its stderr, in an error's message."""
@@ -56,6 +56,11 @@ class CommandAgent:
         if error_found is not None:
             return AgentResult(error=error_found, text=text)
         return AgentResult(answer=answer_from_text(request.step, text), text=text)
+
+
+def make(section: AgentSettings, settings: Settings) -> CommandAgent:
+    """How the registry makes one."""
+    return CommandAgent(section, root=settings.root, child_env=dict(settings.child_env))
 
 
 def _argv(settings: AgentSettings, root: Path) -> tuple[str, ...]:

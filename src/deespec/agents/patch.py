@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from deespec.agents.base import AgentError, AgentRequest, AgentResult, Blame, Looked, Watch
 from deespec.agents.process import capture
 from deespec.agents.writable import place, writable
-from deespec.config import AgentSettings
+from deespec.config import AgentSettings, Settings
 from deespec.errors import WorkspaceError
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
@@ -70,6 +70,11 @@ class PatchAgent:
         if reason := watch.tick():
             return _failed(Blame.STOPPED, "stopped", reason)
         return AgentResult(answer=answer, text=answer.text)
+
+
+def make(section: AgentSettings, _: Settings) -> PatchAgent:
+    """How the registry makes one."""
+    return PatchAgent(section)
 
 
 def diff_blocks(spec: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from deespec.agents import guard as guards
 from deespec.agents.base import AgentError, Blame
 from deespec.agents.guard_file import guard_file
 from deespec.agents.leftovers import identity, kill_tagged
+from deespec.agents.metering import BUDGET
 from deespec.agents.output import Stream
 from deespec.agents.signs import Idling
 from deespec.clock import Clock
@@ -45,9 +46,10 @@ UNUSABLE = frozenset(
 )
 """What exec says when the program is wrong, and not the moment."""
 LIMITS = {
-    "turn_timeout": ("timeout", "The turn took longer than its limit."),
-    "idle_timeout": ("idle", "There was no sign of life for the whole idle limit."),
-    "guard_died": ("crash", "The process that guards the call was killed."),
+    "turn_timeout": (Blame.CALL, "timeout", "The turn took longer than its limit."),
+    "idle_timeout": (Blame.CALL, "idle", "There was no sign of life for the whole idle limit."),
+    "guard_died": (Blame.CALL, "crash", "The process that guards the call was killed."),
+    BUDGET: (Blame.BUDGET, BUDGET, "The call has cost what it was given."),
 }
 """Ends that are errors of this call; every other reason is the engine's own."""
 STOPS = {
@@ -122,8 +124,8 @@ def error_of(ended: Ended) -> AgentError | None:
     if ended.stopped is None:
         return None
     if ended.stopped in LIMITS:
-        code, message = LIMITS[ended.stopped]
-        return AgentError(blame=Blame.CALL, code=code, message=message)
+        blame, code, message = LIMITS[ended.stopped]
+        return AgentError(blame=blame, code=code, message=message)
     message = STOPS.get(ended.stopped, f"The engine stopped it: {ended.stopped}.")
     return AgentError(blame=Blame.STOPPED, code=ended.stopped, message=message)
 

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from deespec.agents.base import Agent
     from deespec.config import AgentSettings, Settings
 
-LOOKED_FOR = ("claude",)
+LOOKED_FOR = ("claude", "codex", "gemini", "opencode")
 """Programs that `init` looks for, in order of preference."""
-ALONE_IN_A_FOLDER = ("claude",)
-"""Kinds of which no two may work in one folder at the same time, even if their paths are disjoint."""
+BUILT_IN = ("command", "patch", "scripted")
+"""Kinds that keep to the files they are told of."""
 
 
 def make(name: str, settings: Settings) -> Agent:
@@ -28,24 +28,14 @@ def make(name: str, settings: Settings) -> Agent:
 
 
 def limit_of(section: AgentSettings, settings: Settings) -> int:
-    """Calls at the same time in this workspace; 0: no limit."""
-    return 1 if settings.workspace_mode == "shared" and section.kind in ALONE_IN_A_FOLDER else section.limit
+    """Calls at the same time in this workspace; 0: no limit. No two clients may work in one folder at the same time,
+    even if their paths are disjoint."""
+    return 1 if settings.workspace_mode == "shared" and section.kind not in BUILT_IN else section.limit
 
 
 def _make(section: AgentSettings, settings: Settings) -> Agent:
-    env = dict(settings.child_env)
-    if section.kind == "claude":
-        from deespec.agents.claude import ClaudeAgent
+    from importlib import import_module
 
-        return ClaudeAgent(section, child_env=env)
-    if section.kind == "patch":
-        from deespec.agents.patch import PatchAgent
-
-        return PatchAgent(section)
-    if section.kind == "scripted":
-        from deespec.agents.scripted import ScriptedAgent
-
-        return ScriptedAgent(section, root=settings.root)
-    from deespec.agents.command import CommandAgent
-
-    return CommandAgent(section, root=settings.root, child_env=env)
+    module = import_module(f"deespec.agents.{section.kind}")
+    made: Agent = module.make(section, settings)
+    return made

@@ -24,7 +24,7 @@ from typing import Any
 from deespec.agents.base import AgentError, AgentRequest, AgentResult, Blame, Looked, Watch
 from deespec.agents.writable import inside, place, writable
 from deespec.clock import Clock
-from deespec.config import AgentSettings
+from deespec.config import AgentSettings, Settings
 from deespec.errors import BadConfig, WorkspaceError
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
@@ -102,6 +102,11 @@ class ScriptedAgent:
                     self._played[at] += 1
                     return rule
         return None
+
+
+def make(section: AgentSettings, settings: Settings) -> ScriptedAgent:
+    """How the registry makes one."""
+    return ScriptedAgent(section, root=settings.root)
 
 
 def _fits(rule: Rule, request: AgentRequest) -> bool:

@@ -6,9 +6,9 @@ import hashlib
 import logging
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from deespec.agents.base import AgentError, AgentResult, Blame, Usage
+from deespec.agents.base import AgentError, AgentResult, Blame
 from deespec.agents.leftovers import clear_leftovers
 from deespec.config import CONFIG_NAME
 from deespec.engine import gates, integrating, outbox, prompts
@@ -18,6 +18,7 @@ from deespec.engine.place import place_of
 from deespec.errors import DeespecError, WorkspaceError
 from deespec.model.items import Answer, claim_text
 from deespec.model.lifecycle import Step
+from deespec.model.money import together
 from deespec.model.reports import CheckResult, Evidence, accepts, findings_of, findings_of_checks
 from deespec.model.selection import inside
 from deespec.model.work import BROKEN_BASE
@@ -137,7 +138,7 @@ def _work(bench: Bench, claim: Claim, place: Place, prompt: str, observe: Callab
         again = prompts.ask_again(claim)
         first = result
         result = call_agent(bench, claim, again, at=place, folder=folder / "again", watch=watch, session=result.session)
-        result = replace(result, usage=_together(first.usage, result.usage))
+        result = replace(result, usage=together(first.usage, result.usage))
         watch.collect()
         answer = _answer(bench, claim, result)
     if result.error is not None and (answer is None or result.error.blame is Blame.STOPPED):
@@ -149,21 +150,6 @@ def _work(bench: Bench, claim: Claim, place: Place, prompt: str, observe: Callab
         return Failed(error=AgentError(blame=Blame.CALL, code="no_answer", message=message), result=result)
     observe("answered")
     return _look(bench, claim, place, answer, result)
-
-
-def _together(one: Usage, other: Usage) -> Usage:
-    """What both calls of a turn have used."""
-
-    def total(name: str) -> Any:
-        known = [value for value in (getattr(one, name), getattr(other, name)) if value is not None]
-        return sum(known) if known else None
-
-    return Usage(
-        model=other.model or one.model,
-        tokens_in=total("tokens_in"),
-        tokens_out=total("tokens_out"),
-        cost_usd=total("cost_usd"),
-    )
 
 
 def _answer(bench: Bench, claim: Claim, result: AgentResult) -> Answer | None:

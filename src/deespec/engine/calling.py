@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deespec.agents.base import AgentRequest
+from deespec.agents.secrets import is_foreign_secret
 from deespec.engine import outbox
 from deespec.engine.itself import own_command
 from deespec.errors import LeaseLost
 from deespec.model.lifecycle import Step
+from deespec.model.money import Usage
 from deespec.model.reports import accepts
 from deespec.records import replace
 
@@ -20,20 +22,6 @@ if TYPE_CHECKING:
     from deespec.engine.bench import Bench
     from deespec.engine.place import Place
     from deespec.model.items import Answer, Claim, Guard
-
-VENDOR_KEYS = {
-    "ANTHROPIC_API_KEY": "claude",
-    "ANTHROPIC_AUTH_TOKEN": "claude",
-    "CLAUDE_CODE_OAUTH_TOKEN": "claude",
-    "OPENAI_API_KEY": "codex",
-    "CODEX_API_KEY": "codex",
-    "GEMINI_API_KEY": "gemini",
-    "GOOGLE_API_KEY": "gemini",
-    "OPENROUTER_API_KEY": "opencode",
-    "GITHUB_TOKEN": "",
-    "GH_TOKEN": "",
-}
-"""Variables that hold a secret, and the kind of agent that needs it."""
 
 
 class CallWatch:
@@ -142,6 +130,9 @@ def request_for(
         guard_lock=lock,
         report_command=own_command(),
         gates=(*(gate.run for gate in settings.gates), *claim.sbi.checks),
+        writable=(Path(claim.outbox), *map(Path, section.add_dirs if section else ())),
+        session_used=_session_used(bench, claim, session),
+        prices=settings.prices,
     )
 
 
@@ -149,7 +140,7 @@ def environment(bench: Bench, claim: Claim, section: AgentSettings | None) -> di
     """The complete environment of a child of this turn: what names it, and none of the secrets of others."""
     settings = bench.app.settings
     passed = () if section is None else section.pass_env
-    env = {key: value for key, value in settings.child_env if key in passed or not _is_foreign_secret(key, section)}
+    env = {key: value for key, value in settings.child_env if key in passed or not is_foreign_secret(key, section)}
     own = os.path.dirname(own_command()[0])
     env["PATH"] = os.pathsep.join([own, env.get("PATH", os.defpath)])
     env |= dict(section.env) if section else {}
@@ -164,15 +155,15 @@ def environment(bench: Bench, claim: Claim, section: AgentSettings | None) -> di
     }
 
 
+def _session_used(bench: Bench, claim: Claim, session: str | None) -> Usage:
+    if session is None:
+        return Usage()
+    with bench.app.store.read() as tx:
+        return tx.session_used(claim.sbi.number, session)
+
+
 def _round(bench: Bench, claim: Claim) -> int:
     """Implement and resolve turns that ended since the item was started anew."""
     with bench.app.store.read() as tx:
         turns = tx.turns(claim.sbi.number)
     return sum(turn.step is not Step.REVIEW and turn.number > claim.sbi.turns_reset for turn in turns)
-
-
-def _is_foreign_secret(name: str, section: AgentSettings | None) -> bool:
-    """A vendor's key that this kind of agent does not need. Programs of kind `command` may need any of them."""
-    if section is None or section.kind == "command":
-        return section is None and name in VENDOR_KEYS
-    return name in VENDOR_KEYS and VENDOR_KEYS[name] != section.kind

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from deespec.agents.base import Blame
 from deespec.clock import local
 from deespec.engine.bench import Outcome
+from deespec.engine.calling import step_for
 from deespec.engine.pulse import back_off
 from deespec.model.items import AgentPause
 from deespec.model.lifecycle import Status
+from deespec.model.money import Spend, cost_of
 
 if TYPE_CHECKING:
-    from deespec.agents.base import AgentError
+    from deespec.agents.base import AgentError, AgentResult
     from deespec.engine.acted import Failed
     from deespec.engine.bench import Bench
     from deespec.model.items import Claim
@@ -35,7 +37,7 @@ def settle_failure(bench: Bench, claim: Claim, failed: Failed) -> Outcome:
     error = failed.error
     shown = f"{error.code}: {error.message}"
     with bench.app.store.transaction() as tx:
-        tx.spent(claim, failed.result.usage.cost_usd if bench.is_metered(claim.agent) else None)
+        tx.spent(spend(bench, claim, failed.result))
         if error.blame is Blame.STOPPED and error.code != FROZEN:
             tx.release(claim, actor=bench.actor, why=STOPPED)
             tx.call_over(claim.token)
@@ -73,6 +75,26 @@ def lost(bench: Bench, claim: Claim) -> Outcome:
     else:
         why = f"its claim was ended, see deespec sbi history {sbi.id}; the next claim goes on with it"
     return Outcome(claim=claim, what="lost", after=sbi, error=why)
+
+
+def spend(bench: Bench, claim: Claim, result: AgentResult) -> Spend:
+    """What the calls of this claim have used, as the ledger takes it."""
+    usage = result.usage
+    return Spend(
+        token=claim.token,
+        sbi=claim.sbi.number,
+        turn=claim.turn,
+        step=step_for(claim),
+        agent=claim.agent,
+        account=claim.account,
+        model=usage.model,
+        session=result.session,
+        tokens_in=usage.tokens_in,
+        tokens_cached=usage.tokens_cached,
+        tokens_out=usage.tokens_out,
+        cost_usd=cost_of(usage, bench.settings.prices),
+        metered=bench.is_metered(claim.agent),
+    )
 
 
 def delay(bench: Bench, tries: int) -> int:

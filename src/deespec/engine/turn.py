@@ -13,11 +13,12 @@ from deespec.engine.acted import Answered, ChangesWanted, Conflicted, Failed, Gi
 from deespec.engine.acting import act
 from deespec.engine.bench import Outcome, wanted
 from deespec.engine.calling import guard_lock, step_for
-from deespec.engine.failing import delay, lost, settle_failure
+from deespec.engine.failing import delay, lost, settle_failure, spend
 from deespec.engine.place import rescue
 from deespec.errors import LeaseLost, UsageError
 from deespec.model.items import Turn
 from deespec.model.lifecycle import Event
+from deespec.model.money import cost_of
 from deespec.model.reports import judge
 from deespec.model.wanted import Idle
 from deespec.records import replace
@@ -102,7 +103,7 @@ def _settle_answer(bench: Bench, claim: Claim, acted: Answered, rules: Rules) ->
         turn = _turn(bench, claim, acted, verdict, now=tx.now)
         turn = replace(turn, spec_changed=tx.sbi(claim.sbi.number).spec != claim.sbi.spec)
         tx.strikes_clear(claim.account)
-        tx.spent(claim, turn.cost_usd if turn.metered else None)
+        tx.spent(spend(bench, claim, acted.result))
         sbi = tx.settle(claim, turn, verdict.events, actor=bench.actor, usd_per_item=rules.usd_per_item)
         if acted.work is not None:
             solved = verdict.outcome == Event.IMPLEMENTED
@@ -122,14 +123,16 @@ def _turn(bench: Bench, claim: Claim, acted: Answered, verdict: Verdict, *, now:
         decision=verdict.decision,
         report=acted.answer.text,
         findings=acted.findings,
+        remarks=acted.answer.remarks,
         worker=bench.worker.name,
         token=claim.token,
         attempt=acted.sbi.attempts + 1,
         session=acted.result.session,
         model=usage.model,
-        cost_usd=usage.cost_usd,
+        cost_usd=cost_of(usage, bench.settings.prices),
         metered=bench.is_metered(claim.agent),
         tokens_in=usage.tokens_in,
+        tokens_cached=usage.tokens_cached,
         tokens_out=usage.tokens_out,
         tree=acted.tree,
         started_at=claim.claimed_at,

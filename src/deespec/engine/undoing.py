@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from deespec.agents.base import AgentRequest
 from deespec.agents.process import Program, run_process
-from deespec.engine.calling import VENDOR_KEYS
+from deespec.agents.secrets import is_foreign_secret
 from deespec.engine.itself import own_command
 from deespec.engine.terms import Terms
 from deespec.errors import NotPossible, WorkspaceError
@@ -294,7 +294,7 @@ def _run(app: App, sbi: Sbi, command: str, *, at: Path, timeout_ms: int) -> Ende
         prompt="",
         workspace=at,
         folder=folder,
-        env={name: value for name, value in app.settings.child_env if name not in VENDOR_KEYS},
+        env={name: value for name, value in app.settings.child_env if not is_foreign_secret(name, None)},
         session=None,
         turn_timeout_ms=timeout_ms,
         idle_timeout_ms=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from deespec.model.asking import Remark
 from deespec.model.lifecycle import IN_WORK, STOPPED, GroupStatus, Status, Step, step_of
 from deespec.records import record
 
@@ -248,6 +249,8 @@ class Answer:
     """SUCCEEDED, NEEDS_CHANGES or FAILED, of a review."""
     source: str = "command"
     """How it came: command, structured or text."""
+    remarks: tuple[Remark, ...] = ()
+    """Of a review: what it found, one by one."""
 
 
 @record
@@ -297,6 +300,8 @@ class Turn:
     decision: str | None = None
     report: str | None = None
     findings: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+    """Of a review: what it found, one by one."""
     error: str | None = None
     worker: str = ""
     token: int = 0
@@ -307,6 +312,7 @@ class Turn:
     metered: bool = True
     """Its cost counts against budgets."""
     tokens_in: int | None = None
+    tokens_cached: int | None = None
     tokens_out: int | None = None
     tree: str | None = None
     """The commit or manifest that holds the workspace after this turn."""
@@ -364,6 +370,8 @@ class AgentPause:
     until_at: int | None = None
     since_at: int = 0
     by_person: bool = False
+    tries: int = 0
+    """Pauses in a row whose end the vendor did not name: each is longer than the one before."""
 
 
 @record

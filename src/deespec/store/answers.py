@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deespec.errors import StaleAnswer
 from deespec.store.items import ItemVerbs
+from deespec.store.rows import encode
 
 if TYPE_CHECKING:
     from deespec.model.items import Answer
@@ -22,7 +23,7 @@ class AnswerVerbs(ItemVerbs):
         row = self._one("answer_owner", number=sbi)
         if row is None or row[0] != token or row[1] + 1 != turn:
             raise StaleAnswer(f"SBI-{sbi} turn {turn} is not running under this claim: the answer was not taken.")
-        values = {"kind": answer.kind, "text": answer.text, "decision": answer.decision, "source": answer.source}
+        values = encode(answer)
         if self._run("answer_put", sbi=sbi, turn=turn, token=token, at=self.now, **values):
             self.note(actor, "answered", item=f"SBI-{sbi}", turn=turn, decision=answer.decision, detail=answer.kind)
 
@@ -31,7 +32,7 @@ class AnswerVerbs(ItemVerbs):
         row = self._one("answer_owner", number=sbi)
         if row is None or row[0] != token or row[1] + 1 != turn:
             raise StaleAnswer(f"SBI-{sbi} turn {turn} has another owner.")
-        values = {"kind": answer.kind, "text": answer.text, "decision": answer.decision, "source": answer.source}
+        values = encode(answer)
         self._run("answer_adopt", sbi=sbi, turn=turn, token=token, at=self.now, **values)
 
     def running_token(self, sbi: int, turn: int) -> int:

@@ -18,6 +18,7 @@ from deespec.model.selection import paths_conflict
 from deespec.model.wanted import CLOCK_SLACK_MS, MERGE_QUEUE, WAIT_MOST_MS, AgentSlot, Idle, Scope, Wanted
 from deespec.records import record
 from deespec.store.items import ItemVerbs
+from deespec.store.rows import remarks_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -146,7 +147,9 @@ class ClaimVerbs(ItemVerbs):
 
     def stored_answer(self, number: int, turn: int) -> Answer | None:
         row = self._one("answer_get", number=number, turn=turn)
-        return None if row is None else Answer(kind=row[0], text=row[1], decision=row[2], source=row[3])
+        if row is None:
+            return None
+        return Answer(kind=row[0], text=row[1], decision=row[2], source=row[3], remarks=remarks_from(row[4]))
 
     def working_paths(self) -> list[Held]:
         """What the items in work hold, in the order in which they bar others."""

@@ -12,9 +12,11 @@ from deespec.model.lifecycle import Event
 from deespec.records import record
 from deespec.store.leases import LeaseVerbs
 from deespec.store.locks import LockVerbs
+from deespec.store.rows import encode
 
 if TYPE_CHECKING:
     from deespec.model.items import Lock, Worker
+    from deespec.model.money import Spend
 
 
 @record
@@ -26,8 +28,8 @@ class Marks:
     counters: tuple[tuple[str, int], ...] = ()
     locks: tuple[Lock, ...] = ()
     """All named locks, an empty owner where nobody holds one; they are of now, not of the backlog."""
-    spend: tuple[tuple[int, int, float, int], ...] = ()
-    """(token, item, USD, at): what has been paid stays paid."""
+    spend: tuple[Spend, ...] = ()
+    """What has been paid stays paid."""
     workers: tuple[Worker, ...] = ()
     """Those that live on."""
 
@@ -61,8 +63,8 @@ class OriginVerbs(LeaseVerbs, LockVerbs):
         self._run("locks_free", now=self.now)
         for lock in marks.locks:
             self._put_lock(lock)
-        for token, sbi, usd, at in marks.spend:
-            self._run("spend_add_once", token=token, sbi=sbi, usd=usd, at=at)
+        for spend in marks.spend:
+            self._run("spend_add_once", **encode(spend))
         self._begin_anew(identity, actor=actor, why="a backup was restored")
         for worker in marks.workers:
             self._insert(worker)

@@ -6,6 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from deespec.model.asking import Draft, DraftStatus, Question, Remark
 from deespec.model.items import (
     AgentPause,
     Epic,
@@ -19,8 +20,9 @@ from deespec.model.items import (
     Worker,
 )
 from deespec.model.lifecycle import ENDED, IN_WORK, GroupStatus, Status, Step
+from deespec.model.money import Spend
 from deespec.model.work import Integration, Merge, Notice, Work
-from deespec.records import fields
+from deespec.records import as_dict, fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,13 +44,23 @@ TABLES: dict[type[Any], str] = {
     Integration: "integration",
     Merge: "merge",
     Notice: "notice",
+    Spend: "spend",
+    Question: "question",
+    Draft: "draft",
 }
 ELSEWHERE = {"depends_on"}
 """Fields that have a table of their own."""
 
+
+def remarks_from(text: str) -> tuple[Remark, ...]:
+    return tuple(Remark(**one) for one in json.loads(text)) if text != "[]" else ()
+
+
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     "tuple[str, ...]": lambda value: tuple(json.loads(value)) if value != "[]" else (),
+    "tuple[Remark, ...]": remarks_from,
     "bool": bool,
+    "DraftStatus": DraftStatus,
     "Status": Status,
     "Status | None": lambda value: None if value is None else Status(value),
     "GroupStatus": GroupStatus,
@@ -142,7 +154,7 @@ def _stored(cls: type[Any]) -> list[str]:
 
 def _plain(value: Any) -> Value:
     if isinstance(value, tuple):
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=as_dict)
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, str):

@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 from deespec.errors import LeaseLost
 from deespec.model.items import Sbi, Turn
 from deespec.model.lifecycle import Event, Status
+from deespec.model.money import Usage
 from deespec.records import replace
 from deespec.store.leases import LeaseVerbs
+from deespec.store.rows import encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deespec.model.items import Claim
+    from deespec.model.money import Spend
 
 
 SETBACKS_MOST = 3
@@ -72,16 +75,20 @@ class SettleVerbs(LeaseVerbs):
         }
         for event, reason in events:
             changed = self.move(changed, event, actor=actor, reason=reason, **facts)
-        spent, dearest = self._all("spent_on", number=sbi.number)[0]
+        spent, dearest, _, _ = self._all("spent_on", number=sbi.number)[0]
         if usd_per_item and changed.in_work and spent + dearest > usd_per_item:
             asked = replace(changed, question=f"It has cost ${spent:.2f} so far, its dearest turn ${dearest:.2f}.")
             changed = self.move(asked, Event.NEEDS_PERSON, actor=actor, reason="budget", turn=turn.number)
         return changed
 
-    def spent(self, claim: Claim, usd: float | None) -> None:
-        """Counts what a metered call has cost, whatever came of it."""
-        if usd:
-            self._run("spend_add", token=claim.token, sbi=claim.sbi.number, usd=usd, at=self.now)
+    def spent(self, spend: Spend) -> None:
+        """Enters what the calls of a claim have used into the ledger; said again, it takes the place of what was."""
+        self._run("spend_add", **encode(replace(spend, at=self.now)))
+
+    def session_used(self, number: int, session: str) -> Usage:
+        """The tokens that the ledger has of this session of the item."""
+        tokens_in, cached, tokens_out = self._all("spent_in_session", number=number, session=session)[0]
+        return Usage(tokens_in=tokens_in, tokens_cached=cached, tokens_out=tokens_out)
 
     def attempt_failed(self, claim: Claim, *, actor: str, error: str, max_attempts: int, delay_ms: int) -> Sbi:
         """This call's error: uses an attempt and ends the claim. Raises LeaseLost like settle."""

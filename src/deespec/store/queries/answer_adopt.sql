@@ -1,3 +1,3 @@
-INSERT INTO answer (sbi, turn, token, kind, text, decision, source, at)
-VALUES (:sbi, :turn, :token, :kind, :text, :decision, :source, :at)
+INSERT INTO answer (sbi, turn, token, kind, text, decision, source, remarks, at)
+VALUES (:sbi, :turn, :token, :kind, :text, :decision, :source, :remarks, :at)
 ON CONFLICT (sbi, turn) DO NOTHING

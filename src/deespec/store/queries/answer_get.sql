@@ -1,1 +1,1 @@
-SELECT kind, text, decision, source FROM answer WHERE sbi = :number AND turn = :turn
+SELECT kind, text, decision, source, remarks FROM answer WHERE sbi = :number AND turn = :turn

@@ -1,2 +1,6 @@
-INSERT INTO spend (token, sbi, cost_usd, at) VALUES (:token, :sbi, :usd, :at)
+INSERT INTO spend
+    (token, sbi, turn, step, agent, account, model, session, tokens_in, tokens_cached, tokens_out, cost_usd, metered, at)
+VALUES
+    (:token, :sbi, :turn, :step, :agent, :account, :model, :session, :tokens_in, :tokens_cached, :tokens_out, :cost_usd,
+     :metered, :at)
 ON CONFLICT (token) DO NOTHING

@@ -11,6 +11,7 @@ import apsw
 
 from deespec.errors import ForeignDatabase, NotPossible, StoreReadOnly
 from deespec.model.items import Lock, Worker
+from deespec.model.money import Spend
 from deespec.records import fields, record, replace
 from deespec.store.holders import describe
 from deespec.store.origins import Marks
@@ -124,10 +125,17 @@ def marks_in(raw: apsw.Connection) -> Marks:
         seq=seq_of(raw),
         counters=tuple((name, count) for name, count in fetch(raw, "SELECT name, value FROM counter")),
         locks=tuple(Lock(**{**dict(zip(names, row, strict=True)), "owner": row[1] or ""}) for row in locks),
-        spend=tuple(
-            (row[0], row[1], row[2], row[3]) for row in fetch(raw, "SELECT token, sbi, cost_usd, at FROM spend")
-        ),
+        spend=_spend_in(raw),
         workers=tuple(Worker(**dict(zip(fields(Worker), row, strict=True))) for row in workers),
+    )
+
+
+def _spend_in(raw: apsw.Connection) -> tuple[Spend, ...]:
+    """A backup of an older schema knows less of each."""
+    there = {row[1] for row in fetch(raw, "PRAGMA table_info(spend)")}
+    names = [name for name in fields(Spend) if name in there]
+    return tuple(
+        Spend(**dict(zip(names, row, strict=True))) for row in fetch(raw, f"SELECT {', '.join(names)} FROM spend")
     )
 
 
@@ -151,7 +159,7 @@ def merged(many: Sequence[Marks], *, gap: int) -> Marks:
         counters=tuple((name, count + gap) for name, count in sorted(counters.items())),
         locks=many[0].locks,
         workers=many[0].workers,
-        spend=tuple({row[0]: row for marks in many for row in marks.spend}.values()),
+        spend=tuple({one.token: one for marks in many for one in marks.spend}.values()),
     )
 
 

@@ -1,0 +1,87 @@
+"""What agents bring before people: remarks of a review, questions, and drafts of new items. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+from enum import StrEnum
+
+from deespec.records import record
+
+
+class Severity(StrEnum):
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+@record
+class Remark:
+    """One thing that a reviewer has found."""
+
+    text: str
+    file: str | None = None
+    line: int | None = None
+    severity: str = Severity.NORMAL
+    must_fix: bool = True
+    """Without that the work is not accepted."""
+    in_scope: bool = True
+    """It concerns what this item is about; else it becomes a draft of another item."""
+
+
+@record
+class Question:
+    """What an agent asked, and what a person answered."""
+
+    sbi: int
+    turn: int
+    text: str
+    key: str
+    """Equal for questions that are asked in the same words; see question_key()."""
+    agent: str
+    asked_at: int
+    answer: str | None = None
+    answered_by: str | None = None
+    answered_at: int | None = None
+
+
+class DraftStatus(StrEnum):
+    OPEN = "open"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@record
+class Draft:
+    """What an agent suggests as a new item, and a person decides."""
+
+    parent: str
+    """The item it comes from: SBI-12 (a finding of its review), or PBI-7 (its decomposition)."""
+    number: int
+    """1.. per parent."""
+    title: str
+    spec: str
+    status: DraftStatus = DraftStatus.OPEN
+    file: str | None = None
+    line: int | None = None
+    severity: str = Severity.NORMAL
+    turn: int | None = None
+    """Of the parent, in which it was found."""
+    agent: str = ""
+    reason: str | None = None
+    """Why it was rejected."""
+    registered: str | None = None
+    """The item that it became."""
+    decided_by: str | None = None
+    decided_at: int | None = None
+    created_at: int = 0
+    updated_at: int = 0
+
+    @property
+    def id(self) -> str:
+        return f"{self.parent}/{self.number}"
+
+
+def question_key(text: str) -> str:
+    """The words alone: width, case, punctuation and space make no other question of it."""
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(character for character in plain if character.isalnum())

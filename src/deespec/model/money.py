@@ -1,0 +1,101 @@
+"""What calls use and cost: tokens, prices, and the ledger's rows. Pure."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from deespec.records import record
+
+if TYPE_CHECKING:
+    from deespec.config import Price
+
+PER = 1_000_000
+"""Prices are for so many tokens."""
+
+
+@record
+class Usage:
+    """What a call has used; None: the client has not said."""
+
+    model: str | None = None
+    tokens_in: int | None = None
+    """All input tokens, cached ones included."""
+    tokens_cached: int | None = None
+    """Of these, how many were read from the vendor's cache."""
+    tokens_out: int | None = None
+    """All output tokens, those of reasoning included."""
+    cost_usd: float | None = None
+
+
+@record
+class Spend:
+    """One row of the ledger: what the calls of one claim have used, whatever came of them."""
+
+    token: int
+    sbi: int
+    turn: int = 0
+    """The turn that they were a try at; 0: recorded before that was kept."""
+    step: str = ""
+    agent: str = ""
+    account: str = ""
+    model: str | None = None
+    session: str | None = None
+    tokens_in: int | None = None
+    tokens_cached: int | None = None
+    tokens_out: int | None = None
+    cost_usd: float | None = None
+    metered: bool = True
+    """It counts against the budgets."""
+    at: int = 0
+
+
+def together(one: Usage, other: Usage) -> Usage:
+    """What two calls have used; a field that neither has said stays None."""
+    return Usage(
+        model=other.model or one.model,
+        tokens_in=_sum(one.tokens_in, other.tokens_in),
+        tokens_cached=_sum(one.tokens_cached, other.tokens_cached),
+        tokens_out=_sum(one.tokens_out, other.tokens_out),
+        cost_usd=one.cost_usd if other.cost_usd is None else other.cost_usd + (one.cost_usd or 0.0),
+    )
+
+
+def since(total: Usage, before: Usage) -> Usage:
+    """What was used since `before`, of clients that count from their session's start. Never less than nothing."""
+
+    def rest(now: int | None, then: int | None) -> int | None:
+        if now is None:
+            return None
+        return now - (then or 0) if now >= (then or 0) else now  # the client has begun to count anew
+
+    return Usage(
+        model=total.model,
+        tokens_in=rest(total.tokens_in, before.tokens_in),
+        tokens_cached=rest(total.tokens_cached, before.tokens_cached),
+        tokens_out=rest(total.tokens_out, before.tokens_out),
+        cost_usd=total.cost_usd,
+    )
+
+
+def cost_of(usage: Usage, prices: tuple[Price, ...]) -> float | None:
+    """USD: what the client says, else by the first price whose model fits; None: nobody knows."""
+    if usage.cost_usd is not None:
+        return usage.cost_usd
+    price = price_of(usage.model, prices)
+    if price is None or (usage.tokens_in is None and usage.tokens_out is None):
+        return None
+    tokens_in = usage.tokens_in or 0
+    cached = min(usage.tokens_cached or 0, tokens_in)
+    each_cached = price.input if price.cached is None else price.cached
+    spent = (tokens_in - cached) * price.input + cached * each_cached + (usage.tokens_out or 0) * price.output
+    return spent / PER
+
+
+def price_of(model: str | None, prices: tuple[Price, ...]) -> Price | None:
+    """The first price whose model, a name or a glob, fits."""
+    return next((price for price in prices if model is not None and fnmatchcase(model, price.model)), None)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return one if other is None else other + (one or 0)

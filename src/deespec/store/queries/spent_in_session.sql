@@ -1,0 +1,1 @@
+SELECT sum(tokens_in), sum(tokens_cached), sum(tokens_out) FROM spend WHERE session = :session AND sbi = :number
