@@ -20,6 +20,13 @@ CAUSES: dict[str, Verdict] = {
 }
 """By `api_error` of the result (2.1.330)."""
 
+WORDS: tuple[tuple[str, Verdict], ...] = (
+    ("not logged in", (Blame.AGENT, "login")),  # 2.1.197, without any credentials: the only thing it says
+    ("invalid api key", (Blame.AGENT, "login")),
+    ("credit balance is too low", (Blame.AGENT, "billing")),
+)
+"""By the final text of a failed result, where no field tells."""
+
 SERVER_ERROR: Verdict = (Blame.CALL, "server_error")
 FAILED: Verdict = (Blame.CALL, "failed")
 PROMPT_TOO_LONG: Verdict = (Blame.CALL, "prompt_too_long")
@@ -71,6 +78,7 @@ REFUSALS: tuple[tuple[str, Verdict], ...] = (
     ("error: unknown option", (Blame.AGENT, "flags")),  # 2.1.197, 2.1.330
     ("error: option '", (Blame.AGENT, "flags")),  # 2.1.330: a value that is none of the choices
     ("cannot be used with root/sudo privileges", (Blame.AGENT, "flags")),  # 2.1.197, 2.1.330
+    ("error: when using --print", (Blame.AGENT, "flags")),  # 2.1.197: options that need each other
 )
 """By the text on stderr: the only thing there is when the client refuses to start."""
 
@@ -114,16 +122,19 @@ def _verdict(heard: Heard, result: Result) -> Verdict:
         STATUS.get(result.status or 0),
     )
     is_servers = heard.error == "server_error" or (result.status or 0) >= 500
-    blame, code = next(filter(None, verdicts), SERVER_ERROR if is_servers else FAILED)
+    told = SERVER_ERROR if is_servers else _verdict_of(WORDS, result.text) or FAILED
+    blame, code = next(filter(None, verdicts), told)
     return (blame, "usage_limit") if blame is Blame.ACCOUNT and heard.limited else (blame, code)
 
 
 def _verdict_of_silence(heard: Heard, stderr: str) -> Verdict:
-    if not heard.began:
-        for text, verdict in REFUSALS:
-            if text in stderr:
-                return verdict
-    return Blame.CALL, "crash"
+    refused = None if heard.began else _verdict_of(REFUSALS, stderr)
+    return refused or (Blame.CALL, "crash")
+
+
+def _verdict_of(table: tuple[tuple[str, Verdict], ...], text: str) -> Verdict | None:
+    said = text.casefold()
+    return next((verdict for words, verdict in table if words in said), None)
 
 
 def _error(blame: Blame, code: str, message: str, *, reset_at: int | None = None) -> AgentError:
