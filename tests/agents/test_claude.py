@@ -46,6 +46,15 @@ def test_permissions_become_options(permissions: str, expected: dict[str, list[s
     assert {name: found[name] for name in names if name in found} == expected
 
 
+def test_a_budget_and_further_folders_are_handed_on(tmp_path: Path) -> None:
+    plain = options(argv(SETTINGS, request(tmp_path)))
+    assert "--max-budget-usd" not in plain
+    asked = request(tmp_path, budget_usd=0.25, writable=(tmp_path / "outbox", tmp_path / "more"))
+    found = options(argv(SETTINGS, asked))
+    assert found["--max-budget-usd"] == ["0.2500"]
+    assert found["--add-dir"][-2:] == [str(tmp_path / "outbox"), str(tmp_path / "more")]
+
+
 def test_a_report_command_with_spaces_is_allowed_as_a_shell_spells_it(tmp_path: Path) -> None:
     command = ("/home/My Name/python3", "-m", "deespec")
     found = argv(replace(SETTINGS, permissions="edit"), request(tmp_path, report_command=command))
@@ -177,6 +186,22 @@ def test_a_fresh_session_is_tried_once(tmp_path: Path) -> None:
 def test_a_program_that_is_not_there_is_the_agents_fault(tmp_path: Path) -> None:
     agent = ClaudeAgent(replace(SETTINGS, command=(str(tmp_path / "none"),)), child_env={})
     assert fault(agent.run(request(tmp_path), Watching())) == (Blame.AGENT, "missing")
+
+
+def test_what_it_was_refused_is_asked_of_a_person_where_that_is_wanted(tmp_path: Path) -> None:
+    section = player(tmp_path, play("2.1.330/tool_denied"))
+    assert ClaudeAgent(section, child_env={}).run(request(tmp_path), Watching()).answer is None
+    asking = ClaudeAgent(replace(section, permission_requests="ask"), child_env={})
+    answer = asking.run(request(tmp_path), Watching()).answer
+    assert answer is not None
+    assert (answer.kind, answer.source) == ("question", "asked")
+    assert "Bash: pytest -q" in answer.text
+    assert "agents.claude.permissions" in answer.text
+
+
+def test_who_was_refused_nothing_asks_nothing(tmp_path: Path) -> None:
+    section = replace(player(tmp_path, play("2.1.330/success")), permission_requests="ask")
+    assert ClaudeAgent(section, child_env={}).run(request(tmp_path), Watching()).answer is None
 
 
 # --- a look at it -----------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import shlex
 import signal
 from typing import TYPE_CHECKING
 
+from deespec.agents.asking import for_leave
 from deespec.agents.base import AgentResult
 from deespec.agents.claude_errors import error_in, session_unusable
 from deespec.agents.claude_stream import Heard, Stream
@@ -85,7 +86,10 @@ class ClaudeAgent:
             log.warning("session not resumed", extra={"item": request.item, "session": request.session})
             request = replace(request, session=None)
             ended, heard = self._call(request, watch)
-        return result_of(request, ended, heard)
+        result = result_of(request, ended, heard)
+        if self._settings.permission_requests == "ask" and result.error is None and heard.wanted:
+            return replace(result, answer=for_leave(self._settings, heard.wanted))
+        return result
 
     def _call(self, request: AgentRequest, watch: Watch) -> tuple[Ended, Heard]:
         stream = Stream(request.step)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from deespec.model.items import Answer
     from deespec.model.lifecycle import Step
 SESSION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+WANTED_CHARACTERS = 500
+"""Of a refused command, for the person who is to decide about it."""
 SYNTHETIC = "<synthetic>"
 """The model of messages that the client makes up itself, for instance about an error."""
 
@@ -54,6 +56,8 @@ class Heard:
     """A limit of the account's plan refuses requests."""
     reset_at: int | None
     denied: tuple[str, ...]
+    wanted: tuple[str, ...]
+    """What the refused tools were to do, in words for a person."""
     usage: Usage
     answer: Answer | None
     result: Result | None
@@ -70,6 +74,7 @@ class Stream:
         self._limited = False
         self._reset_at: int | None = None
         self._denied: dict[str, None] = {}
+        self._wanted: dict[str, None] = {}
         self._model: str | None = None
         self._spent = Spent()
         self._answer: Answer | None = None
@@ -101,6 +106,7 @@ class Stream:
             limited=self._limited,
             reset_at=self._reset_at,
             denied=tuple(self._denied),
+            wanted=tuple(self._wanted),
             usage=Usage(
                 model=self._model,
                 tokens_in=self._spent.tokens_in,
@@ -165,6 +171,10 @@ class Stream:
     def _deny(self, event: Json) -> None:
         if tool := word(event, "tool_name"):
             self._denied[tool] = None
+            asked = below(event, "tool_input")
+            aim = word(asked, "command") or word(asked, "file_path") or word(asked, "url")
+            if aim:
+                self._wanted[f"{tool}: {aim[:WANTED_CHARACTERS]}"] = None
 
 
 class Spent:
