@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from deespec.agents.base import AgentRequest, Watch
     from deespec.agents.process import Ended
     from deespec.config import AgentSettings, Settings
+    from deespec.model.lifecycle import Step
 
 MESSAGE_CHARACTERS = 2_000
 """Of its stderr, in an error's message."""
@@ -50,17 +51,19 @@ class CommandAgent:
         if not self._argv:
             error = AgentError(blame=Blame.AGENT, code="missing", message=f"Agent {self.name} has no command.")
             return AgentResult(error=error)
-        ended = run_process(Program(argv=self._argv), request, watch)
-        error_found = error_of(ended) or _failure(ended)
-        text = ended.stdout_tail.strip()
-        if error_found is not None:
-            return AgentResult(error=error_found, text=text)
-        return AgentResult(answer=answer_from_text(request.step, text), text=text)
+        return result_of(request.step, run_process(Program(argv=self._argv), request, watch))
 
 
 def make(section: AgentSettings, settings: Settings) -> CommandAgent:
     """How the registry makes one."""
     return CommandAgent(section, root=settings.root, child_env=dict(settings.child_env))
+
+
+def result_of(step: Step, ended: Ended) -> AgentResult:
+    """Exit code 0 alone is no success: without an answer the engine asks again, and then counts an attempt."""
+    text = ended.stdout_tail.strip()
+    error = error_of(ended) or _failure(ended)
+    return AgentResult(error=error, answer=None if error else answer_from_text(step, text), text=text)
 
 
 def _argv(settings: AgentSettings, root: Path) -> tuple[str, ...]:
