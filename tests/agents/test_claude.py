@@ -35,8 +35,8 @@ def options(arguments: tuple[str, ...]) -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("permissions", "expected"),
     [
-        ("edit", {"--permission-mode": ["acceptEdits"], "--allowedTools": ["Bash(deespec:*)"]}),
-        ("edit+shell", {"--permission-mode": ["acceptEdits"], "--allowedTools": ["Bash"]}),
+        ("edit", {"--permission-mode": ["acceptEdits"], "--allowedTools": ["Bash(deespec:*)", "mcp__deespec"]}),
+        ("edit+shell", {"--permission-mode": ["acceptEdits"], "--allowedTools": ["Bash", "mcp__deespec"]}),
         ("everything", {"--dangerously-skip-permissions": []}),
     ],
 )
@@ -69,6 +69,7 @@ def test_who_may_only_edit_may_run_the_gates_as_they_are(tmp_path: Path) -> None
         "Bash(pytest -q)",
         "Bash(make lint && make test)",
         'Bash(test -e "a b")',
+        "mcp__deespec",
     ]
 
 

@@ -47,6 +47,8 @@ ENVIRONMENT = {
 }
 """For what the environment does not say otherwise."""
 
+OWN_TOOLS = "mcp__deespec"
+"""Those of `deespec mcp`, where a user has added it: inside a turn they read, report and review."""
 TOOLS_OFF = ("CronCreate", "EnterWorktree", "Monitor", "ScheduleWakeup")
 """They outlast a call, or leave its folder. Names that a version does not know do no harm."""
 
@@ -166,7 +168,7 @@ def _permissions(permissions: str, request: AgentRequest) -> tuple[str, ...]:
         gates = dict.fromkeys(gate.strip() for gate in request.gates)
         own = (f"Bash({gate})" for gate in gates if gate and "*" not in gate.split()[0])  # `*` alone is every command
         rules = (f"Bash({shlex.join(request.report_command)}:*)", *own)
-    return ("--permission-mode", "acceptEdits", "--allowedTools", *rules)
+    return ("--permission-mode", "acceptEdits", "--allowedTools", *rules, OWN_TOOLS)
 
 
 def _says_no_login(text: str) -> bool:
