@@ -3,12 +3,12 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check lint format soak bench bench-short docs lock clean
+.PHONY: help demo test test-agents check lint format soak bench bench-short docs lock clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input -qq
-FAST := -m "not soak and not claude"
+FAST := -m "not soak and not real"
 
 help: ## Say what there is.
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
@@ -34,6 +34,9 @@ format: $(VENV)/dev.stamp ## Put every file into its form.
 
 soak: $(VENV)/dev.stamp ## Run the tests that take hours: full numbers.
 	@$(PY) -m pytest -m soak $(ARGS)
+
+test-agents: $(VENV)/dev.stamp ## Install the real clients through npm, pinned, and drive them; ARGS="-k codex" for one.
+	@$(PY) -m pytest -m "real and not soak" -rs tests/agents_real $(ARGS)
 
 bench: $(VENV)/dev.stamp ## Measure, and draw the chart of the guide.
 	@$(PY) -m benchmarks --chart docs/wal-benchmarks.svg $(ARGS)

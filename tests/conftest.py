@@ -10,6 +10,7 @@ import pytest
 
 from deespec.backlog.register import Order, register
 from deespec.clock import Clock
+from deespec.model.budget import ItemBudget
 from deespec.model.items import Claim, Kind, Pbi, Sbi, Turn
 from deespec.model.lifecycle import Event, Status, Step
 from deespec.model.money import Spend
@@ -69,7 +70,7 @@ class FakeClock(Clock):
 def spend_of(turn: Turn) -> Spend:
     """What the ledger gets of a turn."""
     values = as_dict(turn)
-    names = ("token", "sbi", "step", "agent", "account", "cost_usd", "metered")
+    names = ("token", "sbi", "step", "agent", "account", "cost_usd", "metered", "worker")
     return Spend(turn=turn.number, **{name: values[name] for name in names})
 
 
@@ -169,7 +170,15 @@ class Ledger:
             sbi = tx.workspace_ready(claim, manifest="tree", actor=claim.worker)
         return replace(claim, sbi=sbi, step=Step.IMPLEMENT)
 
-    def settle(self, claim: Claim, *events: Event, outcome: str = "", usd_per_item: float = 0, **facts: object) -> Sbi:
+    def settle(
+        self,
+        claim: Claim,
+        *events: Event,
+        outcome: str = "",
+        usd_per_item: float = 0,
+        question: str | None = None,
+        **facts: object,
+    ) -> Sbi:
         """Ends the turn with these events."""
         steps = [(event, "because" if event in STOPS else None) for event in events]
         with self.store.transaction() as tx:
@@ -187,7 +196,8 @@ class Ledger:
             )
             turn = replace(turn, **facts)
             tx.spent(spend_of(turn))
-            return tx.settle(claim, turn, steps, actor=claim.worker, usd_per_item=usd_per_item)
+            budget = ItemBudget(usd=usd_per_item)
+            return tx.settle(claim, turn, steps, actor=claim.worker, budget=budget, question=question)
 
     def implement(self, **changes: object) -> Sbi:
         """Takes the next item through its first turn: it is REVIEWING then."""

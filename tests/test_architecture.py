@@ -29,6 +29,7 @@ def test_the_contracts_hold() -> None:
     ("contract", "file", "line"),
     [
         ("layers", "board/snapshot.py", "import deespec.app"),
+        ("layers", "mcp/server.py", "import deespec.cli.output"),
         ("layers", "backlog/register.py", "import deespec.engine.turn"),
         ("layers", "model/reports.py", "import deespec.store.rows"),
         ("layers", "errors.py", "import deespec.config_keys"),

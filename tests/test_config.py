@@ -159,7 +159,7 @@ def test_a_wrong_duration_is_refused(home, written):
         ("[agents.claude]\nargs = [1]", "agents.claude.args takes a list of texts, not [1]."),
         ("[agents.claude]\nenv = {A = 1}", "agents.claude.env takes a table of texts."),
         ('[agents.claude]\nenv = {"A=" = "b"}', "agents.claude.env takes a table of texts."),
-        ("[agents.claude]\nkind = 'codex'", "agents.claude.kind takes"),
+        ("[agents.claude]\nkind = 'kodex'", "agents.claude.kind takes"),
         ("[[gates]]\nrun = 1", "gates[1].run takes text, not 1."),
         ("[[gates]]\nrun = 'a'\n[[gates]]\nname = 'b'", "gates[2] has no command."),
         ("[[gates]]\nrun = 'a'\n[[gates]]\nrun = 'a'", 'two gates are called "a".'),
@@ -173,6 +173,10 @@ def test_a_wrong_duration_is_refused(home, written):
         ("[agents.command]", "agents.command has no command."),
         ("[agents.x]\nkind = 'command'\ncommand = []", "agents.x has no command."),
         ("[agents.x]\nkind = 'scripted'", "agents.x has no script."),
+        ("[[prices]]\ninput = 1", "prices[1] has no model."),
+        ("[[accounts]]\nlimit = 1", "accounts[1] has no name."),
+        ("[prices]\ninput = 1", "prices is a list of sections."),
+        ("[[prices]]\nmodel = 'a'\n[[prices]]\nmodel = 'a'", 'two prices are called "a".'),
         ("[run", "is not TOML"),
         ("x = " + "[" * 5_000, "is nested too deeply."),
         ("#" * (1 << 20) + "#", "is larger than 1048576 bytes."),
@@ -273,7 +277,7 @@ def test_claude_and_patch_need_no_section_and_others_do(home):
     settings = load(home)
     assert settings.agent("claude") == AgentSettings(name="claude", kind="claude")
     assert settings.agent("patch") == AgentSettings(name="patch", kind="patch")
-    assert [settings.agent(name) for name in ("command", "scripted", "codex", "")] == [None] * 4
+    assert [settings.agent(name) for name in ("command", "scripted", "acp", "")] == [None] * 4
 
 
 def test_a_script_is_seen_from_the_folder_that_holds_the_home(home):

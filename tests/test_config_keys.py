@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from deespec.config import AgentSettings, Gate, Settings
-from deespec.config_keys import AGENT_KEYS, GATE_KEYS, KEYS, Key, Type, duration_text, from_text, parse, toml, toml_of
+from deespec.config import Account, AgentSettings, Gate, Price, Settings
+from deespec.config_keys import AGENT_KEYS, KEYS, Key, Type, duration_text, from_text, parse, toml, toml_of
+from deespec.config_lists import ACCOUNT_KEYS, GATE_KEYS, LISTS, PRICE_KEYS
 from deespec.records import as_dict, fields
 
+HELD = ((GATE_KEYS, Gate), (PRICE_KEYS, Price), (ACCOUNT_KEYS, Account))
 RESERVED = ("HOME", "ITEM", "STEP", "TURN", "CLAIM", "OUTBOX", "TEST_")
 
 
-@pytest.mark.parametrize(("keys", "holder"), [(KEYS, Settings), (AGENT_KEYS, AgentSettings), (GATE_KEYS, Gate)])
+@pytest.mark.parametrize(("keys", "holder"), [(KEYS, Settings), (AGENT_KEYS, AgentSettings), *HELD])
 def test_every_key_has_its_field_and_every_field_its_key(keys, holder):
-    others = {"home", "sources", "agents", "gates", "child_env"} if holder is Settings else set()
+    others = {"home", "sources", "agents", "child_env", *LISTS} if holder is Settings else set()
     others |= {"name"} if holder is AgentSettings else set()
     assert {key.field for key in keys} == set(fields(holder)) - others
 
@@ -27,12 +29,15 @@ def test_defaults_of_the_table_are_those_of_the_records():
     assert {key.name: key.default for key in KEYS if key.field not in settled} == {
         key.name: settings[key.field] for key in KEYS if key.field not in settled
     }
-    agent, gate = as_dict(AgentSettings(name="n", kind="k")), as_dict(Gate(name="n", run="r"))
+    agent = as_dict(AgentSettings(name="n", kind="k"))
     assert all(key.default == agent[key.field] for key in AGENT_KEYS if key.name != "kind")
-    assert all(key.default == gate[key.field] for key in GATE_KEYS if key.name not in ("name", "run"))
+    given = {"name": "n", "run": "r", "model": "m"}
+    for keys, holder in HELD:
+        one = as_dict(holder(**{key.field: given[key.name] for key in keys if key.name in given}))
+        assert all(key.default == one[key.field] for key in keys if key.name not in given)
 
 
-@pytest.mark.parametrize("key", [*KEYS, *AGENT_KEYS, *GATE_KEYS], ids=lambda key: key.name)
+@pytest.mark.parametrize("key", [*KEYS, *AGENT_KEYS, *GATE_KEYS, *PRICE_KEYS, *ACCOUNT_KEYS], ids=lambda key: key.name)
 def test_every_default_is_a_value_and_every_key_explains_itself(key: Key):
     assert key.help
     assert not key.help.endswith(".")

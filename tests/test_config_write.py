@@ -12,7 +12,8 @@ import pytest
 from deespec import config_change
 from deespec.config import AgentSettings, Gate, Settings, load_settings
 from deespec.config_change import config_set, config_unset
-from deespec.config_keys import AGENT_KEYS, GATE_KEYS, KEYS, KINDS
+from deespec.config_keys import AGENT_KEYS, KEYS, KINDS
+from deespec.config_lists import LISTS
 from deespec.config_write import shown, shown_one, template
 from deespec.errors import BadConfig, NotFound
 from deespec.records import as_dict
@@ -40,7 +41,8 @@ def load(home: Path, text: str = "", env: dict[str, str] | None = None, **overri
 
 def test_the_list_shows_each_value_with_its_source(home):
     text = "[run]\nparallel = 2\nimplement = 'claude'\n[agents.claude]\nmodel = 'opus'\nenv = {TOKEN = 'secret'}\n"
-    text += "[[gates]]\nname = 'test'\nrun = 'make'"
+    text += "[[gates]]\nname = 'test'\nrun = 'make'\n"
+    text += "[[prices]]\nmodel = 'gpt-5.1'\ninput = 1.25\noutput = 10\n[[accounts]]\nname = 'team'\nlimit = 2"
     settings = load(home, text, {"DEESPEC_WORKSPACE_UNDECLARED": "parallel"})
     rows = {row.key: (row.text, row.source) for row in shown(settings)}
     file = str(home / "config.toml")
@@ -52,7 +54,10 @@ def test_the_list_shows_each_value_with_its_source(home):
     assert rows["agents.claude.model"] == ('"opus"', file)
     assert rows["agents.claude.env"] == ("TOKEN", file)
     assert rows["gates.test.run"] == ('"make"', file)
-    assert len(rows) == len(KEYS) + 3
+    assert rows["prices.gpt-5.1.input"] == ("1.25", file)
+    assert rows["prices.gpt-5.1.output"] == ("10", file)
+    assert rows["accounts.team.limit"] == ("2", file)
+    assert len(rows) == len(KEYS) + 6
 
 
 def test_one_setting_is_shown(home):
@@ -60,8 +65,8 @@ def test_one_setting_is_shown(home):
     assert shown_one(settings, "run.max_turns").text == "8"
     assert shown_one(settings, "run.implement").text == ""
     assert shown_one(settings, "agents.claude.permissions").text == '"edit+shell"'
-    with pytest.raises(NotFound, match="There is no agent codex"):
-        shown_one(settings, "agents.codex.model")
+    with pytest.raises(NotFound, match="There is no agent mine"):
+        shown_one(settings, "agents.mine.model")
     with pytest.raises(BadConfig, match=r"no setting run\.max_turn\."):
         shown_one(settings, "run.max_turn")
 
@@ -98,7 +103,8 @@ def test_every_line_that_is_commented_out_shows_the_default(home):
 
 def test_the_commented_file_explains_every_key():
     text = template()
-    assert [key.name for key in (*KEYS, *AGENT_KEYS, *GATE_KEYS) if key.help not in text] == []
+    listed = [key for kind in LISTS.values() for key in kind.keys]
+    assert [key.name for key in (*KEYS, *AGENT_KEYS, *listed) if key.help not in text] == []
     assert all(f'"{kind}"' in text for kind in KINDS)
 
 
@@ -213,6 +219,7 @@ def test_a_crash_while_writing_leaves_the_old_file_and_no_other(home, monkeypatc
 
 # --- agents and gates -----------------------------------------------------------------------------------------------
 
+PRICES = '[[prices]]\nmodel = "gpt-5*"\ninput = 1.25\n'
 GATES = '# first\n[[gates]]\nname = "lint"\nrun = "ruff" # why\n\n# then\n[[gates]]\nrun = "pytest -q"\n'
 
 
@@ -249,6 +256,9 @@ GATES = '# first\n[[gates]]\nname = "lint"\nrun = "ruff" # why\n\n# then\n[[gate
             "pytest",
             'gates = [{ run = "ruff" }, {name = "tests", run = "pytest"}]\n',
         ),
+        ("", "prices.gpt-5.1.input", "1.25", '[[prices]]\nmodel = "gpt-5.1"\ninput = 1.25\n'),
+        (PRICES, "prices.gpt-5*.output", "10", f"{PRICES}output = 10\n"),
+        ("", "accounts.team.limit", "2", '[[accounts]]\nname = "team"\nlimit = 2\n'),
     ],
 )
 def test_an_agent_or_a_gate_is_made_and_changed(home, old, key, value, expected):
@@ -290,6 +300,9 @@ def test_a_kind_of_the_users_file_stays(home, tmp_path):
         ("gates.tests.name", "other", "there is no setting gates.tests.name"),
         ("gates.tests.rum", "x", "there is no setting gates.tests.rum"),
         ("gates.run", "x", "there is no setting gates.run"),
+        ("prices.gpt-5.input", "-1", "prices.gpt-5.input takes a number from 0 to 1,000,000"),
+        ("prices.gpt-5.inputs", "1", "there is no setting prices.gpt-5.inputs"),
+        ("accounts.team.limit", "1.5", "accounts.team.limit takes a whole number"),
     ],
 )
 def test_half_an_agent_or_gate_is_refused_and_the_file_stays(home, key, value, part):
@@ -321,6 +334,8 @@ def test_a_gate_can_be_asked_for_as_it_is_set(home):
         (GATES, "gates.lint", '[[gates]]\nrun = "pytest -q"\n'),
         (GATES, "gates.pytest -q", None),
         ('[[gates]]\nrun = "a"\ntimeout = 5\n', "gates.a.timeout", '[[gates]]\nrun = "a"\n'),
+        (f"{PRICES}output = 1\n", "prices.gpt-5*.output", PRICES),
+        (PRICES.replace("*", ".1"), "prices.gpt-5.1", ""),
     ],
 )
 def test_what_is_unset_goes_and_all_else_stays(home, old, key, expected):

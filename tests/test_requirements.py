@@ -58,3 +58,10 @@ def test_the_lock_holds_pins_hashes_and_reasons_only(name: str) -> None:
 
 def test_developers_have_all_that_users_have() -> None:
     assert pinned("base.txt").items() <= pinned("dev.txt").items()
+
+
+def test_developers_have_all_that_users_can_add() -> None:
+    pins = pinned("dev.txt")
+    extras = itertools.chain.from_iterable(PROJECT["project"]["optional-dependencies"].values())
+    asked = [Requirement(text) for text in extras]
+    assert [str(one) for one in asked if not one.specifier.contains(pins.get(canonicalize_name(one.name), ""))] == []

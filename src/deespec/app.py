@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from deespec import config
 from deespec.clock import Clock
+from deespec.config_keys import IMPLIED
 from deespec.errors import StoreUnusable
 from deespec.store.opener import FILE, open_store
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from deespec.agents.base import Agent
     from deespec.config import Settings
+    from deespec.model.wanted import AgentSlot
     from deespec.store.base import Store
     from deespec.store.named_locks import NamedLocks
     from deespec.workspace.merging import Target
@@ -101,6 +103,16 @@ class App:
         """Whose quota this agent uses here."""
         settings = self.settings.agent(name)
         return (settings.account if settings else None) or f"{name}@{self.person}"
+
+    def agent_slots(self) -> tuple[AgentSlot, ...]:
+        """The agents that an item can be given to, each once, as choosing sees them here."""
+        from deespec.agents.registry import slot_of
+
+        settings = self.settings
+        own = (agent.name for agent in settings.agents)
+        named = dict.fromkeys((*settings.implement, *settings.review, *own, *IMPLIED))
+        sections = (section for name in named if (section := settings.agent(name)) is not None)
+        return tuple(slot_of(section, settings, account=self.account(section.name)) for section in sections)
 
     def close(self) -> None:
         self.store.close()

@@ -56,6 +56,13 @@ def iso(at_ms: int | None) -> str | None:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{millis:03d}Z"
 
 
+def ms_of(text: str) -> int:
+    """The time that iso() has written."""
+    from datetime import datetime  # only here: it is slow to load
+
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
 def midnight(at_ms: int) -> int:
     """When the day began here to which this time belongs."""
     here = time.localtime(at_ms / 1000)
@@ -65,3 +72,13 @@ def midnight(at_ms: int) -> int:
 def local(at_ms: int) -> str:
     """Date and time of day as people here read it."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_ms / 1000))
+
+
+def from_local(text: str) -> int | None:
+    """The ms of a date, or a date and time of day, as people here write it; None: it is neither."""
+    for shape in ("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"):
+        try:
+            return int(time.mktime(time.strptime(text, shape)) * 1000)
+        except (ValueError, OverflowError):
+            continue
+    return None

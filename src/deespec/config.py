@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from stat import S_ISREG
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from deespec.config_file import Given, from_environment, from_options, parse_document, read_config
 from deespec.config_keys import AGENT_KEYS, IMPLIED, KEYS, KINDS
@@ -13,7 +13,9 @@ from deespec.errors import BadConfig, NoHome
 from deespec.records import record, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+T = TypeVar("T")
 
 HOME_NAME = ".deespec"
 CONFIG_NAME = "config.toml"
@@ -75,8 +77,8 @@ class Price:
 
     model: str
     """Its name, or a glob of names."""
-    input: float
-    output: float
+    input: float = 0
+    output: float = 0
     cached: float | None = None
     """Input that was read from the vendor's cache; None: as other input."""
 
@@ -292,7 +294,9 @@ def settle(home: Path, env: Mapping[str, str], text: str, overrides: Mapping[str
         home=home,
         sources=_sources(given),
         agents=_agents(given, home, env),
-        gates=tuple(Gate(**fields) for fields in given.get("gates", ((), ""))[0]),
+        gates=_listed(Gate, given, "gates"),
+        prices=_listed(Price, given, "prices"),
+        accounts=_listed(Account, given, "accounts"),
         child_env=tuple(pair for pair in env.items() if not _is_ours(pair[0])),
         **values,
     )
@@ -304,7 +308,7 @@ def with_terms(settings: Settings, text: str, place: str) -> Settings:
     """These settings with the terms (see TERMS) of another settings file. Raises BadConfig, naming `place`."""
     given = parse_document(text, place)
     agreed: dict[str, Any] = {key.field: given[key.name][0] if key.name in given else key.default for key in _TERM_KEYS}
-    agreed["gates"] = tuple(Gate(**fields) for fields in given.get("gates", ((), ""))[0])
+    agreed["gates"] = _listed(Gate, given, "gates")
     agreed["review"] = agreed["review"] or settings.review
     found = replace(settings, **agreed)
     _check_names(found)
@@ -341,8 +345,13 @@ def _is_ours(name: str) -> bool:
     return "DEESPEC" in name.upper()
 
 
+def _listed(cls: Callable[..., T], given: Given, section: str) -> tuple[T, ...]:
+    """What a list of sections has, in the order of the file."""
+    return tuple(cls(**fields) for fields in given.get(section, ((), ""))[0])
+
+
 def _sources(given: Given) -> tuple[tuple[str, str], ...]:
-    """Every key with its place; of agents and gates those that were set."""
+    """Every key with its place; of agents those that were set; of a list of sections the list's."""
     sources = {key.name: "default" for key in KEYS}
     sources |= {name: place for name, (_, place) in given.items() if name.count(".") != 1 or name in sources}
     return tuple(sources.items())

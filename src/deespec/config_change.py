@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from deespec.config import CONFIG_NAME, settle, user_config
 from deespec.config_file import checked_text, find_key, parse_document, read_config, split
-from deespec.config_keys import BY_NAME, GATE_BY_NAME, KINDS, toml, toml_of
+from deespec.config_keys import BY_NAME, KINDS, toml, toml_of
+from deespec.config_lists import LISTS
 from deespec.config_write import assignment
 from deespec.errors import NotFound
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deespec.config_file import Given
+    from deespec.config_lists import Listed
 
 LOCK_NAME = "config.lock"
 NEW_FILE_MODE = 0o644
@@ -27,8 +29,8 @@ IMPLIED_KINDS = {"command": "command", "script": "scripted"}
 def config_set(home: Path, name: str, value: str, *, env: Mapping[str, str]) -> None:
     """Sets one key in the home's file; comments and order stay. Two at the same time both count.
 
-    An agent or a gate that is not there is made. Raises BadConfig, and leaves the file as it is, if the settings would
-    not be valid afterwards.
+    An agent, a gate, a price or an account that is not there is made. Raises BadConfig, and leaves the file as it is,
+    if the settings would not be valid afterwards.
     """
     key = find_key(name, "config set")
     literal = toml_of(key, checked_text(key, name, value, "config set"))
@@ -36,8 +38,8 @@ def config_set(home: Path, name: str, value: str, *, env: Mapping[str, str]) -> 
     kind = IMPLIED_KINDS.get(last) if section == "agents" and own not in KINDS else None
 
     def change(old: str) -> str:
-        if section == "gates":
-            return _with_gate(old, own, last, literal)
+        if section in LISTS:
+            return _with_listed(LISTS[section], old, own, last, literal)
         text = _with(old, name, literal)
         if kind is None or f"agents.{own}.kind" in _given(home, env, old):
             return text
@@ -47,18 +49,19 @@ def config_set(home: Path, name: str, value: str, *, env: Mapping[str, str]) -> 
 
 
 def config_unset(home: Path, name: str, *, env: Mapping[str, str]) -> None:
-    """Removes one key, or all of agents.NAME or gates.NAME, from the home's file; all else stays.
+    """Removes one key, or all of agents.NAME, gates.NAME and their like, from the home's file; all else stays.
 
     Raises NotFound if the file does not set it, BadConfig if the settings would not be valid without it.
     """
     section, own, last = split(name)
-    gate, gate_key = (own, last) if last in GATE_BY_NAME and own else (name.partition(".")[2], "")
-    whole = last and (not own if section == "agents" else section == "gates" and not gate_key)
+    kind = LISTS.get(section)
+    listed, listed_key = (own, last) if kind and last in kind.by_name and own else (name.partition(".")[2], "")
+    whole = last and (not own if section == "agents" else kind is not None and not listed_key)
     if not whole:
         find_key(name, "config unset")
 
     def change(old: str) -> str:
-        text = _without_gate(old, gate, gate_key) if section == "gates" else _without(old, name)
+        text = _without_listed(kind, old, listed, listed_key) if kind else _without(old, name)
         if text is None:
             raise NotFound(f"{home / CONFIG_NAME} does not set {name}.", hint="deespec config list")
         return text
@@ -201,45 +204,41 @@ def _commented(before: str, after: str, name: str) -> str:
     return shown if same else after
 
 
-# --- gates, which are a list ----------------------------------------------------------------------------------------
+# --- lists of sections ----------------------------------------------------------------------------------------------
 
 
-def _with_gate(text: str, name: str, key: str, literal: str) -> str:
-    """The text with one key of this gate set; the gate is made if it is not there."""
+def _with_listed(kind: Listed, text: str, name: str, key: str, literal: str) -> str:
+    """The text with one key of this gate, or its like, set; it is made if it is not there."""
     import tomlkit
 
     document = tomlkit.parse(text)
-    if "gates" not in document and text.strip():
+    if kind.section not in document and text.strip():
         document.add(tomlkit.nl())
-    gates: Any = document.setdefault("gates", tomlkit.aot())
-    gate = next((one for one in gates if _name_of(one) == name), None)
-    if gate is None:
-        gate = tomlkit.inline_table() if isinstance(gates, tomlkit.items.Array) else tomlkit.table()
-        gate["name"] = name
-        gate[key] = tomlkit.value(literal)
-        gates.append(gate)
+    listed: Any = document.setdefault(kind.section, tomlkit.aot())
+    one = next((one for one in listed if kind.name_of(one) == name), None)
+    if one is None:
+        one = tomlkit.inline_table() if isinstance(listed, tomlkit.items.Array) else tomlkit.table()
+        one[kind.names[0]] = name
+        one[key] = tomlkit.value(literal)
+        listed.append(one)
     else:
-        if "name" not in gate:  # else it would be called otherwise when it runs something else
-            _put(gate, "name", toml(name))
-        _put(gate, key, literal)
+        if kind.names[0] not in one:  # else it would be called otherwise when it runs something else
+            _put(one, kind.names[0], toml(name))
+        _put(one, key, literal)
     return tomlkit.dumps(document)
 
 
-def _without_gate(text: str, name: str, key: str) -> str | None:
-    """The text without this gate, or without one key of it; None if it has none."""
+def _without_listed(kind: Listed, text: str, name: str, key: str) -> str | None:
+    """The text without this one, or without one key of it; None if it has none."""
     import tomlkit
 
     document = tomlkit.parse(text)
-    gates: Any = document.get("gates", [])
-    at = next((at for at, one in enumerate(gates) if _name_of(one) == name), None)
-    if at is None or (key and key not in gates[at]):
+    listed: Any = document.get(kind.section, [])
+    at = next((at for at, one in enumerate(listed) if kind.name_of(one) == name), None)
+    if at is None or (key and key not in listed[at]):
         return None
     if key:
-        del gates[at][key]
+        del listed[at][key]
     else:
-        del gates[at]
+        del listed[at]
     return tomlkit.dumps(document)
-
-
-def _name_of(gate: Any) -> str:
-    return str(gate.get("name", gate.get("run", "")))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from deespec.config_keys import (
     AGENT_BY_NAME,
     BY_NAME,
-    GATE_BY_NAME,
     KEYS,
     SECTIONS,
     Key,
@@ -16,14 +15,16 @@ from deespec.config_keys import (
     is_agent_name,
     parse,
 )
+from deespec.config_lists import LISTS, MAX_LISTED
 from deespec.errors import BadConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
+    from deespec.config_lists import Listed
+
 MAX_CONFIG_BYTES = 1 << 20
-MAX_GATES = 100
 MAX_SHOWN_CHARACTERS = 60
 
 Given = dict[str, tuple[Any, str]]
@@ -48,7 +49,8 @@ def read_config(path: Path) -> str | None:
 
 
 def parse_document(text: str, place: str) -> Given:
-    """What a settings file sets. `[agents.NAME]` becomes agents.NAME.key; gates come as one tuple of field dicts."""
+    """What a settings file sets. `[agents.NAME]` becomes agents.NAME.key; a list of sections, as `[[gates]]`, comes as
+    one tuple of field dicts."""
     import tomllib
 
     try:
@@ -60,14 +62,14 @@ def parse_document(text: str, place: str) -> Given:
         raise BadConfig(f"{place} is nested too deeply.") from error
     given: Given = {}
     for section, body in document.items():
-        if section == "gates":
-            given["gates"] = (_gates(body, place), place)
+        if section in LISTS:
+            given[section] = (_listed(LISTS[section], body, place), place)
         elif section == "agents":
             given |= _agents(body, place)
         elif section in SECTIONS:
             given |= _section(body, section, _keys_of(section), place)
         else:
-            _refuse_name(section, SECTIONS, place)
+            _refuse_name(section, (*SECTIONS, *LISTS), place)
     return given
 
 
@@ -92,9 +94,9 @@ def find_key(name: str, place: str) -> Key:
     section, own, last = split(name)
     if section == "agents" and is_agent_name(own):
         return AGENT_BY_NAME.get(last) or _refuse_name(name, (f"agents.{own}.{key}" for key in AGENT_BY_NAME), place)
-    if section == "gates" and own:
-        known = {key: found for key, found in GATE_BY_NAME.items() if key != "name"}
-        return known.get(last) or _refuse_name(name, (f"gates.{own}.{key}" for key in known), place)
+    if section in LISTS and own:
+        known = LISTS[section].settable
+        return known.get(last) or _refuse_name(name, (f"{section}.{own}.{key}" for key in known), place)
     return BY_NAME.get(name) or _refuse_name(name, BY_NAME, place)
 
 
@@ -139,26 +141,30 @@ def _agents(body: object, place: str) -> Given:
     return given
 
 
-def _gates(body: object, place: str) -> tuple[dict[str, Any], ...]:
-    if not isinstance(body, list) or not all(isinstance(gate, dict) for gate in body):
-        raise BadConfig(f"{place}: gates is a list of sections.", hint="Write [[gates]] with name and run below.")
-    if len(body) > MAX_GATES:
-        raise BadConfig(f"{place}: {len(body)} gates; the limit is {MAX_GATES}.")
-    gates = tuple(_gate(gate, f"gates[{number}]", place) for number, gate in enumerate(body, start=1))
-    names = [gate["name"] for gate in gates]
+def _listed(kind: Listed, body: object, place: str) -> tuple[dict[str, Any], ...]:
+    if not isinstance(body, list) or not all(isinstance(one, dict) for one in body):
+        shown = " and ".join(key.name for key in kind.keys[:2])
+        hint = f"Write [[{kind.section}]] with {shown} below."
+        raise BadConfig(f"{place}: {kind.section} is a list of sections.", hint=hint)
+    if len(body) > MAX_LISTED:
+        raise BadConfig(f"{place}: {len(body)} {kind.section}; the limit is {MAX_LISTED}.")
+    found = tuple(_one_listed(kind, one, f"{kind.section}[{at}]", place) for at, one in enumerate(body, start=1))
+    names = [one[kind.names[0]] for one in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise BadConfig(f'{place}: two gates are called "{twice}".', hint="Give each gate a name of its own.")
-    return gates
+        hint = f"Give each {kind.one} a {kind.names[0]} of its own."
+        raise BadConfig(f'{place}: two {kind.section} are called "{twice}".', hint=hint)
+    return found
 
 
-def _gate(body: dict[str, Any], prefix: str, place: str) -> dict[str, Any]:
-    """The fields of a Gate; without a name it is called as what it runs."""
-    given = _section(body, prefix, GATE_BY_NAME, place)
-    gate = {GATE_BY_NAME[name.rpartition(".")[2]].field: value for name, (value, _) in given.items()}
-    if "run" not in gate:
-        raise BadConfig(f"{place}: {prefix} has no command.", hint='Add run = "pytest -q", or what it is to run.')
-    return {"name": gate["run"], **gate}
+def _one_listed(kind: Listed, body: dict[str, Any], prefix: str, place: str) -> dict[str, Any]:
+    """Its fields; without a name it is called as another of its keys says."""
+    keys = kind.by_name
+    given = _section(body, prefix, keys, place)
+    fields = {keys[name.rpartition(".")[2]].field: value for name, (value, _) in given.items()}
+    if kind.needed not in fields:
+        raise BadConfig(f"{place}: {prefix} has {kind.missing}.", hint=kind.hint)
+    return {kind.names[0]: kind.name_of(fields), **fields}
 
 
 def _checked(read: Callable[[Key, Any], object], key: Key, name: str, raw: object, place: str) -> object:

@@ -91,7 +91,7 @@ class Key:
         return "DEESPEC_" + self.name.upper().replace(".", "_")
 
 
-def _key(
+def row(  # of the table
     name: str,
     type: Type,
     help: str,
@@ -129,116 +129,106 @@ BACKUPS = ("daily", "off")
 MODES = ("auto", "worktree", "shared")
 UNDECLARED = ("auto", "parallel", "exclusive")
 HOWS = ("rebase", "squash", "merge", "pr", "none")
-STEPS = ("implement", "integrate")
 PERMISSIONS = ("edit", "edit+shell", "everything")
 
 # fmt: off
 KEYS: tuple[Key, ...] = (
-    _key("run.parallel", T.COUNT, "Items worked on at the same time; if not set, 3 in worktrees, 1 in shared",
+    row("run.parallel", T.COUNT, "Items worked on at the same time; if not set, 3 in worktrees, 1 in shared",
          span=(1, MAX_PARALLEL), unit="items", example="3"),
-    _key("run.implement", T.NAMES, "The agent that implements; of a list, the first that is free",
+    row("run.implement", T.NAMES, "The agent that implements; of a list, the first that is free",
          default=(), example='"claude"'),
-    _key("run.review", T.NAMES, "The agent that reviews, in a session of its own; if not set, as run.implement",
+    row("run.review", T.NAMES, "The agent that reviews, in a session of its own; if not set, as run.implement",
          default=(), example='"claude"'),
-    _key("run.max_turns", T.COUNT, "An item that needs more turns FAILED",
+    row("run.max_turns", T.COUNT, "An item that needs more turns FAILED",
          default=8, span=(1, MAX_TURNS), unit="turns"),
-    _key("run.max_attempts", T.COUNT, "Tries at one turn after crashes and timeouts; then the item FAILED",
+    row("run.max_attempts", T.COUNT, "Tries at one turn after crashes and timeouts; then the item FAILED",
          default=3, span=(1, MAX_ATTEMPTS), unit="attempts"),
-    _key("run.review_rounds", T.COUNT, "After so many NEEDS_CHANGES the item waits for a person",
+    row("run.review_rounds", T.COUNT, "After so many NEEDS_CHANGES the item waits for a person",
          default=3, span=(1, MAX_ROUNDS), unit="rounds"),
-    _key("run.turn_timeout", T.DURATION, "The longest a turn may take, in waking time",
+    row("run.turn_timeout", T.DURATION, "The longest a turn may take, in waking time",
          default=30 * MINUTE_MS, span=TIMEOUT, unit="ms"),
-    _key("run.idle_timeout", T.DURATION, "A turn without any sign of life for so long is ended",
+    row("run.idle_timeout", T.DURATION, "A turn without any sign of life for so long is ended",
          default=10 * MINUTE_MS, span=TIMEOUT, unit="ms"),
-    _key("run.retry_delay", T.DURATION, "The wait before the second try; it doubles up to 10 min",
+    row("run.retry_delay", T.DURATION, "The wait before the second try; it doubles up to 10 min",
          default=5 * SECOND_MS, span=WAIT, unit="ms"),
-    _key("run.language", T.LANGUAGE, "The language in which agents are to write their reports",
+    row("run.language", T.LANGUAGE, "The language in which agents are to write their reports",
          example='"ja"'),
-    _key("run.keep_awake", T.CHOICE, "auto: the machine does not fall asleep while agents work, where that can be had",
+    row("run.keep_awake", T.CHOICE, "auto: the machine does not fall asleep while agents work, where that can be had",
          default="auto", choices=("auto", "off")),
-    _key("run.lease", T.DURATION, "A worker on another host that is silent for so long counts as dead",
+    row("run.lease", T.DURATION, "A worker on another host that is silent for so long counts as dead",
          default=MINUTE_MS, span=LEASE, unit="ms"),
-    _key("workspace.root", T.TEXT, "The folder that holds the work, seen from the one that holds .deespec",
+    row("workspace.root", T.TEXT, "The folder that holds the work, seen from the one that holds .deespec",
          default="."),
-    _key("workspace.mode", T.CHOICE, "worktree: a folder and branch per item; shared: in the project folder itself; "
+    row("workspace.mode", T.CHOICE, "worktree: a folder and branch per item; shared: in the project folder itself; "
          "auto: worktree where the project is a Git repository", default="auto", choices=MODES, field="workspace_mode"),
-    _key("workspace.base", T.TEXT, "The branch that work begins from and lands on; if not set, the one checked out",
+    row("workspace.base", T.TEXT, "The branch that work begins from and lands on; if not set, the one checked out",
          example='"main"'),
-    _key("workspace.target", T.TEXT, "The branch that finished work is merged into; nobody has it checked out",
+    row("workspace.target", T.TEXT, "The branch that finished work is merged into; nobody has it checked out",
          default="deespec/integration"),
-    _key("workspace.integrate", T.CHOICE, "How it is merged: one commit on top (rebase, squash), a merge commit, "
+    row("workspace.integrate", T.CHOICE, "How it is merged: one commit on top (rebase, squash), a merge commit, "
          "a pull request, or not at all", default="rebase", choices=HOWS),
-    _key("workspace.land", T.CHOICE, "auto: merged work comes to the base whenever its checkout is clean; "
+    row("workspace.land", T.CHOICE, "auto: merged work comes to the base whenever its checkout is clean; "
          "manual: by deespec land", default="manual", choices=("manual", "auto")),
-    _key("workspace.push", T.TEXT, "The remote that the target is pushed to after each merge", example='"origin"'),
-    _key("workspace.pr_command", T.WORDS, "What opens a pull request; if not set, gh pr create",
+    row("workspace.push", T.TEXT, "The remote that the target is pushed to after each merge", example='"origin"'),
+    row("workspace.pr_command", T.WORDS, "What opens a pull request; if not set, gh pr create",
          default=(), example='["gh", "pr", "create", "--fill"]'),
-    _key("workspace.copy", T.WORDS, "Files that Git ignores but work needs, copied into each worktree (globs)",
+    row("workspace.copy", T.WORDS, "Files that Git ignores but work needs, copied into each worktree (globs)",
          default=(), example='[".env"]'),
-    _key("workspace.link", T.WORDS, "Folders that Git ignores but work needs, linked into each worktree",
+    row("workspace.link", T.WORDS, "Folders that Git ignores but work needs, linked into each worktree",
          default=(), example='["node_modules"]'),
-    _key("workspace.setup", T.TEXT, "The command that makes a new worktree ready to work in", example='"npm ci"'),
-    _key("workspace.setup_timeout", T.DURATION, "The longest it may take",
+    row("workspace.setup", T.TEXT, "The command that makes a new worktree ready to work in", example='"npm ci"'),
+    row("workspace.setup_timeout", T.DURATION, "The longest it may take",
          default=15 * MINUTE_MS, span=TIMEOUT, unit="ms"),
-    _key("workspace.undeclared", T.CHOICE, "Items that declare no paths: side by side, or alone; "
+    row("workspace.undeclared", T.CHOICE, "Items that declare no paths: side by side, or alone; "
          "auto: parallel in worktrees, exclusive in shared", default="auto", choices=UNDECLARED),
-    _key("workspace.paths_policy", T.CHOICE, "Files changed outside an item's paths: a finding, or a note",
+    row("workspace.paths_policy", T.CHOICE, "Files changed outside an item's paths: a finding, or a note",
          default="enforce", choices=("enforce", "warn")),
-    _key("store.busy_timeout", T.DURATION, "How long a write waits for its turn",
+    row("store.busy_timeout", T.DURATION, "How long a write waits for its turn",
          default=30 * SECOND_MS, span=WAIT, unit="ms"),
-    _key("store.backup", T.CHOICE, "daily: a running worker makes one and keeps seven; off: only by hand",
+    row("store.backup", T.CHOICE, "daily: a running worker makes one and keeps seven; off: only by hand",
          default="daily", choices=BACKUPS),
-    _key("budget.usd_per_item", T.AMOUNT, "What metered agents may cost for one item; 0: no limit",
+    row("budget.usd_per_item", T.AMOUNT, "What metered agents may cost for one item; 0: no limit",
          default=0, span=USD, unit="USD"),
-    _key("budget.usd_per_day", T.AMOUNT, "What metered agents may cost on one day; 0: no limit",
+    row("budget.usd_per_day", T.AMOUNT, "What metered agents may cost on one day; 0: no limit",
          default=0, span=USD, unit="USD"),
-    _key("budget.usd_per_run", T.AMOUNT, "What metered agents may cost in one deespec run; 0: no limit",
+    row("budget.usd_per_run", T.AMOUNT, "What metered agents may cost in one deespec run; 0: no limit",
          default=0, span=USD, unit="USD"),
-    _key("budget.tokens_per_item", T.COUNT, "How many tokens metered agents may use for one item; 0: no limit",
+    row("budget.tokens_per_item", T.COUNT, "How many tokens metered agents may use for one item; 0: no limit",
          default=0, span=(0, MAX_TOKENS), unit="tokens"),
-    _key("notify.command", T.WORDS, "A program that gets what waits for a person, and how runs end, as JSON on its "
+    row("notify.command", T.WORDS, "A program that gets what waits for a person, and how runs end, as JSON on its "
          "standard input", default=(), field="notify", example='["notify-send", "deespec"]'),
-    _key("ui.ambiguous_width", T.COUNT, "The width of characters that are narrow in some terminals and wide in others",
+    row("ui.ambiguous_width", T.COUNT, "The width of characters that are narrow in some terminals and wide in others",
          default=1, span=(1, 2), unit="cells"),
 )
 
 AGENT_KEYS: tuple[Key, ...] = (
-    _key("kind", T.CHOICE, "Which program it is; if not set, the section's name", choices=KINDS),
-    _key("command", T.WORDS, "The program and its first arguments; if not set, the kind's own program", default=()),
-    _key("limit", T.COUNT, "Calls at the same time, over all workers; 0: no limit",
+    row("kind", T.CHOICE, "Which program it is; if not set, the section's name", choices=KINDS),
+    row("command", T.WORDS, "The program and its first arguments; if not set, the kind's own program", default=()),
+    row("limit", T.COUNT, "Calls at the same time, over all workers; 0: no limit",
          default=0, span=(0, MAX_PARALLEL), unit="calls"),
-    _key("account", T.TEXT, "Whose quota it uses; agents of one account pause together"),
-    _key("model", T.TEXT, "The model to ask for"),
-    _key("effort", T.TEXT, "How hard it is to think, in the program's own words"),
-    _key("args", T.WORDS, "More arguments for the program", default=()),
-    _key("env", T.PAIRS, "More variables for the program", default=()),
-    _key("pass_env", T.WORDS, "Names of variables it may see although deespec keeps them to itself", default=()),
-    _key("permissions", T.CHOICE, "What it may do; only everything skips the program's own questions",
+    row("account", T.TEXT, "Whose quota it uses; agents of one account pause together"),
+    row("model", T.TEXT, "The model to ask for"),
+    row("effort", T.TEXT, "How hard it is to think, in the program's own words"),
+    row("args", T.WORDS, "More arguments for the program", default=()),
+    row("env", T.PAIRS, "More variables for the program", default=()),
+    row("pass_env", T.WORDS, "Names of variables it may see although deespec keeps them to itself", default=()),
+    row("permissions", T.CHOICE, "What it may do; only everything skips the program's own questions",
          default="edit+shell", choices=PERMISSIONS),
-    _key("permission_requests", T.CHOICE, "What it asks leave for beyond that: refused, or a person is asked",
+    row("permission_requests", T.CHOICE, "What it asks leave for beyond that: refused, or a person is asked",
          default="deny", choices=("deny", "ask")),
-    _key("add_dirs", T.WORDS, "Other folders that it may write in", default=()),
-    _key("billing", T.CHOICE, "Whether its cost counts against the budgets",
+    row("add_dirs", T.WORDS, "Other folders that it may write in", default=()),
+    row("billing", T.CHOICE, "Whether its cost counts against the budgets",
          default="metered", choices=("metered", "subscription")),
-    _key("idle_timeout", T.DURATION, "In place of run.idle_timeout; a command agent has none unless it is set",
+    row("idle_timeout", T.DURATION, "In place of run.idle_timeout; a command agent has none unless it is set",
          span=TIMEOUT, unit="ms"),
-    _key("script", T.TEXT, "The file with the answers of a scripted agent"),
-)
-
-GATE_KEYS: tuple[Key, ...] = (
-    _key("name", T.TEXT, "What the gate is called"),
-    _key("run", T.TEXT, "The command, for the shell; it must exit with 0"),
-    _key("when", T.CHOICES, "After which steps it runs: on the item's own work, on the merged result",
-         default=STEPS, choices=STEPS),
-    _key("timeout", T.DURATION, "A gate that takes longer has failed", default=15 * MINUTE_MS, span=TIMEOUT, unit="ms"),
-    _key("env", T.PAIRS, "More variables for the command", default=()),
+    row("script", T.TEXT, "The file with the answers of a scripted agent"),
 )
 # fmt: on
 
 BY_NAME = {key.name: key for key in KEYS}
 AGENT_BY_NAME = {key.name: key for key in AGENT_KEYS}
-GATE_BY_NAME = {key.name: key for key in GATE_KEYS}
-SECTIONS = (*dict.fromkeys(key.name.partition(".")[0] for key in KEYS), "agents", "gates")
+SECTIONS = (*dict.fromkeys(key.name.partition(".")[0] for key in KEYS), "agents")
+"""Those that are there once; the others are in config_lists.py."""
 
 
 def is_agent_name(name: str) -> bool:

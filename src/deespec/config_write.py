@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.config_file import find_key, split
-from deespec.config_keys import AGENT_KEYS, GATE_KEYS, KEYS, Key, Type, toml, toml_of
+from deespec.config_keys import AGENT_KEYS, IMPLIED, KEYS, Key, Type, toml, toml_of
+from deespec.config_lists import LISTS
 from deespec.errors import NotFound
 from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from deespec.config import AgentSettings, Gate, Settings
+    from deespec.config import Account, AgentSettings, Gate, Price, Settings
+
+    Holder = Settings | AgentSettings | Gate | Price | Account
 
 _HEAD = """\
 # Settings of this backlog. A line that is commented out shows the default.
@@ -25,6 +28,7 @@ _SECTIONS = {
     "workspace": "Where it is done",
     "store": "The database",
     "budget": 'What it may cost; agents with billing = "subscription" do not count',
+    "notify": "Who is told",
     "ui": "What you see",
 }
 
@@ -44,9 +48,13 @@ class Shown:
 
 
 def shown(settings: Settings) -> tuple[Shown, ...]:
-    """All settings with their sources; of agents and gates what was set."""
-    names = [name for name, _ in settings.sources if name != "gates"]
-    names += [f"gates.{gate.name}.run" for gate in settings.gates]
+    """All settings with their sources; of agents, gates, prices and accounts what was set."""
+    names = [name for name, _ in settings.sources if name not in LISTS]
+    for section, kind in LISTS.items():
+        for one in getattr(settings, section):
+            own = getattr(one, kind.names[0])
+            is_set = (last for last, key in kind.settable.items() if getattr(one, key.field) != key.default)
+            names += [f"{section}.{own}.{last}" for last in is_set]
     return tuple(_shown(settings, name, find_key(name, name)) for name in names)
 
 
@@ -57,16 +65,17 @@ def shown_one(settings: Settings, name: str) -> Shown:
 
 def _shown(settings: Settings, name: str, key: Key) -> Shown:
     section, own, _ = split(name)
-    holder: Settings | AgentSettings | Gate | None = settings
+    holder: Holder | None = settings
     if section == "agents":
         holder = settings.agent(own)
-    elif section == "gates":
-        holder = next((gate for gate in settings.gates if gate.name == own), None)
+    elif section in LISTS:
+        by = LISTS[section].names[0]
+        holder = next((one for one in getattr(settings, section) if getattr(one, by) == own), None)
     if holder is None:
-        what, first = ("agent", "kind claude") if section == "agents" else ("gate", 'run "pytest -q"')
+        what, first = (LISTS[section].one, LISTS[section].first) if section in LISTS else ("agent", "kind claude")
         raise NotFound(f"There is no {what} {own}.", hint=f"Make it: deespec config set {section}.{own}.{first}")
     value = getattr(holder, key.field)
-    source = dict(settings.sources).get("gates" if section == "gates" else name, "default")
+    source = dict(settings.sources).get(section if section in LISTS else name, "default")
     return Shown(key=name, text=_text(key, value), source=source, help=key.help)
 
 
@@ -106,11 +115,12 @@ def template(
         lines += [f"# {title}", f"[{section}]"]
         for key in (key for key in KEYS if key.name.startswith(f"{section}.")):
             lines += [f"# {key.help} ({key.takes}).", assignment(key, chosen.get(key.name)), ""]
-    lines += ["# Gates: commands that must succeed before an item is DONE. Each is a section [[gates]] with:"]
-    lines += [*_described(GATE_KEYS), ""]
-    for gate in gates:
-        lines += ["[[gates]]", *_set_lines(GATE_KEYS, gate), ""]
-    lines += ["# Agents. claude and patch need no section; in a section [agents.NAME] you may set:"]
+    for section, kind in LISTS.items():
+        lines += [f"# {kind.title} Each is a section [[{section}]] with:", *_described(kind.keys), ""]
+        for one in gates if section == "gates" else ():
+            lines += [f"[[{section}]]", *_set_lines(kind.keys, one), ""]
+    implied = f"{', '.join(IMPLIED[:-1])} and {IMPLIED[-1]}"
+    lines += [f"# Agents. {implied} need no section; in a section [agents.NAME] you may set:"]
     lines += [*_described(AGENT_KEYS), ""]
     for agent in agents:
         lines += [f"[agents.{agent.name}]", *_set_lines(AGENT_KEYS, agent), ""]
@@ -128,7 +138,7 @@ def _described(keys: Sequence[Key]) -> Iterator[str]:
     return (f"#   {key.name:<13} {key.help} ({key.takes})." for key in keys)
 
 
-def _set_lines(keys: Sequence[Key], holder: AgentSettings | Gate) -> Iterable[str]:
+def _set_lines(keys: Sequence[Key], holder: Holder) -> Iterable[str]:
     for key in keys:
         value = getattr(holder, key.field)
         if value not in (key.default, None, ()):

@@ -1,7 +1,7 @@
 """Clients without an adapter of their own, as programs of kind `command`: none of their runs is taken for an answer.
 
-recorded/command/captures.json holds exit code and last words of aider, mini-swe-agent, Qwen Code and Copilot CLI, driven
-by a stand-in model. Several say 0 after an API's error, or after a tool was refused.
+recorded/command/captures.json holds exit code and last words of aider, mini-swe-agent, Qwen Code and Copilot CLI,
+driven by a stand-in model. Several say 0 after an API's error, or after a tool was refused.
 """
 
 from __future__ import annotations

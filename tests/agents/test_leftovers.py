@@ -147,9 +147,7 @@ def test_a_process_that_hides_its_environment_is_noticed(tmp_path: Path, monkeyp
 
 
 def test_elsewhere_than_on_linux_psutil_finds_the_claim(tmp_path: Path, tagged: subprocess.Popen[bytes]) -> None:
-    tag = f"DEESPEC_CLAIM={claim(tmp_path)}".encode()
-    assert eventually(lambda: leftovers._kill_tagged_elsewhere(tag) == 1)
-    assert tagged.wait(PATIENCE_S) == -signal.SIGKILL
+    assert eventually(lambda: [*leftovers._tagged_elsewhere(claim(tmp_path))] == [tagged.pid])
 
 
 def test_elsewhere_than_on_linux_a_start_time_tells_processes_apart(tagged: subprocess.Popen[bytes]) -> None:

@@ -333,7 +333,7 @@ def test_without_its_guard_a_call_ends_and_leaves_nothing(tmp_path: Path) -> Non
 
 
 def test_a_guard_that_stands_still_is_ended_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("deespec.agents.process.KILL_WAIT_MS", 500)
+    monkeypatch.setattr("deespec.agents.call.KILL_WAIT_MS", 500)
     watch = Watching()
     pids: list[int] = []
 

@@ -154,12 +154,13 @@ def test_the_answer_is_in_the_prompt_of_the_step_that_asked(asked: Workshop) -> 
     assert "red or blue?" in prompt
 
 
-def test_an_answer_is_said_once(asked: Workshop) -> None:
+def test_an_answer_is_a_person_s_word_once_and_told_with_its_question_from_then_on(asked: Workshop) -> None:
     edit.answer(asked.app.store, 1, "Blue, please.", actor="person")
     asked.took()
     assert (asked.sbi().hint, asked.sbi().question) == (None, None)
     asked.took()
-    assert "Blue, please." not in asked.prompt(turn=3)
+    assert ["## A person says" in asked.prompt(turn=turn) for turn in (2, 3)] == [True, False]
+    assert "- red or blue?\n  Answer: Blue, please." in asked.prompt(turn=3)
 
 
 def test_a_question_of_the_reviewer_comes_back_to_the_review(project: Workshop) -> None:

@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 from workshop import Workshop, steps
 
+from deespec.cli.views import TEXT_BYTES
 from deespec.clock import Clock
 from deespec.engine import outbox
 from deespec.engine.worker import Crew, Orders
 from deespec.errors import NoReceipt, StaleAnswer, StoreUnusable
+from deespec.model.asking import Remark
 from deespec.model.items import Answer
+from deespec.model.remarks import REMARKS_MOST, TEXT_CHARACTERS
 
 GOOD = json.dumps({"kind": "implement", "text": "Done.", "decision": None})
 
@@ -100,6 +103,15 @@ def test_an_error_of_the_store_becomes_a_receipt(shelf: Shelf) -> None:
         "[" * 1_000_000,
         '{"text": ' * 100_000,
         json.dumps({"kind": "implement", "text": "x" * outbox.ANSWER_BYTES}),
+        '{"kind": "review", "findings": {}}',
+        '{"kind": "review", "findings": "all"}',
+        '{"kind": "review", "findings": [5]}',
+        '{"kind": "review", "findings": [{"text": "half \\ud800 a pair"}]}',
+        '{"kind": "review", "findings": [{"text": "a", "file": "\\u0000"}]}',
+        '{"kind": "review", "findings": [{"text": "a", "line": 1e400}]}',
+        '{"kind": "review", "findings": [{"text": "a", "line": ' + "9" * 5_000 + "}]}",
+        json.dumps({"kind": "review", "findings": [{"text": "a"}] * 51}),
+        '{"kind": "review", "findings": ' + "[" * 100_000,
     ],
 )
 def test_what_is_no_answer_is_refused(shelf: Shelf, content: str) -> None:
@@ -256,8 +268,17 @@ def test_an_outbox_that_is_gone_is_no_receipt(tmp_path: Path) -> None:
         outbox.hand_in(str(tmp_path / "gone"), Answer(kind="implement"), clock=clock, pause=clock.pause)
 
 
+def test_the_largest_findings_fit_beside_the_largest_words(shelf: Shelf) -> None:
+    remarks = (Remark(text="🎉" * (TEXT_CHARACTERS // 2) + '"' * (TEXT_CHARACTERS // 2)),) * REMARKS_MOST
+    answer = Answer(kind="review", decision="FAILED", text="\n" * TEXT_BYTES, remarks=remarks)
+    clock = QuickClock()
+    receipt = outbox.hand_in(str(shelf.path), answer, clock=clock, pause=lambda _: shelf.collect())
+    assert (receipt.stored, shelf.stored) == (True, [answer])
+
+
 def test_what_is_handed_in_arrives_as_it_is(shelf: Shelf) -> None:
-    answer = Answer(kind="review", decision="NEEDS_CHANGES", text='日本語 🎉 \\ " \n\t end')
+    remarks = (Remark(text='日本語 \\ "\n\tend', file="a b", line=3), Remark(text="x", must_fix=False, in_scope=False))
+    answer = Answer(kind="review", decision="NEEDS_CHANGES", text='日本語 🎉 \\ " \n\t end', remarks=remarks)
     clock = QuickClock()
 
     def pause(_: float) -> None:

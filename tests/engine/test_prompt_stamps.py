@@ -9,9 +9,9 @@ from pathlib import Path
 from deespec.engine.prompts import TEMPLATES
 
 KNOWN = {
-    "implement": (3, "b7516972271e"),
-    "resolve": (1, "25ab3ac57f34"),
-    "review": (2, "98ef8e195ffb"),
+    "implement": (4, "8132e8e344c0"),
+    "resolve": (2, "53a88e7dbc7d"),
+    "review": (3, "c8b29ef491fd"),
 }
 """Name → (version, the beginning of the SHA-256 of what follows the stamp)."""
 

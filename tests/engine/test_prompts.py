@@ -14,6 +14,7 @@ from deespec.cli.full import cli
 from deespec.engine.itself import own_command
 from deespec.engine.prompts import COMMANDS
 from deespec.model.lifecycle import Status
+from deespec.model.remarks import parse_remarks
 
 OBEDIENT = """
 cat > "$SEEN/prompt"
@@ -56,11 +57,16 @@ def prompts(project: Workshop) -> dict[str, str]:
 
 
 def test_every_command_a_prompt_names_is_understood(project: Workshop) -> None:
-    found = {step: orders(prompt) for step, prompt in prompts(project).items()}
+    prompts_of = prompts(project)
+    found = {step: orders(prompt) for step, prompt in prompts_of.items()}
     assert [len(found["implement"]), len(found["review"])] == [3, 3]
     for words in (*found["implement"], *found["review"]):
         parsed(words)
         parsed([*words[: words.index("-f")], "--stdin"])
+    option = re.search(r"add `(--findings [^`]+)`", prompts_of["review"])
+    assert option is not None
+    for words in found["review"]:
+        parsed([*words, *shlex.split(option[1])])
 
 
 def test_a_command_that_does_not_exist_would_be_noticed() -> None:
@@ -95,6 +101,13 @@ def test_an_agent_that_obeys_by_the_letter_gets_through(
     assert project.sbi().status is status
     assert project.saw("exit") == "exit 0\n"
     assert project.turns()[-1].report == "My words.\n"
+
+
+def test_the_findings_that_the_prompt_shows_are_taken(project: Workshop) -> None:
+    shown = re.search(r"^    (\{.*?\})$", prompts(project)["review"], re.MULTILINE | re.DOTALL)
+    assert shown is not None
+    [one] = parse_remarks(f"[{shown[1]}]", "the example")
+    assert (one.file, one.line, one.severity, one.blocking) == ("src/a.py", 12, "high", True)
 
 
 # --- what they say --------------------------------------------------------------------------------------------------

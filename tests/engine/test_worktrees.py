@@ -269,7 +269,7 @@ def test_the_terms_are_those_of_the_base_and_not_of_this_machine(apart: Workshop
     (apart.home / ".gitignore").write_text("*\n!config.toml\n")
     apart.git("add", "--force", ".deespec/config.toml")
     apart.git("commit", "--quiet", "-m", "Settings")
-    apart.gates.clear()
+    apart.lists["gates"].clear()
     apart.settle("workspace", integrate="none")
     apart.register()
     assert [one.what for one in apart.drain()] == ["waits"]  # the base's gate fails on the base itself

@@ -103,7 +103,7 @@ class Workshop:
         """Where agents write what the test wants to know."""
         self.env = self._environment()
         self.sections: dict[str, dict[str, object]] = {"run": {"retry_delay": 0}, "workspace": {"mode": "shared"}}
-        self.gates: list[dict[str, object]] = []
+        self.lists: dict[str, list[dict[str, object]]] = {"gates": [], "prices": [], "accounts": []}
         for one in (self.root, self.seen, folder / "bin", folder / "home", folder / "tmp"):
             one.mkdir()
         self._program("bin/deespec", f'exec {shlex.quote(sys.executable)} -m deespec "$@"')
@@ -140,7 +140,11 @@ class Workshop:
         self._app = None
 
     def gate(self, run: str, **keys: object) -> None:
-        self.gates.append({"run": run, **keys})
+        self.listed("gates", run=run, **keys)
+
+    def listed(self, section: str, **keys: object) -> None:
+        """One more section of a list, as `[[prices]]`."""
+        self.lists[section].append(keys)
         self._app = None
 
     @property
@@ -154,8 +158,9 @@ class Workshop:
         lines = []
         for section, keys in self.sections.items():
             lines += [f"[{section}]", *(f"{key} = {_toml(value)}" for key, value in keys.items())]
-        for gate in self.gates:
-            lines += ["[[gates]]", *(f"{key} = {_toml(value)}" for key, value in gate.items())]
+        for section, listed in self.lists.items():
+            for keys in listed:
+                lines += [f"[[{section}]]", *(f"{key} = {_toml(value)}" for key, value in keys.items())]
         (self.home / "config.toml").write_text("\n".join(lines) + "\n")
 
     def register(self, title: str = "Do it", **fields: Any) -> Sbi:

@@ -43,6 +43,7 @@ PICKED        found_merged      DONE
 IMPLEMENTING  implemented       REVIEWING
 IMPLEMENTING  implemented_only  INTEGRATING
 IMPLEMENTING  findings          IMPLEMENTING
+IMPLEMENTING  asked_again       IMPLEMENTING
 IMPLEMENTING  released          IMPLEMENTING
 IMPLEMENTING  limit_reached     FAILED
 IMPLEMENTING  needs_person      PARKED
@@ -52,6 +53,7 @@ IMPLEMENTING  found_merged      DONE
 REVIEWING     succeeded         INTEGRATING
 REVIEWING     needs_changes     IMPLEMENTING
 REVIEWING     rejected          FAILED
+REVIEWING     asked_again       REVIEWING
 REVIEWING     released          REVIEWING
 REVIEWING     limit_reached     FAILED
 REVIEWING     needs_person      PARKED
@@ -70,6 +72,7 @@ INTEGRATING   found_merged      DONE
 RESOLVING     implemented       REVIEWING
 RESOLVING     implemented_only  INTEGRATING
 RESOLVING     findings          RESOLVING
+RESOLVING     asked_again       RESOLVING
 RESOLVING     released          RESOLVING
 RESOLVING     limit_reached     FAILED
 RESOLVING     needs_person      PARKED

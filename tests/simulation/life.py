@@ -65,6 +65,9 @@ kind = "command"
 command = ["true"]
 account = "shared"
 limit = 2
+[[accounts]]
+name = "shared"
+limit = {shared}
 [agents.cyd]
 kind = "command"
 command = ["true"]
@@ -202,6 +205,7 @@ class Life:
             undeclared=dice.choice(("exclusive", "exclusive", "parallel")),
             usd_per_item=dice.choice((0, 0, 3)),
             cyd=dice.choice(("shared", "own")),
+            shared=dice.choice((0, 1, 3)),
         )
         (home / "config.toml").write_text(text)
         settings = load_settings(home, {}, {})
@@ -252,7 +256,7 @@ class Life:
         last = self._hire(slots=3, scope=Scope())
         self.seen = self._look()
         for _ in range(REST_ROUNDS):
-            if None in self.seen.paused.values():
+            if any(row.until_at is None for row in self.seen.pauses):
                 self._do(self._resume)
             idle = self._round(last)
             if idle is None:
@@ -566,7 +570,8 @@ class Life:
             usage = Usage(cost_usd=dice.choice((None, 0.5, 1.5)))
             return Answered(sbi=flight.sbi, answer=answer, result=AgentResult(usage=usage), findings=findings)
         if chance < 0.9:
-            return Failed(error=self._error(), result=AgentResult())
+            usage = Usage(cost_usd=dice.choice((None, None, 0.5)))
+            return Failed(error=self._error(), result=AgentResult(usage=usage))
         if chance < 0.98:
             return GivenBack(why="the workspace failed", setback=dice.random() < 0.6)
         return Needed(reason="leftovers", question="End it.")
@@ -589,9 +594,12 @@ class Life:
             (Blame.STOPPED, "deadline"),
             (Blame.ACCOUNT, "rate_limit"),
             (Blame.AGENT, "login"),
+            (Blame.AGENT, "model"),
+            (Blame.BUDGET, "budget"),
         )
         blame, code = dice.choice(kinds)
-        reset_at = self.clock.now_ms() + dice.choice((-5, 30_000, 10**9)) if blame is Blame.ACCOUNT else None
+        named = (None, self.clock.now_ms() - 5, self.clock.now_ms() + 30_000, self.clock.now_ms() + 10**9)
+        reset_at = dice.choice(named) if blame is Blame.ACCOUNT else None
         return AgentError(blame=blame, code=code, message="It failed.", reset_at=reset_at)
 
     def _over(self, hand: Hand, flight: Flight) -> None:
@@ -715,7 +723,13 @@ class Life:
         agent = self.seeded.choice(AGENTS)
         until = self.seeded.choice((None, self.clock.now_ms() + 60_000))
         pause = AgentPause(
-            account=self.app.account(agent), agent=agent, reason="person", message="", until_at=until, by_person=True
+            account=self.app.account(agent),
+            agent=agent,
+            reason="person",
+            message="",
+            until_at=until,
+            by_person=True,
+            only_agent=self.seeded.choice(("", agent)),
         )
         with self.app.store.transaction() as tx:
             tx.pause(pause, actor=PERSON)

@@ -10,7 +10,7 @@ import apsw
 
 from deespec.model.lifecycle import roll_up
 from deespec.model.wanted import WAIT_MOST_MS
-from deespec.store import claims
+from deespec.store import claims, free_agents
 
 if TYPE_CHECKING:
     from deespec.model.items import Claim
@@ -64,7 +64,7 @@ class Seen:
         self.turns = [(row.sbi, row.number, row.token) for row in self._as_rows("turn")]
         self.answers = {(row.sbi, row.turn) for row in self._as_rows("answer")}
         self.groups = {f"PBI-{row.number}": row.status for row in self._as_rows("pbi")}
-        self.paused = {row.account: row.until_at for row in self._as_rows("agent_pause")}
+        self.pauses = list(self._as_rows("agent_pause"))
         self.counters = {row.name: row.value for row in self._as_rows("counter")}
         self.workers = {row.uid for row in self._as_rows("worker")}
 
@@ -99,8 +99,18 @@ class Seen:
     def unmet(self, number: int) -> list[int]:
         return sorted(need for need in self.needs[number] if self.items[need].status != "DONE")
 
-    def used(self, account: str) -> int:
-        return sum(row.lease_account == account for row in self.leases.values())
+    def used(self, account: str, agent: str | None = None) -> int:
+        leases = [row for row in self.leases.values() if row.lease_account == account]
+        return sum(agent in (None, row.lease_agent) for row in leases)
+
+    def probed(self, account: str, now: int) -> bool:
+        """Whether a call tries an account that was at a limit, and is not known to have gone well."""
+        over = [row for row in self.pauses if row.account == account and not row.only_agent and not row.by_person]
+        since = next((row.until_at for row in over if row.until_at is not None and row.until_at <= now), None)
+        if since is None:
+            return False
+        began = [one.lease_at for one in self.leases.values() if one.lease_account == account and one.lease_at >= since]
+        return bool(began) and now < min(began) + free_agents.PROBE_MS
 
 
 TABLES = (
@@ -144,9 +154,10 @@ class Rules:
         for number, turn in seen.answers:
             assert seen.items[number].status != "PENDING", f"SBI-{number} keeps an answer of before its reset"
             assert turn == seen.items[number].turn + 1, f"SBI-{number} keeps an answer of turn {turn}"
-        for account in {slot.account for slot in self.slots.values()}:
-            most = max(slot.limit or 99 for slot in self.slots.values() if slot.account == account)
-            assert seen.used(account) <= most, f"{account} is used {seen.used(account)} times"
+        for slot in self.slots.values():
+            own, of_all = seen.used(slot.account, slot.name), seen.used(slot.account)
+            assert own <= (slot.limit or 99), f"{slot.name} works {own} times"
+            assert of_all <= (slot.account_limit or 99), f"{slot.account} is used {of_all} times"
         for group, status in seen.groups.items():
             below = [row.status for row in seen.items.values() if row.parent == group]
             assert status == roll_up({one: below.count(one) for one in below}), f"{group} is {status} with {below}"
@@ -207,7 +218,8 @@ class Rules:
         taken = before.items[claim.sbi.number]
         nexts = {before.next, after.next} | ({taken.number} if self._may_be_next(before, taken, now) else set())
         takeable = self._takeable(before, now, label, nexts)
-        better = [row for row in takeable if self._place(row) < self._place(taken)]
+        short = {row.number for row in after.items.values() if row.reason == "budget"}  # found out when it came up
+        better = [row for row in takeable if self._place(row) < self._place(taken) and row.number not in short]
         passed = [f"SBI-{row.number}" for row in better]
         assert not passed, f"SBI-{claim.sbi.number} was taken before {passed}"
 
@@ -279,11 +291,14 @@ class Rules:
 
     def _free(self, seen: Seen, name: str, now: int) -> bool:
         slot = self.slots[name]
-        return self._open(seen, name, now) and (slot.limit == 0 or seen.used(slot.account) < slot.limit)
+        below = slot.limit == 0 or seen.used(slot.account, name) < slot.limit
+        of_all = slot.account_limit == 0 or seen.used(slot.account) < slot.account_limit
+        return self._open(seen, name, now) and below and of_all and not seen.probed(slot.account, now)
 
     def _open(self, seen: Seen, name: str, now: int) -> bool:
-        until = seen.paused.get(self.slots[name].account, 0)
-        return until is not None and until <= now
+        account = self.slots[name].account
+        own = [row.until_at for row in seen.pauses if row.account == account and row.only_agent in ("", name)]
+        return all(until is not None and until <= now for until in own)
 
     def _expected(self, seen: Seen, row: Row, now: int) -> bool:
         return any(self._open(seen, name, now) for name in self._names(row))

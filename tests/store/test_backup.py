@@ -352,7 +352,7 @@ def test_on_a_disk_without_room_nothing_is_left_and_it_says_how_much_is_needed(
     with child(TRIES, path, folder, 0, before=tiny_disk(str(folder))) as one:
         kind, status, message, left = outcome(one)
     assert (kind, status, left) == (StoreFull.__name__, 5, [])
-    assert "needs 1.1 MB" in message
+    assert "needs 1.2 MB" in message
     assert "1.0 MB are free" in message
 
 

@@ -166,7 +166,7 @@ BROKEN: dict[str, tuple[tuple[str, ...], str, str]] = {
         "SBI-3 has cost -1.0 $",
     ),
     "a pause that ends before it begins": (
-        ("INSERT INTO agent_pause VALUES ('ann', 'ann', 'limit', '', 5, 9, 0, 0)",),
+        ("INSERT INTO agent_pause VALUES ('ann', '', 'ann', 'limit', '', 5, 9, 0, 0)",),
         "claims",
         "the pause of ann",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from itertools import combinations
 from typing import TYPE_CHECKING
@@ -16,9 +17,11 @@ from deespec.model.lifecycle import STOPPED, Event, Status, can
 from deespec.model.selection import paths_overlap
 from deespec.model.wanted import AgentSlot
 from deespec.store.claims import NEXT_AFTER_MS
+from deespec.store.free_agents import FreeAgents, Money
 
 if TYPE_CHECKING:
     from conftest import Ledger
+    from deespec.store.base import Transaction
 
 MAX_ATTEMPTS = 2
 LIMITS = {"ann@test": 1, "bob@test": 2}
@@ -150,7 +153,7 @@ class Backlog(RuleBasedStateMachine):
     @invariant()
     def no_limit_is_exceeded(self) -> None:
         with self.ledger.store.read() as tx:
-            assert all(used <= LIMITS[account] for account, used in tx.accounts_in_use().items())
+            assert all(used <= LIMITS[account] for account, used in running(tx).items())
 
     @invariant()
     def whoever_waits_is_barred(self) -> None:
@@ -193,7 +196,7 @@ class Backlog(RuleBasedStateMachine):
         items = self.items()
         owned = {claim.sbi.number for claim in self.live()}
         with self.ledger.store.read() as tx:
-            used, paused = tx.accounts_in_use(), {pause.account for pause in tx.pauses()}
+            used, paused = running(tx), {pause.account for pause in tx.pauses()}
         agents = {slot.name for slot in AGENTS if slot.account not in paused and used.get(slot.account, 0) < slot.limit}
         now = self.ledger.clock.now_ms()
         found: list[tuple[int, int, int]] = []
@@ -210,6 +213,11 @@ class Backlog(RuleBasedStateMachine):
     def may_enter(self, sbi: Sbi, items: dict[int, Sbi]) -> bool:
         done = all(items[int(need[4:])].status is Status.DONE for need in sbi.depends_on)
         return done and not any(other.in_work and paths_overlap(sbi.paths, other.paths) for other in items.values())
+
+
+def running(tx: Transaction) -> Counter[str]:
+    """Calls that run, by account."""
+    return FreeAgents(tx, AGENTS, Money()).used_of
 
 
 def run(new_ledger: Callable[[], Ledger], *, examples: int, steps: int, same: bool) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from deespec.model.items import AgentPause, Claim, Priority
 from deespec.model.lifecycle import Event, Status, Step
 from deespec.model.money import Spend
-from deespec.model.wanted import AgentSlot, Idle, Scope
+from deespec.model.wanted import AgentSlot, Bar, Idle, Scope
+from deespec.store.free_agents import FreeAgents, Money
 
 if TYPE_CHECKING:
     from conftest import Ledger
@@ -17,8 +18,23 @@ if TYPE_CHECKING:
 MINUTE_MS = 60_000
 
 
-def slot(name: str, *, limit: int = 0, account: str | None = None, metered: bool = True) -> AgentSlot:
-    return AgentSlot(name=name, account=account or f"{name}@test", limit=limit, metered=metered)
+def slot(name: str, *, account: str | None = None, **facts: Any) -> AgentSlot:
+    return AgentSlot(name=name, account=account or f"{name}@test", **facts)
+
+
+def bars(ledger: Ledger, agents: tuple[AgentSlot, ...]) -> dict[str, Bar]:
+    """What keeps which of the agents from being given a call."""
+    with ledger.store.read() as tx:
+        free = FreeAgents(tx, agents, Money())
+        found = {one.name: free.barred(one) for one in agents}
+    return {name: bar.why for name, bar in found.items() if bar is not None}
+
+
+def rests(ledger: Ledger, **changes: Any) -> tuple[int, int | None]:
+    """What a worker hears that finds nothing to take: how many claims live, and when to look again."""
+    got = ledger.claim(**changes)
+    assert isinstance(got, Idle), f"there was {got}"
+    return got.running, got.next_at
 
 
 def pause(ledger: Ledger, account: str, *, until: int | None = None) -> None:
@@ -119,12 +135,34 @@ def test_an_item_with_a_live_claim_is_not_taken_by_anybody_else(ledger: Ledger) 
 # --- agents ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_limit_counts_the_claims_of_all_workers_on_the_account(ledger: Ledger) -> None:
-    ledger.add_many(3)
-    agents = (slot("ann", limit=2, account="shared"), slot("bob", limit=2, account="shared"))
+def test_an_agent_s_limit_counts_its_own_claims_of_all_workers(ledger: Ledger) -> None:
+    ledger.add_many(4)
+    agents = (slot("ann", limit=2, account="shared"), slot("bob", limit=1, account="shared"))
     ledger.take(agents=agents, implement=("ann",))
     ledger.take(agents=agents, implement=("bob",), worker="worker 2")
-    assert ledger.claim(agents=agents, implement=("ann",), worker="worker 3") == Idle(running=2)
+    ledger.take(agents=agents, implement=("ann",), worker="worker 3")
+    assert rests(ledger, agents=agents, implement=("ann", "bob"), worker="worker 4") == (3, None)
+    assert bars(ledger, agents) == {"ann": Bar.LIMIT, "bob": Bar.LIMIT}
+
+
+def test_an_account_s_limit_counts_the_claims_of_all_its_agents(ledger: Ledger) -> None:
+    ledger.add_many(4)
+    shared = {"account": "shared", "account_limit": 2}
+    agents = (slot("ann", **shared), slot("bob", **shared), slot("cyd"))
+    ledger.take(agents=agents, implement=("ann",))
+    ledger.take(agents=agents, implement=("bob",), worker="worker 2")
+    assert rests(ledger, agents=agents, implement=("ann", "bob"), worker="worker 3") == (2, None)
+    assert bars(ledger, agents) == {"ann": Bar.ACCOUNT_LIMIT, "bob": Bar.ACCOUNT_LIMIT}
+    assert ledger.take(agents=agents, implement=("ann", "cyd")).agent == "cyd"
+
+
+def test_of_agents_that_work_alone_in_a_folder_only_one_works_at_a_time(ledger: Ledger) -> None:
+    ledger.add_many(3)
+    agents = (slot("ann", alone=True), slot("bob", alone=True), slot("cyd"))
+    ledger.take(agents=agents, implement=("ann",))
+    assert rests(ledger, agents=agents, implement=("ann", "bob")) == (1, None)
+    assert bars(ledger, agents) == {"ann": Bar.ALONE, "bob": Bar.ALONE}
+    assert ledger.take(agents=agents, implement=("bob", "cyd")).agent == "cyd"
 
 
 def test_a_slot_is_free_again_when_the_turn_has_ended(ledger: Ledger) -> None:
@@ -168,7 +206,7 @@ def test_a_paused_agent_is_asked_again_when_its_time_has_come(ledger: Ledger) ->
     ledger.add()
     until = ledger.clock.now_ms() + MINUTE_MS
     pause(ledger, "ann@test", until=until)
-    assert ledger.claim() == Idle(next_at=until)
+    assert rests(ledger) == (0, until)
     ledger.clock.forward(MINUTE_MS)
     assert ledger.take().agent == "ann"
 
@@ -176,7 +214,7 @@ def test_a_paused_agent_is_asked_again_when_its_time_has_come(ledger: Ledger) ->
 def test_an_agent_that_waits_for_a_person_names_no_time(ledger: Ledger) -> None:
     ledger.add()
     pause(ledger, "ann@test")
-    assert ledger.claim() == Idle()
+    assert rests(ledger) == (0, None)
 
 
 def test_a_worker_with_nothing_to_do_hears_when_a_back_off_ends(ledger: Ledger) -> None:
@@ -196,7 +234,7 @@ def test_the_day_s_budget_reserves_the_dearest_turn_for_each_that_runs(ledger: L
     budget = {"usd_per_day": 6.0, "day_began_at": ledger.clock.now_ms()}
     assert isinstance(ledger.claim(**budget), Claim)
     assert isinstance(ledger.claim(**budget), Claim)
-    assert ledger.claim(**budget) == Idle(running=2, next_at=tomorrow)
+    assert rests(ledger, **budget) == (2, tomorrow)
 
 
 def test_a_call_that_came_to_no_outcome_has_cost_what_it_cost(ledger: Ledger) -> None:
@@ -206,7 +244,7 @@ def test_a_call_that_came_to_no_outcome_has_cost_what_it_cost(ledger: Ledger) ->
         tx.spent(Spend(token=claim.token, sbi=claim.sbi.number, cost_usd=9.0))
         tx.give_back(claim, actor="worker", why="crash")
     tomorrow = ledger.clock.now_ms() + 86_400_000
-    assert ledger.claim(usd_per_day=5.0, day_began_at=ledger.clock.now_ms()) == Idle(next_at=tomorrow)
+    assert rests(ledger, usd_per_day=5.0, day_began_at=ledger.clock.now_ms()) == (0, tomorrow)
 
 
 def test_an_agent_that_costs_nothing_works_on_when_the_day_s_budget_is_spent(ledger: Ledger) -> None:

@@ -14,6 +14,7 @@ from deespec.model.asking import Draft, DraftStatus, Question, Remark
 from deespec.model.items import AgentPause, Epic, JournalEntry, Line, Lock, Pbi, Priority, Sbi, Turn, Worker
 from deespec.model.lifecycle import ENDED, MOVES, STOPPED, GroupStatus, Status, Step
 from deespec.model.money import Spend
+from deespec.model.probes import AgentCheck
 from deespec.model.work import Integration, Merge, Notice, Work
 from deespec.records import fields, replace
 from deespec.store import migrate, rows
@@ -137,7 +138,7 @@ PARTICULAR = {
 """What only some values are taken of."""
 STORED = (
     *(Sbi, Pbi, Epic, Turn, Worker, Lock, AgentPause, JournalEntry),
-    *(Work, Integration, Merge, Notice, Spend, Question, Draft),
+    *(Work, Integration, Merge, Notice, Spend, Question, Draft, AgentCheck),
 )
 
 
@@ -205,6 +206,10 @@ def test_a_statement_compiles(raw: apsw.Connection, name: str) -> None:
         ("sbi_rank", "need_reverse (needs=?)"),
         ("child_counts", "sbi_parent (parent=?)"),
         ("spent_since", "spend_at (at>?)"),
+        ("spent_in_run", "spend_run (worker=?)"),
+        ("spent_on", "spend_sbi (sbi=?"),
+        ("claim_agents_of_worker", "sbi_claimed (lease_worker=?)"),
+        ("probe_began", "sbi_token"),
     ],
 )
 def test_what_every_claim_asks_costs_the_same_in_a_large_backlog(raw: apsw.Connection, name: str, index: str) -> None:

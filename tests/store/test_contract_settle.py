@@ -142,7 +142,7 @@ def test_an_item_that_cannot_pay_one_more_of_its_dearest_turns_asks_a_person(led
 
 def test_a_question_is_kept_for_the_person(ledger: Ledger) -> None:
     ledger.add()
-    after = ledger.settle(ledger.begin(), Event.NEEDS_PERSON, outcome="question", report="Which port?")
+    after = ledger.settle(ledger.begin(), Event.NEEDS_PERSON, outcome="question", question="Which port?")
     assert (after.status, after.question) == (Status.PARKED, "Which port?")
 
 

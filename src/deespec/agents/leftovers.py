@@ -17,7 +17,7 @@ from deespec.clock import Clock
 from deespec.model.items import Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 LOOK_EVERY_S = 0.01
 CLEAN_LOOKS = 2
@@ -45,16 +45,25 @@ def clear_leftovers(guard: Guard | None, claim_text: str, *, timeout_ms: int, cl
 
 def kill_tagged(claim_text: str, *, until: int, clock: Clock) -> bool:
     """Kills every process that shows this claim in its environment; True: none is left that does."""
-    tag = b"DEESPEC_CLAIM=" + claim_text.encode()
-    kill_once = _kill_tagged_once if guards.LINUX else _kill_tagged_elsewhere
     clean_looks = 0
 
     def clean() -> bool:
         nonlocal clean_looks
-        clean_looks = clean_looks + 1 if kill_once(tag) == 0 else 0
+        clean_looks += 1
+        for pid in tagged(claim_text):
+            guards.kill_one(pid)
+            clean_looks = 0
         return clean_looks >= CLEAN_LOOKS
 
     return _by(until, clock, clean)
+
+
+def tagged(claim_text: str) -> Iterator[int]:
+    """Every other process that shows this claim in its environment, as they are found."""
+    if not guards.LINUX:
+        return _tagged_elsewhere(claim_text)
+    tag = b"DEESPEC_CLAIM=" + claim_text.encode()
+    return (pid for pid in guards.pids() if pid != os.getpid() and tag in _environment(pid))
 
 
 def hidden_since(start: str) -> bool:
@@ -127,33 +136,22 @@ def _says_empty(guard: Guard) -> bool:
     return is_its and (words == own + guards.EMPTY or not words.startswith(own))
 
 
-def _kill_tagged_once(tag: bytes) -> int:
-    """One look at all processes; returns how many were found."""
-    found = 0
-    for pid in guards.pids():
-        try:
-            tagged = tag in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            continue  # gone, or hidden
-        if tagged and pid != os.getpid():
-            found += 1
-            guards.kill_one(pid)
-    return found
+def _environment(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []  # gone, or hidden
 
 
-def _kill_tagged_elsewhere(tag: bytes) -> int:
+def _tagged_elsewhere(claim_text: str) -> Iterator[int]:
     import psutil
 
-    name, _, claim = tag.decode().partition("=")
-    found = 0
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and process.environ().get(name) == claim:
-                found += 1
-                process.kill()
+            if process.pid != os.getpid() and process.environ().get("DEESPEC_CLAIM") == claim_text:
+                yield process.pid
         except (psutil.Error, OSError):
             continue  # gone, or another user's
-    return found
 
 
 def _hides(pid: int) -> bool:

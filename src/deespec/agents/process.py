@@ -2,49 +2,31 @@
 
 from __future__ import annotations
 
-import errno
-import logging
 import os
-import selectors
 import signal
 import socket
 import subprocess
 import sys
-from enum import Enum, auto
-from functools import partial
 from typing import IO, TYPE_CHECKING
 
-from deespec.agents import guard as guards
 from deespec.agents.base import AgentError, Blame
+from deespec.agents.call import KILL_WAIT_MS, Call
 from deespec.agents.guard_file import guard_file
-from deespec.agents.leftovers import identity, kill_tagged
+from deespec.agents.leftovers import identity
 from deespec.agents.metering import BUDGET
-from deespec.agents.output import Stream
-from deespec.agents.signs import Idling
+from deespec.agents.signs import CPU_SHARE
 from deespec.clock import Clock
-from deespec.records import record, replace
+from deespec.records import record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from deespec.agents.base import AgentRequest, Watch
+    from deespec.agents.input import Talk
 
 PROMPT_FILE = "prompt.md"
-STDOUT_FILE = "output.log"
-STDERR_FILE = "stderr.log"
 
-TICK_MS = 50
-"""How often the engine is asked whether to go on (it wants 100)."""
-LEFT_GRACE_MS = 500
-"""What the program leaves running when it ends may finish in this time."""
-KILL_WAIT_MS = 10_000
-"""For the guard to kill everything; only a process that the kernel or another user holds takes longer."""
-
-UNUSABLE = frozenset(
-    (errno.ENOENT, errno.EACCES, errno.ENOEXEC, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG)
-)
-"""What exec says when the program is wrong, and not the moment."""
 LIMITS = {
     "turn_timeout": (Blame.CALL, "timeout", "The turn took longer than its limit."),
     "idle_timeout": (Blame.CALL, "idle", "There was no sign of life for the whole idle limit."),
@@ -58,8 +40,6 @@ STOPS = {
     "deadline": "The worker stood still (a suspended machine, a stopped process), so the guard ended the agent.",
 }
 
-log = logging.getLogger(__name__)
-
 
 @record
 class Program:
@@ -67,10 +47,14 @@ class Program:
 
     argv: tuple[str, ...]
     stop_signal: int = signal.SIGTERM
+    cancel_grace_ms: int = 700
+    """Between the words that end the work of a program that is spoken with, and the stop signal."""
     stop_grace_ms: int = 1_500
     """Between the stop signal and the kill: a cancelled item's agent is gone within 2 s."""
     end_grace_ms: int = 2_000
     """Between the final event of its stream and the kill."""
+    idle_cpu_share: float = CPU_SHARE
+    """Of one CPU: what the client uses although it only waits; less is no sign of life."""
 
 
 @record
@@ -97,21 +81,27 @@ def run_process(
     watch: Watch,
     *,
     on_line: Callable[[bytes], bool] | None = None,
+    on_stderr: Callable[[bytes], None] | None = None,
+    talk: Talk | None = None,
     clock: Clock | None = None,
 ) -> Ended:
     """Runs the program to its end, the prompt on its stdin; when this returns, none of its descendants is alive.
 
     `on_line` gets each line of stdout without its newline (cut at LINE_BYTES); True: that was the stream's last event.
+    `on_stderr` gets those of stderr. A program with a `talk` gets no prompt: it is the adapter's to say.
     """
     try:
-        guard, control = _start_guard(program, request)
+        guard, control = _start_guard(program, request, talks=talk is not None)
     except (OSError, ValueError) as error:
         return Ended(error=f"The call could not be set up: {error}")
-    call = _Call(program, request, watch, guard=guard, control=control, on_line=on_line, clock=clock or Clock())
+    call = Call(program, request, watch, guard=guard, control=control, talk=talk, end=Ended(), clock=clock or Clock())
+    call.listen(talk.take if talk else on_line, on_stderr)
     try:
         watch.started(identity(guard.pid, request.guard_lock))
         call.run()
     finally:
+        call.let_go()
+        _reap(guard)
         call.close()
     return call.ended()
 
@@ -130,7 +120,9 @@ def error_of(ended: Ended) -> AgentError | None:
     return AgentError(blame=Blame.STOPPED, code=ended.stopped, message=message)
 
 
-def _start_guard(program: Program, request: AgentRequest) -> tuple[subprocess.Popen[bytes], socket.socket]:
+def _start_guard(
+    program: Program, request: AgentRequest, *, talks: bool
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """The guard waits for `go`. No Python code of ours runs in a fork: there are threads here, and a database."""
     request.folder.mkdir(parents=True, exist_ok=True)
     ours, theirs = socket.socketpair()
@@ -138,7 +130,7 @@ def _start_guard(program: Program, request: AgentRequest) -> tuple[subprocess.Po
         try:
             guard = subprocess.Popen(
                 [sys.executable, "-I", "-S", guard_file(), str(theirs.fileno()), request.guard_lock, *program.argv],
-                stdin=prompt,
+                stdin=subprocess.PIPE if talks else prompt,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
@@ -161,201 +153,12 @@ def _prompt(request: AgentRequest) -> IO[bytes]:
     return path.open("rb")
 
 
-class _Phase(Enum):
-    RUNNING = auto()
-    ENDING = auto()
-    """The final event came."""
-    STOPPING = auto()
-    """It was asked to end."""
-    LEAVING = auto()
-    """The program has ended; what it started may follow."""
-    KILLING = auto()
-    GONE = auto()
-
-
-class _Call:
-    """A running call: what is known of it, and what is to happen next. Times are ms of Clock.waking_ms()."""
-
-    def __init__(
-        self,
-        program: Program,
-        request: AgentRequest,
-        watch: Watch,
-        *,
-        guard: subprocess.Popen[bytes],
-        control: socket.socket,
-        on_line: Callable[[bytes], bool] | None,
-        clock: Clock,
-    ) -> None:
-        self.program, self.request, self.watch = program, request, watch
-        self.guard, self.control, self.on_line, self.clock = guard, control, on_line, clock
-        self.end = Ended()
-        self.phase = _Phase.RUNNING
-        self.force_at = 0
-        self.agent: int | None = None
-        """Its pid and its process group, once it was started."""
-        self.empty = False
-        """The guard has said so: nothing is left."""
-        self.unread = b""
-        self.deadline: int | None = None
-        self.tick_at = clock.waking_ms()
-        self.turn_ends_at = self.tick_at + request.turn_timeout_ms
-        self.idling = Idling(request.idle_timeout_ms, guard_pid=guard.pid, workspace=request.workspace, clock=clock)
-        assert guard.stdout is not None
-        assert guard.stderr is not None
-        self.stdout = Stream(guard.stdout, request.folder / STDOUT_FILE, self._take_line if on_line else None)
-        self.stderr = Stream(guard.stderr, request.folder / STDERR_FILE)
-        self.selector = selectors.DefaultSelector()
-        control.setblocking(False)
-        self.selector.register(control, selectors.EVENT_READ, self._hear)
-        for stream in (self.stdout, self.stderr):
-            self.selector.register(stream, selectors.EVENT_READ, partial(self._read, stream))
-
-    def run(self) -> None:
-        """Until nothing of the call is left, or its guard is gone."""
-        self._tell_deadline()
-        self._tell("go")
-        while self.phase is not _Phase.GONE:
-            wait_ms = max(0, self.tick_at - self.clock.waking_ms())
-            for key, _ in self.selector.select(wait_ms / 1000):
-                key.data()
-            now = self.clock.waking_ms()
-            if now >= self.tick_at:
-                self.tick_at = now + TICK_MS
-                self._tick(now)
-        self.stdout.drain()
-        self.stderr.drain()
-
-    def close(self) -> None:
-        """Whatever happened: the guard is reaped, nothing is left, all files are closed."""
-        self.control.close()  # a guard that still stands kills everything now
-        try:
-            self.guard.wait(KILL_WAIT_MS / 1000)
-        except subprocess.TimeoutExpired:
-            self.guard.kill()
-            self.guard.wait()
-        if not self.empty or not guards.LINUX:
-            self._sweep()
-        self.selector.close()
-        self.stdout.close()
-        self.stderr.close()
-
-    def ended(self) -> Ended:
-        end = replace(self.end, stdout_tail=self.stdout.tail(), stderr_tail=self.stderr.tail())
-        if self.empty or end.error or end.stopped or self._exited():
-            return end
-        if self.agent is None:
-            return replace(end, error=f"The guard did not stand up: {end.stderr_tail.strip()}")
-        return replace(end, stopped="guard_died")
-
-    # --- what happens ------------------------------------------------------------------------------------------------
-
-    def _tick(self, now: int) -> None:
-        reason = self.watch.tick()
-        self._tell_deadline()
-        if reason is not None and self.phase in (_Phase.RUNNING, _Phase.ENDING):
-            self._stop(reason, now)
-        elif self.phase is not _Phase.RUNNING:
-            if now >= self.force_at:
-                self._force(now)
-        elif now >= self.turn_ends_at:
-            self._stop("turn_timeout", now)
-        elif self.idling.over(now):
-            self._stop("idle_timeout", now)
-
-    def _read(self, stream: Stream) -> None:
-        if stream.read():
-            self.idling.sign(self.clock.waking_ms())
-        if stream.ended:
-            self.selector.unregister(stream)
-
-    def _take_line(self, line: bytes) -> None:
-        if self.on_line is not None and self.on_line(line) and self.phase is _Phase.RUNNING:
-            self._enter(_Phase.ENDING, self.clock.waking_ms() + self.program.end_grace_ms)
-
-    def _hear(self) -> None:
-        try:
-            data = self.control.recv(4096)
-        except ConnectionResetError:
-            data = b""
-        *messages, self.unread = (self.unread + data).split(b"\n")
-        for message in messages:
-            verb, _, value = message.decode().partition(" ")
-            self._take_message(verb, value)
-        if not data:
-            self.phase = _Phase.GONE
-
-    def _take_message(self, verb: str, value: str) -> None:
-        match verb:
-            case "started":
-                self.agent = int(value)
-            case "exited":
-                self._take_exit(os.waitstatus_to_exitcode(int(value)))
-            case "expired":
-                self.end = replace(self.end, stopped=self.end.stopped or "deadline")
-            case "failed":
-                number, _, text = value.partition(" ")
-                self.end = replace(self.end, error=text, unusable=int(number) in UNUSABLE)
-            case "broken":
-                self.end = replace(self.end, error=f"The guard cannot do its duty: {value}")
-                self.empty = True
-            case "empty":
-                self.empty = True
-                self.phase = _Phase.GONE
-
-    def _exited(self) -> bool:
-        return self.end.exit_code is not None or self.end.signal is not None
-
-    def _take_exit(self, code: int) -> None:
-        self.end = replace(self.end, exit_code=code) if code >= 0 else replace(self.end, signal=-code)
-        if self.phase in (_Phase.RUNNING, _Phase.ENDING):
-            self._enter(_Phase.LEAVING, self.clock.waking_ms() + LEFT_GRACE_MS)
-        elif self.phase is _Phase.STOPPING:
-            self._force(self.clock.waking_ms())
-
-    # --- what is done about it ---------------------------------------------------------------------------------------
-
-    def _stop(self, reason: str, now: int) -> None:
-        self.end = replace(self.end, stopped=reason)
-        self._tell(f"stop {int(self.program.stop_signal)}")
-        self._enter(_Phase.STOPPING, now + self.program.stop_grace_ms)
-
-    def _force(self, now: int) -> None:
-        """The grace is over."""
-        if self.phase is _Phase.KILLING:
-            log.warning("guard did not end", extra={"pid": self.guard.pid, "item": self.request.item})
-            self.guard.kill()
-            self.phase = _Phase.GONE
-            return
-        if self.phase is _Phase.ENDING:
-            self.end = replace(self.end, hung=True)
-        self._tell("kill")
-        self._enter(_Phase.KILLING, now + KILL_WAIT_MS)
-
-    def _enter(self, phase: _Phase, force_at: int) -> None:
-        self.phase = phase
-        self.force_at = force_at
-
-    def _tell_deadline(self) -> None:
-        deadline = self.watch.deadline()
-        if deadline != self.deadline:
-            self.deadline = deadline
-            self._tell(f"deadline {deadline}")
-
-    def _tell(self, message: str) -> None:
-        try:
-            self.control.send(message.encode() + b"\n")
-        except OSError:
-            pass  # the guard is gone (its end is heard next), or stands still (the wait for the kill finds out)
-
-    def _sweep(self) -> None:
-        """Without the guard's word: by group and by environment (some clients hide theirs)."""
-        if self.agent is not None and not self._exited():
-            guards.kill_group(self.agent)
-        claim = self.request.env.get("DEESPEC_CLAIM")
-        until = self.clock.waking_ms() + KILL_WAIT_MS
-        if claim and not kill_tagged(claim, until=until, clock=self.clock):
-            log.warning("processes left", extra={"claim": claim, "item": self.request.item})
+def _reap(guard: subprocess.Popen[bytes]) -> None:
+    try:
+        guard.wait(KILL_WAIT_MS / 1000)
+    except subprocess.TimeoutExpired:
+        guard.kill()
+        guard.wait()
 
 
 def capture(

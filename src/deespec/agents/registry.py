@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.errors import NoAgent
+from deespec.model.money import price_of
+from deespec.model.wanted import AgentSlot
 
 if TYPE_CHECKING:
     from deespec.agents.base import Agent
@@ -14,6 +16,9 @@ LOOKED_FOR = ("claude", "codex", "gemini", "opencode")
 """Programs that `init` looks for, in order of preference."""
 BUILT_IN = ("command", "patch", "scripted")
 """Kinds that keep to the files they are told of."""
+SAY_COST = ("claude", "opencode", "scripted")
+SAY_TOKENS = ("codex", "gemini", "acp")
+"""Kinds whose cost is known only where a price is set for their model. The others say nothing of either."""
 
 
 def make(name: str, settings: Settings) -> Agent:
@@ -27,10 +32,25 @@ def make(name: str, settings: Settings) -> Agent:
     return _make(section, settings)
 
 
-def limit_of(section: AgentSettings, settings: Settings) -> int:
-    """Calls at the same time in this workspace; 0: no limit. No two clients may work in one folder at the same time,
-    even if their paths are disjoint."""
-    return 1 if settings.workspace_mode == "shared" and section.kind not in BUILT_IN else section.limit
+def slot_of(section: AgentSettings, settings: Settings, *, account: str) -> AgentSlot:
+    """The agent as choosing sees it. No two clients may work in one folder at the same time, even if the paths of their
+    items are disjoint."""
+    return AgentSlot(
+        name=section.name,
+        account=account,
+        limit=section.limit,
+        account_limit=next((one.limit for one in settings.accounts if one.name == account), 0),
+        alone=settings.workspace_mode == "shared" and section.kind not in BUILT_IN,
+        metered=section.billing == "metered",
+        priced=section.kind in SAY_COST or is_priced(section, settings),
+    )
+
+
+def is_priced(section: AgentSettings, settings: Settings) -> bool:
+    """Whether the tokens that it reports have a price; of a model that is not named here any price may be its."""
+    if section.kind not in SAY_TOKENS:
+        return False
+    return bool(settings.prices) if section.model is None else price_of(section.model, settings.prices) is not None
 
 
 def _make(section: AgentSettings, settings: Settings) -> Agent:

@@ -7,6 +7,7 @@ files = { "notes.txt" = "text" }
 answer = { type = "implement", text = "Done." }
 # or: error = { blame = "account", code = "rate_limit", message = "...", reset_after_ms = 500 }
 # or: silent = true
+usage = { model = "m", tokens_in = 900, tokens_cached = 100, tokens_out = 50, cost_usd = 0.3 }
 """
 
 from __future__ import annotations
@@ -22,25 +23,30 @@ from pathlib import Path
 from typing import Any
 
 from deespec.agents.base import AgentError, AgentRequest, AgentResult, Blame, Looked, Watch
+from deespec.agents.metering import BUDGET
 from deespec.agents.writable import inside, place, writable
 from deespec.clock import Clock
 from deespec.config import AgentSettings, Settings
 from deespec.errors import BadConfig, WorkspaceError
+from deespec.model.budget import CENT_MOST_USD
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
+from deespec.model.money import Usage
 from deespec.model.reports import DECISIONS, KINDS
 from deespec.records import record, replace
 
 TICK_MS = 50
+OVER = "The call has cost what it was given."
 
 Shape = Mapping[str, type | tuple[str, ...]]
 """What a table of the script may hold: keys, and their type or their choices."""
 
 ANSWER: Shape = {"type": tuple(chain(*KINDS.values())), "decision": DECISIONS, "text": str}
 ERROR: Shape = {"blame": tuple(Blame), "code": str, "message": str, "reset_after_ms": int}
+USAGE: Shape = {"model": str, "tokens_in": int, "tokens_cached": int, "tokens_out": int, "cost_usd": float}
 RULE: Shape = {
     **{"item": str, "title": str, "step": tuple(KINDS), "round": int, "times": int, "sleep_ms": int},
-    **{"files": dict, "answer": dict, "error": dict, "silent": bool},
+    **{"files": dict, "answer": dict, "error": dict, "silent": bool, "usage": dict},
 }
 
 
@@ -58,6 +64,7 @@ class Rule:
     answer: Answer | None = None
     error: AgentError | None = None
     reset_after_ms: int | None = None
+    usage: Usage = Usage()
 
 
 class ScriptedAgent:
@@ -90,10 +97,16 @@ class ScriptedAgent:
             _write(rule, request)
         except (OSError, WorkspaceError) as error:
             return _failed(Blame.CALL, "files", f"{request.item} turn {request.turn}: {error}")
+        budget = request.budget_usd
+        if budget is not None and (rule.usage.cost_usd or 0.0) > budget + CENT_MOST_USD:
+            usage = replace(rule.usage, cost_usd=budget)
+            return AgentResult(error=AgentError(blame=Blame.BUDGET, code=BUDGET, message=OVER), usage=usage)
         if rule.error:
             reset_at = None if rule.reset_after_ms is None else self._clock.now_ms() + rule.reset_after_ms
-            return AgentResult(error=replace(rule.error, reset_at=reset_at), text=rule.error.message)
-        return AgentResult(answer=rule.answer, text=rule.answer.text if rule.answer else "")
+            failure = replace(rule.error, reset_at=reset_at)
+            return AgentResult(error=failure, text=rule.error.message, usage=rule.usage)
+        text = rule.answer.text if rule.answer else ""
+        return AgentResult(answer=rule.answer, text=text, usage=rule.usage)
 
     def _next_rule(self, request: AgentRequest) -> Rule | None:
         with self._lock:
@@ -176,6 +189,7 @@ def _read_rule(table: object, where: str) -> Rule:
         answer=None if rule["answer"] is None else _read_answer(rule["answer"], f"{where} answer"),
         error=None if rule["error"] is None else _read_error(error, f"{where} error"),
         reset_after_ms=error["reset_after_ms"],
+        usage=Usage(**_checked(rule["usage"] or {}, USAGE, f"{where} usage")),
     )
 
 
@@ -203,7 +217,9 @@ def _checked(table: object, shape: Shape, where: str) -> dict[str, Any]:
             raise BadConfig(f"{where}: unknown key {key}; known: {', '.join(shape)}.")
         if isinstance(expected, tuple) and value not in expected:
             raise BadConfig(f"{where}: {key} = {value!r}, expected one of {', '.join(expected)}.")
-        negative = isinstance(value, int) and value < 0
+        if expected is float and type(value) is int and value >= 0:
+            continue
+        negative = isinstance(value, int | float) and value < 0
         if isinstance(expected, type) and (type(value) is not expected or negative):
             raise BadConfig(f"{where}: {key} = {value!r}, expected {expected.__name__}{', 0 or more' * negative}.")
     return {key: table.get(key) for key in shape}

@@ -32,11 +32,14 @@ SKIPPED = frozenset((".git", ".deespec"))
 class Idling:
     """Knows since when there was no sign of life. Times are ms of Clock.waking_ms()."""
 
-    def __init__(self, limit_ms: int | None, *, guard_pid: int, workspace: Path, clock: Clock) -> None:
+    def __init__(
+        self, limit_ms: int | None, *, guard_pid: int, workspace: Path, clock: Clock, cpu_share: float = CPU_SHARE
+    ) -> None:
         self._limit_ms = limit_ms
         self._guard_pid = guard_pid
         self._workspace = workspace
         self._clock = clock
+        self._cpu_share = cpu_share
         self._every_ms = min((limit_ms or 0) // LOOKS, LOOK_EVERY_MS)
         self.sign(clock.waking_ms())
 
@@ -61,7 +64,7 @@ class Idling:
     def _look_at_cpu(self, now: int) -> None:
         used_ms = cpu_ms(self._guard_pid)
         before = self._cpu
-        if before is not None and used_ms - before[1] >= max(CPU_LEAST_MS, (now - before[0]) * CPU_SHARE):
+        if before is not None and used_ms - before[1] >= max(CPU_LEAST_MS, (now - before[0]) * self._cpu_share):
             self.sign(now)
         self._cpu = (now, used_ms)
         self._look_at = now + self._every_ms

@@ -9,13 +9,11 @@ from deespec.agents.reading import Json, count, objects, parse, word
 from deespec.model.asking import Remark, Severity
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
+from deespec.model.remarks import FILE_CHARACTERS, REMARKS_MOST, TEXT_CHARACTERS
 from deespec.model.reports import DECISIONS, KINDS, accepts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-REMARKS_MOST = 50
-"""Of one review; what comes after them is left out."""
 
 
 def schema_of(step: Step) -> str | None:
@@ -50,14 +48,14 @@ def answer_of(step: Step, found: object) -> Answer | None:
 
 
 def remarks_of(found: Json) -> Iterator[Remark]:
-    """The findings of a review; what is none is left out."""
+    """The findings of a review; what is none, or one too many, is left out."""
     for one in [*objects(found, "findings")][:REMARKS_MOST]:
         text = (word(one, "text") or "").strip()
         if text:
             severity = word(one, "severity") or ""
             yield Remark(
-                text=text,
-                file=word(one, "file") or None,
+                text=text[:TEXT_CHARACTERS],
+                file=(word(one, "file") or "")[:FILE_CHARACTERS] or None,
                 line=count(one, "line"),
                 severity=severity if severity in list(Severity) else Severity.NORMAL,
                 must_fix=one.get("must_fix") is not False,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deespec.backlog.register import check_references, refuse_cycle
 from deespec.errors import NotPossible
+from deespec.model.asking import Question, question_key
 from deespec.model.items import Epic, Sbi
 from deespec.model.lifecycle import Event, Status
 from deespec.records import replace
@@ -86,7 +87,10 @@ def retry(
 
 
 def answer(store: Store, number: int, text: str, *, actor: str) -> Sbi:
-    """Answers what a PARKED item asks; it goes on in the same session and workspace when next claimed."""
+    """Answers what a PARKED item asks; it goes on in the same session and workspace when next claimed.
+
+    One that is parked for another reason gets the words as a hint, as `retry` gives it.
+    """
     with store.transaction() as tx:
         sbi = tx.sbi(number)
         if sbi.status is not Status.PARKED:
@@ -206,7 +210,9 @@ def _resume(
         tx.calls_forgotten(sbi.number)  # a person's word that nothing of them runs any more
     if (work := tx.work(sbi.number)).restarts:
         tx.keep_work(replace(work, restarts=0))
-    if hint is not None and sbi.reason != "question":
+    if hint is not None and sbi.reason == "question":
+        _keep_answer(tx, sbi, hint, actor=actor)
+    elif hint is not None:
         tx.answers_forgotten(sbi.number)  # it was given before the person spoke
     words = "\n\n".join(one for one in (sbi.hint, hint) if one) or None
     changed = replace(sbi, resume=True, not_before=None, hint=words, updated_at=tx.now, finished_at=None)
@@ -224,6 +230,22 @@ def _resume(
     tx.save(sbi, changed)
     tx.note(actor, event, item=sbi.id, from_status=sbi.status, to_status=sbi.status, detail=hint)
     return changed
+
+
+def _keep_answer(tx: Transaction, sbi: Sbi, text: str, *, actor: str) -> None:
+    """So that what was answered once is not asked again."""
+    if tx.answer_question(sbi.number, turn=sbi.turn, answer=text, by=actor) or sbi.question is None:
+        return
+    asked = Question(  # it was asked before deespec remembered questions
+        sbi=sbi.number,
+        turn=sbi.turn,
+        text=sbi.question,
+        key=question_key(sbi.question),
+        agent="",
+        asked_at=sbi.updated_at,
+    )
+    tx.add_question(asked)
+    tx.answer_question(sbi.number, turn=sbi.turn, answer=text, by=actor)
 
 
 def _must_not_have_ended(item: Sbi | Pbi) -> None:

@@ -66,11 +66,24 @@ def register(
     already with this content (as `twice` says), and registers nothing then.
     """
     with store.transaction() as tx:
-        done = _register(tx, orders, uids=uids, owner=owner, twice=twice)
-        for one in done:
-            if base is not None and one.fresh and isinstance(one.item, Sbi):
-                tx.keep_work(Work(sbi=one.item.number, registered=base))
-        return done
+        return register_in(tx, orders, uids=uids, owner=owner, twice=twice, base=base)
+
+
+def register_in(
+    tx: Transaction,
+    orders: Sequence[Order],
+    *,
+    uids: Sequence[str],
+    owner: str,
+    twice: Twice = Twice.REFUSE,
+    base: str | None = None,
+) -> list[Registered]:
+    """The same, as part of a transaction."""
+    done = _register(tx, orders, uids=uids, owner=owner, twice=twice)
+    for one in done:
+        if base is not None and one.fresh and isinstance(one.item, Sbi):
+            tx.keep_work(Work(sbi=one.item.number, registered=base))
+    return done
 
 
 def rehearse(

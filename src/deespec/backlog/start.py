@@ -60,6 +60,7 @@ def start(
     *,
     clock: Clock,
     agents: Sequence[str],
+    review: Sequence[str] = (),
     gates: Sequence[Gate] = (),
     sections: Sequence[AgentSettings] = (),
     base: str | None = None,
@@ -70,7 +71,7 @@ def start(
     except OSError as error:
         raise WorkspaceError(f"{home} cannot be made: {error.strerror}.") from error
     fresh = create_store(os.path.join(home, DATABASE_NAME), clock=clock, busy_ms=BUSY_MS)
-    text = template(implement=agents, agents=sections, gates=gates, base=base)
+    text = template(implement=agents, review=review, agents=sections, gates=gates, base=base)
     written = write_new(home / CONFIG_NAME, text)
     write_new(home / ".gitignore", IGNORED)
     return Started(home=home, fresh=fresh, config_written=written)

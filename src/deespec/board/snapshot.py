@@ -161,23 +161,24 @@ def snapshot(app: App) -> Snapshot:
 
 
 def agents_now(app: App, situation: Situation) -> tuple[AgentNow, ...]:
-    """The agents that the settings name, with what they do now."""
+    """The agents that the settings name, with what they do now; and others that work, or wait for something."""
     settings = app.settings
-    names = dict.fromkeys((*settings.implement, *settings.review, *(agent.name for agent in settings.agents)))
+    named = (*settings.implement, *settings.review, *(agent.name for agent in settings.agents))
+    others = (name for name in situation.agents.slots if situation.running(name) or situation.pause_of(name))
+    names = dict.fromkeys((*named, *others))
     found = []
     for name in names:
         section = settings.agent(name)
         if section is None:
             continue
-        account = app.account(name)
         found.append(
             AgentNow(
                 name=name,
                 kind=section.kind,
-                account=account,
-                running=situation.used.get(account, 0),
+                account=app.account(name),
+                running=situation.running(name),
                 limit=section.limit,
-                pause=situation.pauses.get(account),
+                pause=situation.pause_of(name),
             )
         )
     return tuple(found)

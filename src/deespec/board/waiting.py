@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
-from deespec.agents.registry import limit_of
 from deespec.clock import local, midnight
 from deespec.model.lifecycle import Status
 from deespec.model.selection import paths_conflict, paths_overlap
-from deespec.model.wanted import WAIT_MOST_MS, Scope
+from deespec.model.wanted import WAIT_MOST_MS, Bar, Barred, Scope
 from deespec.model.work import BROKEN_BASE, PULL_REQUEST, TARGET_TAKEN
 from deespec.records import record
 from deespec.store.alive import is_alive
+from deespec.store.free_agents import FreeAgents, Money
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,15 +48,15 @@ class Situation:
         home = str(app.settings.home)
         self.workers: list[Worker] = [worker for worker in tx.workers() if is_alive(home, worker.uid)]
         self._alive = {worker.uid for worker in self.workers}
-        self.pauses: dict[str, AgentPause] = {pause.account: pause for pause in tx.pauses()}
-        self.used = tx.accounts_in_use()
+        self.pauses: list[AgentPause] = tx.pauses()
+        money = Money(usd_per_day=app.settings.usd_per_day, day_began_at=midnight(self.now))
+        self.agents = FreeAgents(tx, app.agent_slots(), money)
+        """Who may be given a call, as choosing sees it."""
         self.working = tx.working_paths()
         self.taker = self._taker()
         """Who would take the item that others make room for; without such a worker nobody needs to."""
         self.next = tx.next_in_turn() if self.taker else None
         self.next_paths = tx.sbi(self.next).paths if self.next is not None else ()
-        usd = app.settings.usd_per_day
-        self.spent_until = tx.day_is_spent(usd_per_day=usd, day_began_at=midnight(self.now))
         self._working_lines: dict[int, Line] = {}
         self._needs: dict[int, list[tuple[int, str]]] = {}
         self._merging: tuple[Line, ...] | None = None
@@ -90,8 +91,8 @@ class Situation:
         return line.lease_worker in self._alive
 
     def _taker(self) -> Worker | None:
-        uid, accounts = self._tx.next_taker() or ("", ())
-        takes_work = any(account not in self.pauses for account in accounts)
+        uid, pairs = self._tx.next_taker() or ("", ())
+        takes_work = any(not self.agents.is_paused(*pair) for pair in pairs)
         return next((one for one in self.workers if one.uid == uid and one.state == "running" and takes_work), None)
 
     def _conditions(self, line: Line) -> Iterator[Waiting]:
@@ -221,38 +222,62 @@ class Situation:
             return line.reviewer or settings.review or settings.implement
         return line.agent or settings.implement
 
-    def _barred(self, name: str, line: Line) -> Waiting | None:
-        settings = self.app.settings
+    def pause_of(self, name: str) -> AgentPause | None:
+        """The pause in force that this agent has to wait for, its own or its account's: the one that lasts longest."""
         account = self.app.account(name)
-        pause = self.pauses.get(account)
-        if pause is not None:
+        own = [one for one in self.pauses if one.account == account and one.only_agent in ("", name)]
+        return max(own, key=lambda one: (one.until_at is None, one.until_at or 0), default=None)
+
+    def running(self, name: str) -> int:
+        """Calls of this agent that run."""
+        return self.agents.used[self.app.account(name), name]
+
+    def _barred(self, name: str, line: Line) -> Waiting | None:
+        slot = self.agents.slots.get(name)
+        bar = self.agents.barred(slot) if slot is not None else None
+        if bar is None:
+            return None
+        if bar.why is Bar.PAUSED and (pause := self.pause_of(name)) is not None:
             until = f" until {local(pause.until_at)}" if pause.until_at else ""
             remedy = None if pause.until_at else f"deespec agent resume {name}"
             text = f"agent {name} is paused{until}: {pause.message}"
             return Waiting(reason="agent_paused", text=text, by=(name,), until_at=pause.until_at, remedy=remedy)
-        section = settings.agent(name)
-        if section is None:
-            return None
-        if section.billing == "metered" and self.spent_until is not None:
-            text = f"the budget of ${settings.usd_per_day:g} a day does not allow another turn of {name} today"
-            remedy = f"deespec config set budget.usd_per_day {2 * settings.usd_per_day:g}"
-            return Waiting(reason="budget", text=text, by=(name,), until_at=self.spent_until, remedy=remedy)
-        limit, used = limit_of(section, settings), self.used.get(account, 0)
-        return self._at_limit(name, line, limit=limit, used=used) if limit and used >= limit else None
+        if bar.why is Bar.PROBED:
+            text = f"agent {name}'s account was at its limit a moment ago: one call tries it, others follow"
+            return Waiting(reason="agent_paused", text=text, by=(name,), until_at=bar.until_at)
+        if bar.why is Bar.DAY:
+            usd = self.app.settings.usd_per_day
+            text = f"the budget of ${usd:g} a day does not allow another turn of {name} today"
+            remedy = f"deespec config set budget.usd_per_day {2 * usd:g}"
+            return Waiting(reason="budget", text=text, by=(name,), until_at=bar.until_at, remedy=remedy)
+        return self._at_limit(name, line, bar)
 
-    def _at_limit(self, name: str, line: Line, *, limit: int, used: int) -> Waiting:
-        settings = self.app.settings
-        section = settings.agent(name)
-        busy = f"agent {name} works on {used} item{'s' if used > 1 else ''}"
-        if section is not None and section.limit == limit:
-            text = f"{busy}, its limit is {limit}; its next free call takes this one"
-            more = f"deespec config set agents.{name}.limit {limit + 1}"
-            return Waiting(reason="agent_limit", text=text, by=(name,), remedy=more)
-        text = f"{busy}, one at a time in a shared folder; this one follows"
-        others = (one.name for one in settings.agents if one.name not in self._names(line))
-        option = "--reviewer" if Status.REVIEWING in (line.status, line.stopped_in) else "--agent"
-        remedy = next((f"deespec sbi update {line.id} {option} {other}" for other in others), None)
+    def _at_limit(self, name: str, line: Line, bar: Barred) -> Waiting:
+        calls = f"{bar.used} item{'s' if bar.used > 1 else ''}"
+        if bar.why is Bar.LIMIT:
+            text = f"agent {name} works on {calls}, its limit is {bar.limit}; its next free call takes this one"
+            remedy: str | None = f"deespec config set agents.{name}.limit {bar.limit + 1}"
+        elif bar.why is Bar.ACCOUNT_LIMIT:
+            account = self.app.account(name)
+            who = ", ".join(sorted(agent for (one, agent), used in self.agents.used.items() if one == account and used))
+            text = f"account {account} works on {calls} ({who}), its limit is {bar.limit}; the next free call takes it"
+            remedy = f"deespec config set {shlex.quote(f'accounts.{account}.limit')} {bar.limit + 1}"
+        else:
+            text, remedy = self._alone(name, line, calls)
         return Waiting(reason="agent_limit", text=text, by=(name,), remedy=remedy)
+
+    def _alone(self, name: str, line: Line, calls: str) -> tuple[str, str | None]:
+        """Of clients only one works in a shared folder: who does now, and whom the item could be given to instead."""
+        slots = self.agents.slots
+        running = (agent for (_, agent), used in self.agents.used.items() if used)
+        busy = [agent for agent in running if agent in slots and slots[agent].alone]
+        who = name if name in busy or not busy else busy[0]
+        others = (one for one in slots.values() if not one.alone and one.name not in self._names(line))
+        known = {one.name for one in self.app.settings.agents}
+        option = "--reviewer" if Status.REVIEWING in (line.status, line.stopped_in) else "--agent"
+        found = (f"deespec sbi update {line.id} {option} {one.name}" for one in others if one.name in known)
+        remedy = next(found, None)
+        return f"agent {who} works on {calls}, one at a time in a shared folder; this one follows", remedy
 
     def _slot(self) -> Waiting:
         if not self.workers:

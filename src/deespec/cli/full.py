@@ -133,7 +133,7 @@ def run_full(args: Sequence[str]) -> int:
         click.echo(error.ctx.get_help())
         return 2
     except click.UsageError as error:
-        raise _usage(error) from error
+        raise usage_of(error) from error
     except click.Abort as error:
         raise KeyboardInterrupt from error
     except click.ClickException as error:
@@ -141,7 +141,8 @@ def run_full(args: Sequence[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _usage(error: click.UsageError) -> UsageError:
+def usage_of(error: click.UsageError) -> UsageError:
+    """A complaint of click's as one of ours."""
     where = error.ctx.command_path if error.ctx else "deespec"
     if isinstance(error, click.NoSuchOption):
         successor = successors.of_option(where.removeprefix("deespec").strip(), error.option_name)

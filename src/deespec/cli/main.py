@@ -47,14 +47,21 @@ def run(args: Sequence[str]) -> int:
         return 0
     except OSError as error:
         if error.errno not in THE_SYSTEM_S:
-            return _bug(error, args)
+            return _tell_bug(error, args)
         if error.filename is None and error.errno == errno.ENOSPC:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             words = "The answer could not be written: no space left on the device."
             return output.fail(DeespecError(words), as_json=False)
         return output.fail(_refused(error), as_json="--json" in args)
     except Exception as error:  # noqa: BLE001 - whatever it is, whoever meets it is told in two lines
-        return _bug(error, args)
+        return _tell_bug(error, args)
+
+
+def explained(error: Exception) -> DeespecError:
+    """What is said of an error, whatever it is."""
+    if isinstance(error, DeespecError):
+        return error
+    return _refused(error) if isinstance(error, OSError) and error.errno in THE_SYSTEM_S else _bug(error)
 
 
 def _refused(error: OSError) -> DeespecError:
@@ -73,12 +80,13 @@ def _refused(error: OSError) -> DeespecError:
     )
 
 
-def _bug(error: Exception, args: Sequence[str]) -> int:
+def _bug(error: Exception) -> DeespecError:
+    words = f"{type(error).__name__}: {error}"
+    return DeespecError(f"deespec has a bug: {words}", hint="Run it with -v and report what it prints.")
+
+
+def _tell_bug(error: Exception, args: Sequence[str]) -> int:
     """A bug of ours. Whoever meets it gets two lines; what we need to mend it comes with -v."""
     if {"-v", "--verbose", "-vv"} & set(args):
         raise error
-    words = f"{type(error).__name__}: {error}"
-    return output.fail(
-        DeespecError(f"deespec has a bug: {words}", hint="Run it with -v and report what it prints."),
-        as_json="--json" in args,
-    )
+    return output.fail(_bug(error), as_json="--json" in args)

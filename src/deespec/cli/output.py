@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from deespec.records import record
@@ -47,6 +48,29 @@ def style(*, no_color: bool, env_no_color: bool, ambiguous_width: int = 1, quiet
 # --- writing ----------------------------------------------------------------------------------------------------------
 
 
+class Taken:
+    """What a command answers with `--json`, and what it tells beside it."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Any] = {}
+        self.notes: list[str] = []
+
+
+_TAKER: ContextVar[Taken | None] = ContextVar("taker", default=None)
+"""Of this thread, if what is answered here is not for standard output."""
+
+
+def taken(act: Callable[[], object]) -> Taken:
+    """What `act` emits and tells, for a caller in this very process; other threads are not concerned."""
+    one = Taken()
+    before = _TAKER.set(one)
+    try:
+        act()
+    finally:
+        _TAKER.reset(before)
+    return one
+
+
 def say(text: str = "") -> None:
     """A line on standard output."""
     _write(sys.stdout, text)
@@ -54,6 +78,10 @@ def say(text: str = "") -> None:
 
 def tell(text: str) -> None:
     """A line for people beside the answer: progress, notes. On standard error."""
+    taker = _TAKER.get()
+    if taker is not None:
+        taker.notes.append(text)
+        return
     _write(sys.stderr, text)
 
 
@@ -72,6 +100,10 @@ def meter(what: str) -> Callable[[int, int], None] | None:
 
 def emit(**values: Any) -> None:
     """One JSON object on standard output."""
+    taker = _TAKER.get()
+    if taker is not None:
+        taker.values = {"schema": SCHEMA, **values}
+        return
     print(json.dumps({"schema": SCHEMA, **values}, ensure_ascii=False, separators=(", ", ": ")))
 
 

@@ -40,6 +40,11 @@ class Session:
             output.tell("backlog: ~/.deespec")
         return app
 
+    def close(self) -> None:
+        """Closes the backlog, if it was opened, in the thread that opened it."""
+        if "app" in vars(self):
+            self.app.close()
+
     def app_for_writing(self) -> App:
         """The backlog, for what changes it. Raises InsideTurn from inside a turn of the same backlog."""
         app = self.app

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deespec.board.places import ItemPlace
     from deespec.board.snapshot import AgentNow
     from deespec.board.waiting import Waiting
+    from deespec.model.asking import Draft, Question, Remark
     from deespec.model.items import Call, Epic, JournalEntry, Line, Lock, Pbi, Sbi, Turn, Worker
     from deespec.model.work import Merge, Notice, Work
 
@@ -144,6 +145,7 @@ def turn(one: Turn) -> dict[str, Any]:
         "decision": one.decision,
         "report": one.report,
         "findings": list(one.findings),
+        "remarks": [remark(each) for each in one.remarks],
         "error": one.error,
         "attempt": one.attempt,
         "worker": one.worker,
@@ -157,6 +159,51 @@ def turn(one: Turn) -> dict[str, Any]:
         "started_at": iso(one.started_at),
         "finished_at": iso(one.finished_at),
         "elapsed_ms": one.finished_at - one.started_at,
+    }
+
+
+def remark(one: Remark) -> dict[str, Any]:
+    """One thing that a review has found."""
+    return {
+        "text": one.text,
+        "file": one.file,
+        "line": one.line,
+        "severity": one.severity,
+        "must_fix": one.must_fix,
+        "in_scope": one.in_scope,
+    }
+
+
+def question(one: Question) -> dict[str, Any]:
+    return {
+        "turn": one.turn,
+        "agent": one.agent,
+        "text": one.text,
+        "asked_at": iso(one.asked_at),
+        "answer": one.answer,
+        "answered_by": one.answered_by,
+        "answered_at": iso(one.answered_at),
+    }
+
+
+def draft(one: Draft) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "item": one.parent,
+        "status": one.status,
+        "title": one.title,
+        "spec": one.spec,
+        "file": one.file,
+        "line": one.line,
+        "severity": one.severity,
+        "turn": one.turn,
+        "agent": one.agent,
+        "reason": one.reason,
+        "registered": one.registered,
+        "decided_by": one.decided_by,
+        "decided_at": iso(one.decided_at),
+        "created_at": iso(one.created_at),
+        "updated_at": iso(one.updated_at),
     }
 
 

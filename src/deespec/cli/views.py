@@ -16,6 +16,7 @@ from deespec.records import record
 if TYPE_CHECKING:
     from deespec.board.snapshot import AgentNow, Overview, Snapshot
     from deespec.cli.session import Session
+    from deespec.model.asking import Remark
     from deespec.model.items import Line
 
 LIST_PAGE = 50
@@ -239,6 +240,7 @@ class Handed:
     kind: str
     text: str
     decision: str | None = None
+    remarks: tuple[Remark, ...] = ()
     item: str | None = None
     turn: int | None = None
 
@@ -248,7 +250,7 @@ def hand_in(session: Session, handed: Handed, *, as_json: bool) -> int:
     from deespec.engine.report import hand_in_inside, hand_in_outside, inside
     from deespec.model.items import Answer
 
-    answer = Answer(kind=handed.kind, text=handed.text, decision=handed.decision)
+    answer = Answer(kind=handed.kind, text=handed.text, decision=handed.decision, remarks=handed.remarks)
     if inside(session.env):
         item = None if handed.item is None else session.item_id(handed.item, Kind.SBI)
         message = hand_in_inside(session.env, answer, item=item, turn=handed.turn)
@@ -257,7 +259,7 @@ def hand_in(session: Session, handed: Handed, *, as_json: bool) -> int:
         actor = session.app.person
         message = hand_in_outside(session.app.store, answer, item=number, turn=handed.turn, actor=actor)
     if as_json:
-        output.emit(stored=True, kind=handed.kind, decision=handed.decision)
+        output.emit(stored=True, kind=handed.kind, decision=handed.decision, findings=len(handed.remarks))
     elif not session.quiet:
         output.say(f"✓ {message}")
     return 0

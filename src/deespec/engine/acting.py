@@ -16,10 +16,11 @@ from deespec.engine.acted import Answered, Failed, GivenBack, Merged, Needed, Wa
 from deespec.engine.calling import AgentWatch, agent_actor, call_agent, step_for, turn_folder
 from deespec.engine.place import place_of
 from deespec.errors import DeespecError, WorkspaceError
+from deespec.model.asking import Remark, Severity
 from deespec.model.items import Answer, claim_text
 from deespec.model.lifecycle import Step
 from deespec.model.money import together
-from deespec.model.reports import CheckResult, Evidence, accepts, findings_of, findings_of_checks
+from deespec.model.reports import CheckResult, Evidence, accepts, decision_of, findings_of, findings_of_checks
 from deespec.model.selection import inside
 from deespec.model.work import BROKEN_BASE
 from deespec.records import replace
@@ -240,13 +241,16 @@ def _proven(bench: Bench, claim: Claim, place: Place, answer: Answer) -> Answer:
 
     In an item's own folder nothing has: what differed has just been taken back.
     """
-    if bench.apart or answer.decision != "SUCCEEDED" or not _changed_since_gates(bench, claim):
+    if bench.apart or decision_of(answer) != "SUCCEEDED" or not _changed_since_gates(bench, claim):
         return answer
     failed = findings_of_checks(gates.run_all(bench, claim, at=place.folder, when="implement"))
     if not failed:
         return answer
     words = "\n\n".join((answer.text, "Files changed after the gates had passed, and now they fail:", *failed))
-    return replace(answer, decision="NEEDS_CHANGES", text=words)
+    remarks = answer.remarks
+    if remarks:  # they would bear out another decision
+        remarks += tuple(Remark(text=one.splitlines()[0].rstrip(":"), severity=Severity.HIGH) for one in failed)
+    return replace(answer, decision="NEEDS_CHANGES", text=words, remarks=remarks)
 
 
 def _changed_since_gates(bench: Bench, claim: Claim) -> bool:

@@ -6,18 +6,18 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from deespec.agents.registry import limit_of
 from deespec.clock import midnight
 from deespec.engine import outbox
 from deespec.engine.checkouts import Checkouts
 from deespec.engine.ports import Ports
 from deespec.engine.terms import Terms
+from deespec.model.budget import ItemBudget
 from deespec.model.reports import Rules
 from deespec.model.wanted import MERGE_QUEUE, AgentSlot, Scope, Wanted
 from deespec.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from deespec.app import App
     from deespec.config import Settings
@@ -41,13 +41,22 @@ class Bench:
     """Shared by the slots of one worker; nothing in it changes while they work but the pulse and `stopping`."""
 
     def __init__(
-        self, app: App, worker: Worker, pulse: Pulse, *, scope: Scope, implement: tuple[str, ...] = ()
+        self,
+        app: App,
+        worker: Worker,
+        pulse: Pulse,
+        *,
+        scope: Scope,
+        implement: tuple[str, ...] = (),
+        usd_per_run: float | None = None,
     ) -> None:
         self.app = app
         self.worker = worker
         self.pulse = pulse
         self.scope = scope
         self.implement = implement or app.settings.implement
+        self.usd_per_run = usd_per_run
+        """What the calls of this worker may cost in all; None: no limit."""
         self.stopping: str | None = None
         """Why running agents are to be stopped, if they are."""
         self.terms = Terms(app)
@@ -75,19 +84,27 @@ class Bench:
             max_turns=settings.max_turns,
             review_rounds=settings.review_rounds,
             enforce_paths=settings.paths_policy == "enforce",
-            usd_per_item=settings.usd_per_item,
             integrates=self.apart and settings.integrate != "none",
         )
+
+    @property
+    def item_budget(self) -> ItemBudget:
+        return ItemBudget(usd=self.settings.usd_per_item, tokens=self.settings.tokens_per_item)
 
     @cached_property
     def slots(self) -> tuple[AgentSlot, ...]:
         """The agents that can be used here, as the claim sees them."""
         queue = AgentSlot(name=MERGE_QUEUE, account=f"queue {self.app.settings.target}", limit=1, metered=False)
-        return (*(_slot(self.app, name) for name in agent_names(self.app)), queue)
+        return (*self.app.agent_slots(), queue)
 
     def is_metered(self, agent: str) -> bool:
         """Whether what this agent costs counts against budgets."""
         return any(slot.metered for slot in self.slots if slot.name == agent)
+
+    def metered_among(self, agents: Iterable[str | None]) -> int:
+        """How many of these calls cost; one of an agent that only others know is taken for one that does."""
+        known = {slot.name: slot.metered for slot in self.slots}
+        return sum(known.get(agent, True) for agent in agents if agent is not None)
 
     @cached_property
     def backlog_uid(self) -> str:
@@ -125,18 +142,6 @@ def wanted(bench: Bench) -> Wanted:
         scope=bench.scope,
         usd_per_day=settings.usd_per_day,
         day_began_at=midnight(app.clock.now_ms()),
+        usd_per_run=bench.usd_per_run,
+        item_budget=bench.item_budget,
     )
-
-
-def agent_names(app: App) -> tuple[str, ...]:
-    """Every agent that the settings name, each once."""
-    settings = app.settings
-    named = (*settings.implement, *settings.review, *(agent.name for agent in settings.agents))
-    return tuple(name for name in dict.fromkeys(named) if settings.agent(name) is not None)
-
-
-def _slot(app: App, name: str) -> AgentSlot:
-    section = app.settings.agent(name)
-    assert section is not None
-    limit = limit_of(section, app.settings)
-    return AgentSlot(name=name, account=app.account(name), limit=limit, metered=section.billing == "metered")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deespec.agents.base import AgentRequest
 from deespec.agents.secrets import is_foreign_secret
 from deespec.engine import outbox
+from deespec.engine.budgets import budget_of
 from deespec.engine.itself import own_command
 from deespec.errors import LeaseLost
 from deespec.model.lifecycle import Step
@@ -113,6 +114,7 @@ def request_for(
     idle = section.idle_timeout_ms if section else None
     if idle is None and section is not None and section.kind != "command":
         idle = settings.idle_timeout_ms
+    budget_usd, budget_tokens = budget_of(bench, claim)
     return AgentRequest(
         step=step_for(claim),
         item=claim.sbi.id,
@@ -133,6 +135,8 @@ def request_for(
         writable=(Path(claim.outbox), *map(Path, section.add_dirs if section else ())),
         session_used=_session_used(bench, claim, session),
         prices=settings.prices,
+        budget_usd=budget_usd,
+        budget_tokens=budget_tokens,
     )
 
 

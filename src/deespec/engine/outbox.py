@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from deespec.errors import DeespecError, InvalidInput, NoReceipt, StoreUnusable
 from deespec.model.items import Answer
-from deespec.records import record
+from deespec.model.remarks import remarks_in
+from deespec.records import as_dict, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deespec.clock import Clock
 
-ANSWER_BYTES = 2 * 1024 * 1024
+ANSWER_BYTES = 4 * 1024 * 1024
 ELSEWHERE = "Set TMPDIR to another folder."
 RECEIPT_WAIT_MS = 10_000
 RECEIPT_STEP_MS = 20
@@ -89,7 +90,8 @@ def tidy(temporary: str, backlog_uid: str) -> None:
 def hand_in(outbox: str, answer: Answer, *, clock: Clock, pause: Callable[[float], None]) -> Receipt:
     """Puts the answer into the outbox and waits for the receipt. Raises NoReceipt after RECEIPT_WAIT_MS."""
     name = f"{clock.boot_ms():015d}-{clock.random_bytes(4).hex()}"
-    content = {"kind": answer.kind, "text": answer.text, "decision": answer.decision}
+    content: dict[str, object] = {"kind": answer.kind, "text": answer.text, "decision": answer.decision}
+    content["findings"] = [as_dict(one) for one in answer.remarks]
     try:
         _write(os.path.join(outbox, f"answer-{name}.json"), json.dumps(content, ensure_ascii=False))
     except OSError as error:
@@ -199,7 +201,7 @@ def _read(path: str) -> Answer:
         raise InvalidInput("The answer's fields are not text.")
     if not all(_is_text(one) for one in (kind, text, decision or "")):
         raise InvalidInput("The answer is no valid Unicode text, or holds NUL characters.")
-    return Answer(kind=kind, text=text, decision=decision)
+    return Answer(kind=kind, text=text, decision=decision, remarks=remarks_in(values.get("findings", [])))
 
 
 def _is_text(value: str) -> bool:

@@ -9,10 +9,12 @@ import shlex
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from deespec.engine.asking import ASKS
 from deespec.engine.calling import step_for
 from deespec.engine.itself import own_command
 from deespec.errors import BadConfig
 from deespec.model.lifecycle import Event, Step
+from deespec.records import record
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,13 +23,17 @@ if TYPE_CHECKING:
 
     from deespec.engine.bench import Bench
     from deespec.engine.place import Place
+    from deespec.model.asking import Question
     from deespec.model.items import Claim, Turn
 
 TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 REPORT_CHARACTERS = 2_000
 REPORTS_MOST = 10
+QUESTIONS_MOST = 20
+DRAFTS_MOST = 50
 CHANGE_FILE = "change.json"
 WORDS_FILE = "report.md"
+FINDINGS_FILE = "findings.json"
 GUIDE_BYTES = 64 * 1024
 
 _LABEL_KEYS = "description|priority|parent|color|name|title|labels?"
@@ -46,12 +52,28 @@ COMMANDS = {
 """What prompts order; a test parses each with the real parser."""
 
 
+@record
+class Past:
+    """What of an item's life its prompts tell."""
+
+    turns: tuple[Turn, ...]
+    """Since it was begun anew."""
+    questions: tuple[Question, ...]
+    drafts: tuple[str, ...]
+    """The titles of those that its reviews have made."""
+
+
 def render(bench: Bench, claim: Claim, place: Place) -> str:
     """The prompt of this turn. It never begins with a slash, which clients take for a command of their own."""
+    number, id_ = claim.sbi.number, claim.sbi.id
     with bench.app.store.read() as tx:
-        turns = tx.turns(claim.sbi.number)
+        past = Past(
+            turns=tuple(turn for turn in tx.turns(number) if turn.number > claim.sbi.turns_reset),
+            questions=tuple(tx.questions(number)),
+            drafts=tuple(draft.title for draft in tx.drafts(id_, decided=True)),
+        )
     step = step_for(claim)
-    values = _values(bench, claim, place, turns)
+    values = _values(bench, claim, place, past) | _asked(claim, past) | _reviewed(bench, claim, past)
     text = _template(bench.app.settings.home, step, values).strip() + "\n"
     return text if not text.startswith("/") else "\n" + text
 
@@ -68,14 +90,18 @@ def ask_again(claim: Claim) -> str:
 
 
 def session(bench: Bench, claim: Claim) -> str | None:
-    """The session to go on in: the one in which this agent worked on the item last. A review begins afresh."""
-    if step_for(claim) is Step.REVIEW:
-        return None
+    """The session to go on in: the one in which this agent worked on the item last.
+
+    A review begins afresh, unless it has asked something just now.
+    """
     with bench.app.store.read() as tx:
-        turns = tx.turns(claim.sbi.number)
-    own = [turn for turn in turns if turn.agent == claim.agent and turn.step is not Step.REVIEW]
-    fresh = [turn for turn in own if turn.number > claim.sbi.turns_reset]
-    return fresh[-1].session if fresh else None
+        turns = [turn for turn in tx.turns(claim.sbi.number) if turn.number > claim.sbi.turns_reset]
+    if step_for(claim) is Step.REVIEW:
+        own = [turn for turn in turns[-1:] if turn.step is Step.REVIEW and turn.outcome in ASKS]
+    else:
+        own = [turn for turn in turns if turn.step is not Step.REVIEW]
+    same = [turn for turn in own if turn.agent == claim.agent]
+    return same[-1].session if same else None
 
 
 def commands(claim: Claim) -> dict[str, str]:
@@ -105,11 +131,10 @@ def load_change(home: Path, item: str, turns: list[Turn]) -> tuple[list[str], st
     return [], ""
 
 
-def _values(bench: Bench, claim: Claim, place: Place, turns: list[Turn]) -> dict[str, Any]:
+def _values(bench: Bench, claim: Claim, place: Place, past: Past) -> dict[str, Any]:
     sbi, settings = claim.sbi, bench.settings
-    counted = [turn for turn in turns if turn.number > sbi.turns_reset]
-    last = counted[-1] if counted else None
-    work = [turn for turn in counted if turn.step is not Step.REVIEW]
+    last = past.turns[-1] if past.turns else None
+    work = [turn for turn in past.turns if turn.step is not Step.REVIEW]
     files, diff = load_change(settings.home, sbi.id, work)
     return {
         "item": sbi,
@@ -120,11 +145,8 @@ def _values(bench: Bench, claim: Claim, place: Place, turns: list[Turn]) -> dict
         "spec_changed": last.spec_changed if last else False,
         "drift": place.drift(),
         "hint": sbi.hint,
-        "question": sbi.question if sbi.hint else None,
         "findings": last.findings if last and last.outcome == Event.FINDINGS else (),
-        "review": last.report if last and last.outcome == Event.NEEDS_CHANGES else None,
         "report": work[-1].report if work else None,
-        "reports": [turn for turn in counted if turn is not last][-REPORTS_MOST:],
         "files": files,
         "diff": diff,
         "gates": [*(gate.run for gate in settings.gates if "implement" in gate.when), *sbi.checks],
@@ -133,6 +155,61 @@ def _values(bench: Bench, claim: Claim, place: Place, turns: list[Turn]) -> dict
         "commands": commands(claim),
         "file": os.path.join(claim.outbox, WORDS_FILE),
     }
+
+
+def _asked(claim: Claim, past: Past) -> dict[str, Any]:
+    """Each question that has an answer, with the newest one; what is answered just now is told beside its hint."""
+    sbi = claim.sbi
+    last = past.questions[-1] if past.questions and past.questions[-1].turn == sbi.turn else None
+    answered = {one.key: one for one in past.questions if one.answer is not None}
+    if sbi.hint and last is not None:
+        answered.pop(last.key, None)
+    repeated = past.turns[-1].outcome == "asked_again" if past.turns else False
+    return {
+        "question": last.text if sbi.hint and last else None,
+        "asked": list(answered.values())[-QUESTIONS_MOST:],
+        "asked_again": last.text if repeated and last else None,
+    }
+
+
+def _reviewed(bench: Bench, claim: Claim, past: Past) -> dict[str, Any]:
+    """What reviews have found: what is still to be done of it, and for the next reviewer what came of it."""
+    review = _open_review(past.turns)
+    remarks = review.remarks if review else ()
+    earlier = [turn for turn in past.turns if turn.outcome == Event.NEEDS_CHANGES]
+    told = [*past.turns[-1:], *((review,) if review else ())]
+    if step_for(claim) is Step.REVIEW:
+        told += earlier
+    findings = shlex.quote(os.path.join(claim.outbox, FINDINGS_FILE))
+    return {
+        "review": review.report if review else None,
+        "must_fix": [one for one in remarks if one.blocking],
+        "notes": [one for one in remarks if one.in_scope and not one.must_fix],
+        "elsewhere": [one for one in remarks if not one.in_scope],
+        "earlier": [{"turn": turn, "reply": _reply(turn, past.turns)} for turn in earlier],
+        "round": claim.sbi.reviews + 1,
+        "rounds": bench.rules.review_rounds,
+        "drafts": past.drafts[-DRAFTS_MOST:],
+        "findings_file": os.path.join(claim.outbox, FINDINGS_FILE),
+        "with_findings": f"--findings {findings}",
+        "reports": [turn for turn in past.turns if all(turn is not one for one in told)][-REPORTS_MOST:],
+    }
+
+
+def _open_review(turns: tuple[Turn, ...]) -> Turn | None:
+    """The review that wants what no turn has done yet."""
+    for turn in reversed(turns):
+        if turn.outcome == Event.NEEDS_CHANGES:
+            return turn
+        if turn.outcome == Event.IMPLEMENTED:
+            return None
+    return None
+
+
+def _reply(review: Turn, turns: tuple[Turn, ...]) -> str | None:
+    """What the turn said that did what this review wanted."""
+    done = (turn for turn in turns if turn.number > review.number and turn.outcome == Event.IMPLEMENTED)
+    return next((turn.report for turn in done), None)
 
 
 def _template(home: Path, step: Step, values: dict[str, Any]) -> str:

@@ -38,7 +38,14 @@ BURYING_MS = 8
 class Pulse:
     """Shared by the slots of one worker. `tokens` are the claims that run here; `revoked` those taken away."""
 
-    def __init__(self, app: App, worker: Worker, *, on_stop: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        app: App,
+        worker: Worker,
+        *,
+        on_stop: Callable[[str], None],
+        on_ended: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self.app = app
         self.worker = worker
         self.changed = threading.Condition()
@@ -48,6 +55,7 @@ class Pulse:
         self.state = self._told = "running"
         self.failure: Exception | None = None
         self._on_stop = on_stop
+        self._on_ended = on_ended
         self._running: set[int] = set()
         self._revoked: set[int] = set()
         self._guard = threading.Lock()
@@ -153,7 +161,7 @@ class Pulse:
 
     def _bury(self) -> None:
         if self.app.clock.boot_ms() >= self._no_takeover_until and bury_the_dead(
-            self.app, but=self.worker.uid, most_ms=self._beat_ms
+            self.app, but=self.worker.uid, most_ms=self._beat_ms, ended=self._on_ended
         ):
             self.nudge()
 
@@ -181,10 +189,13 @@ def settle_in(app: App) -> bool:
     return settled
 
 
-def bury_the_dead(app: App, *, but: str = "", most_ms: int | None = None) -> int:
+def bury_the_dead(
+    app: App, *, but: str = "", most_ms: int | None = None, ended: Callable[[int], None] = lambda _: None
+) -> int:
     """Ends the claims of workers that died and leases that ran out; the number of claims.
 
-    Within about `most_ms`, if that is given: whoever has leases to renew comes back for the rest.
+    `ended` hears of items that used their last attempt by it. Within about `most_ms`, if that is given: whoever has
+    leases to renew comes back for the rest.
     """
     clock, settings = app.clock, app.settings
     home, boot = str(settings.home), clock.boot_id()
@@ -201,7 +212,7 @@ def bury_the_dead(app: App, *, but: str = "", most_ms: int | None = None) -> int
     numbers = [number for number, _ in reversed(claims)]
     buried = 0
     while numbers and (until is None or clock.waking_ms() < until):
-        buried += _bury_some(app, numbers, dead, left)
+        buried += _bury_some(app, numbers, dead, left, ended)
     if not numbers:
         _forget(app, dead)
     _sweep(left, clock)
@@ -220,10 +231,17 @@ def _forget(app: App, dead: list[str]) -> None:
             pass
 
 
-def _bury_some(app: App, numbers: list[int], dead: list[str], left: list[tuple[Guard | None, str]]) -> int:
+def _bury_some(
+    app: App,
+    numbers: list[int],
+    dead: list[str],
+    left: list[tuple[Guard | None, str]],
+    ended: Callable[[int], None],
+) -> int:
     """One short transaction: takes numbers off the list, and adds what their claims may have left running."""
     clock, settings = app.clock, app.settings
     buried = 0
+    stopped = []
     with app.store.transaction() as tx:
         began = clock.waking_ms()
         for _ in range(min(len(numbers), BURIED_AT_ONCE)):
@@ -233,11 +251,14 @@ def _bury_some(app: App, numbers: list[int], dead: list[str], left: list[tuple[G
                 continue
             tries = tx.sbi(number).attempts
             delay = back_off(tries, base_ms=settings.retry_delay_ms, jitter=clock.jitter) if tries else 0
-            tx.bury(number, why=why, max_attempts=settings.max_attempts, delay_ms=delay)
+            if tx.bury(number, why=why, max_attempts=settings.max_attempts, delay_ms=delay).stopped:
+                stopped.append(number)
             left += [(call.guard, claim_text(tx.epoch(), call.token)) for call in tx.calls_of(number)]
             buried += 1
             if clock.waking_ms() - began >= BURYING_MS:
                 break
+    for number in stopped:
+        ended(number)
     return buried
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from deespec.engine.acted import Answered, ChangesWanted, Conflicted, Failed, GivenBack, Merged, Needed, Waits
 from deespec.engine.acting import act
+from deespec.engine.asking import asked_before, bring_before_people
 from deespec.engine.bench import Outcome, wanted
 from deespec.engine.calling import guard_lock, step_for
 from deespec.engine.failing import delay, lost, settle_failure, spend
@@ -98,13 +99,22 @@ def settle(bench: Bench, claim: Claim, acted: Acted) -> Outcome:
 
 
 def _settle_answer(bench: Bench, claim: Claim, acted: Answered, rules: Rules) -> Outcome:
-    verdict = judge(acted.sbi, step_for(claim), acted.answer, acted.findings, rules)
+    asked = asked_before(bench, claim, acted.answer)
+    verdict = judge(acted.sbi, step_for(claim), acted.answer, acted.findings, rules, asked=asked)
     with bench.app.store.transaction() as tx:
         turn = _turn(bench, claim, acted, verdict, now=tx.now)
         turn = replace(turn, spec_changed=tx.sbi(claim.sbi.number).spec != claim.sbi.spec)
-        tx.strikes_clear(claim.account)
+        tx.went_well(account=claim.account, agent=claim.agent)
         tx.spent(spend(bench, claim, acted.result))
-        sbi = tx.settle(claim, turn, verdict.events, actor=bench.actor, usd_per_item=rules.usd_per_item)
+        bring_before_people(tx, claim, turn, verdict, asked=asked)
+        sbi = tx.settle(
+            claim,
+            turn,
+            verdict.events,
+            actor=bench.actor,
+            budget=bench.item_budget,
+            question=verdict.question,
+        )
         if acted.work is not None:
             solved = verdict.outcome == Event.IMPLEMENTED
             tx.keep_work(replace(acted.work, conflict=None) if solved else acted.work)
@@ -122,7 +132,7 @@ def _turn(bench: Bench, claim: Claim, acted: Answered, verdict: Verdict, *, now:
         outcome=verdict.outcome,
         decision=verdict.decision,
         report=acted.answer.text,
-        findings=acted.findings,
+        findings=(*acted.findings, verdict.note) if verdict.note else acted.findings,
         remarks=acted.answer.remarks,
         worker=bench.worker.name,
         token=claim.token,

@@ -12,11 +12,17 @@ from typing import TYPE_CHECKING
 from deespec.agents.leftovers import namespace, start_time
 from deespec.engine import outbox
 from deespec.engine.afterwards import after, tidy
+from deespec.engine.awake import Awake
 from deespec.engine.bench import Bench, Outcome
+from deespec.engine.budgets import told_after
+from deespec.engine.notifying import Notifier, told
 from deespec.engine.pulse import Pulse, settle_in
 from deespec.engine.ready import begin_apart
+from deespec.engine.resting import Resting, causes_of
+from deespec.engine.summary import facts_of, sentence, values_of
 from deespec.engine.turn import run_turn
 from deespec.engine.upkeep import Upkeep
+from deespec.errors import DeespecError
 from deespec.model.items import Worker
 from deespec.model.wanted import Idle, Scope
 from deespec.records import record
@@ -26,7 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deespec.app import App
+    from deespec.engine.resting import Causes
+    from deespec.engine.summary import RunFacts
     from deespec.model.items import Claim
+    from deespec.model.lifecycle import Status
 
 SIGNAL_LOOK_MS = 100
 DRAIN_LOOK_MS = 1_000
@@ -44,7 +53,7 @@ class Orders:
     scope: Scope = Scope()
     implement: tuple[str, ...] = ()
     usd: float | None = None
-    """Stop taking work when this run has spent this much."""
+    """What this run may cost; None: as budget.usd_per_run says."""
 
 
 class Crew:
@@ -64,14 +73,22 @@ class Crew:
         self.app = app
         self.orders = orders
         self.worker = _worker(app, orders.slots)
-        self.pulse = Pulse(app, self.worker, on_stop=self.stop)
-        self.upkeep = Upkeep(app, actor=f"worker {self.worker.name}", tell=tell_upkeep)
-        self.bench = Bench(app, self.worker, self.pulse, scope=orders.scope, implement=orders.implement)
+        actor = f"worker {self.worker.name}"
+        self.notifier = Notifier(app, actor=actor, tell=self._tell_once)
+        self.pulse = Pulse(app, self.worker, on_stop=self.stop, on_ended=self.notifier.buried)
+        self.upkeep = Upkeep(app, actor=actor, tell=tell_upkeep)
+        self.awake = Awake(app.settings)
+        self.resting = Resting(app.clock.boot_ms)
+        self.usd = orders.usd if orders.usd is not None else app.settings.usd_per_run or None
+        self.bench = Bench(
+            app, self.worker, self.pulse, scope=orders.scope, implement=orders.implement, usd_per_run=self.usd
+        )
         self.failure: BaseException | None = None
         self.signals: list[int] = []
         """Those that came to the process. Their handler only adds to it: it may interrupt anything, even itself."""
         self.outcomes: dict[str, int] = {}
-        self.spent_usd = 0.0
+        self.out_of_money: str | None = None
+        """Why it takes nothing new, if its own budget is the reason."""
         self._tell = tell
         self._tell_begin = tell_begin
         self._tell_stop = tell_stop
@@ -79,11 +96,20 @@ class Crew:
         self._tell_idle = tell_idle
         self._heeded = 0
         self._told_last = ""
+        self._unpriced: set[str] = set()
+        self._last: dict[int, Status] = {}
+        """Where its last act left each item that it has worked on."""
         self._telling = threading.Lock()
         self._finishing = threading.Event()
 
     def run(self) -> None:
         """Works until it is told to stop, or until its orders are done. Raises what made it impossible to go on."""
+        try:
+            self._run()
+        finally:
+            self._tell_end()
+
+    def _run(self) -> None:
         settle_in(self.app)
         for note in begin_apart(self.app):
             self._tell_upkeep(note)
@@ -92,11 +118,13 @@ class Crew:
         try:
             with self.app.store.transaction() as tx:
                 tx.add_worker(self.worker)
+            self.notifier.start()
             self.pulse.start()
             self.upkeep.start()
             try:
                 self._work()
             finally:
+                self.awake.close()
                 self.upkeep.stop()
                 self.pulse.stop()
                 self.bench.checkouts.close()
@@ -118,8 +146,32 @@ class Crew:
         self.pulse.nudge()
 
     @property
+    def _has_budget(self) -> bool:
+        settings = self.app.settings
+        return bool(self.usd is not None or settings.usd_per_day or settings.usd_per_item)
+
+    @property
     def stopping(self) -> bool:
         return self._finishing.is_set()
+
+    @property
+    def spent_usd(self) -> float:
+        """What the metered calls of this run have cost, those that came to nothing included."""
+        with self.app.store.read() as tx:
+            return tx.used_by_run(self.worker.uid).usd
+
+    def facts(self) -> RunFacts:
+        """What this run has come to so far."""
+        with self.app.store.read() as tx:
+            spent = tx.figures().spent_in_run(self.worker.uid)
+        return facts_of(
+            self._last.values(),
+            since_at=self.worker.started_at,
+            until_at=self.app.clock.now_ms(),
+            outcomes=dict(self.outcomes),
+            spent=spent,
+            waited=self.resting.waited(),
+        )
 
     @property
     def signal(self) -> int:
@@ -169,7 +221,10 @@ class Crew:
             generation = self.pulse.generation
             outcome = run_turn(self.bench, begun=self._begun)
             if isinstance(outcome, Outcome):
+                self.awake.drop()
+                self.resting.ended()
                 self._note(outcome)
+                self.notifier.heard(outcome)
                 if told := after(self.app, outcome):
                     self._tell_once(told)
                 if self.orders.once:
@@ -181,7 +236,15 @@ class Crew:
 
     def _rest(self, idle: Idle, generation: int) -> None:
         """Sleeps until something may have changed: a write, the end of a pause or back-off, a signal."""
-        if self.orders.drain and self._drained(idle):
+        self.resting.rests(self._causes(idle))
+        self.notifier.look()
+        if self.orders.drain and not self._goes_on():
+            self.stop("finish")
+            return
+        if idle.run_is_spent and self.usd is not None:
+            self._runs_out(self.usd)
+            return
+        if self.orders.drain and idle.running == 0 and idle.next_at is None:
             self.stop("finish")
             return
         if idle.running:
@@ -194,14 +257,32 @@ class Crew:
             if self.pulse.generation == generation and not self.stopping:
                 self.pulse.changed.wait(timeout_ms / 1000)
 
-    def _drained(self, idle: Idle) -> bool:
-        """Nothing in scope goes on without a person; or nothing runs anywhere, and no time will change that."""
+    def _causes(self, idle: Idle) -> Causes:
+        if not idle.kept_by:
+            return ()
         with self.app.store.read() as tx:
-            if not tx.may_go_on(self.orders.scope):
-                return True
-        return idle.running == 0 and idle.next_at is None
+            return causes_of(idle, tx.pauses())
+
+    def _runs_out(self, budget_usd: float) -> None:
+        """Its own budget allows no call any more, and nothing of this run is left that would cost nothing."""
+        spent = self.spent_usd
+        with self._telling:
+            if self.out_of_money is None:
+                self.out_of_money = (
+                    f"this run's budget of {budget_usd:.2f} USD allows no further call, {spent:.2f} USD are spent: "
+                    "nothing new is taken → deespec run goes on"
+                )
+                self._tell_upkeep(self.out_of_money)
+        self.stop("finish")
+
+    def _goes_on(self) -> bool:
+        """Whether anything in scope can go on without a person."""
+        with self.app.store.read() as tx:
+            return tx.may_go_on(self.orders.scope)
 
     def _begun(self, claim: Claim) -> None:
+        self.resting.works()
+        self.awake.hold()
         with self._telling:
             self._tell_begin(claim)
 
@@ -214,11 +295,26 @@ class Crew:
     def _note(self, outcome: Outcome) -> None:
         with self._telling:
             self.outcomes[outcome.what] = self.outcomes.get(outcome.what, 0) + 1
-            if outcome.turn is not None:
-                self.spent_usd += outcome.turn.cost_usd or 0
+            if outcome.after is not None:
+                self._last[outcome.after.number] = outcome.after.status
             self._tell(outcome)
-        if self.orders.usd is not None and self.spent_usd >= self.orders.usd:
-            self.stop("finish")
+            unpriced = told_after(outcome.turn) if outcome.turn is not None and self._has_budget else None
+            if unpriced is not None and unpriced not in self._unpriced:
+                self._unpriced.add(unpriced)
+                self._tell_upkeep(unpriced)
+
+    def _tell_end(self) -> None:
+        """Whatever happened, those who are to hear of runs hear of the end of this one."""
+        if not self.app.settings.notify:
+            return
+        try:
+            facts = self.facts()
+        except DeespecError:  # the store is gone, which is what the run ends with
+            return
+        failure = self.failure or self.pulse.failure
+        reason = None if failure is None else str(failure)
+        last = told("run_finished", sentence(facts), reason=reason, run=values_of(facts))
+        self.notifier.finish(last, at_once=self.bench.stopping is not None)
 
     def _fail(self, error: BaseException) -> None:
         self.failure = self.failure or error

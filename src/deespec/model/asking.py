@@ -27,6 +27,15 @@ class Remark:
     in_scope: bool = True
     """It concerns what this item is about; else it becomes a draft of another item."""
 
+    @property
+    def blocking(self) -> bool:
+        """Whether the work is sent back for it."""
+        return self.must_fix and self.in_scope
+
+    @property
+    def place(self) -> str:
+        return place(self.file, self.line)
+
 
 @record
 class Question:
@@ -80,8 +89,22 @@ class Draft:
     def id(self) -> str:
         return f"{self.parent}/{self.number}"
 
+    @property
+    def place(self) -> str:
+        return place(self.file, self.line)
+
+
+def place(file: str | None, line: int | None) -> str:
+    """`src/a.py:12`; empty where no file is named."""
+    return f"{file}:{line}" if file and line else file or ""
+
 
 def question_key(text: str) -> str:
     """The words alone: width, case, punctuation and space make no other question of it."""
     plain = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(character for character in plain if character.isalnum())
+    return "".join(character for character in plain if character.isalnum()) or plain.strip()
+
+
+def answer_to(key: str, asked: tuple[Question, ...]) -> Question | None:
+    """The newest of these questions that asks just that and has an answer."""
+    return next((one for one in reversed(asked) if one.key == key and one.answer is not None), None)

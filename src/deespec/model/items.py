@@ -361,17 +361,20 @@ class Lock:
 
 @record
 class AgentPause:
-    """An account that takes no work for a while, or until a person says so."""
+    """An account or one of its agents that takes no work for a while, or until a person says so."""
 
     account: str
     agent: str
+    """Whose call it came of, or whom a person named."""
     reason: str
     message: str
     until_at: int | None = None
     since_at: int = 0
     by_person: bool = False
     tries: int = 0
-    """Pauses in a row whose end the vendor did not name: each is longer than the one before."""
+    """Limits that the account has met in a row, without a success between: each pause is longer than the one before."""
+    only_agent: str = ""
+    """The one agent that it is for; empty: all agents of the account."""
 
 
 @record

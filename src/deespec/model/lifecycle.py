@@ -34,6 +34,7 @@ class Event(StrEnum):
     IMPLEMENTED = "implemented"
     IMPLEMENTED_ONLY = "implemented_only"
     FINDINGS = "findings"
+    ASKED_AGAIN = "asked_again"
     SUCCEEDED = "succeeded"
     NEEDS_CHANGES = "needs_changes"
     REJECTED = "rejected"
@@ -108,6 +109,10 @@ MOVES: dict[tuple[Status, Event], Move] = {
     (S.RESOLVING, E.IMPLEMENTED): Move(to=S.REVIEWING),
     (S.RESOLVING, E.IMPLEMENTED_ONLY): Move(to=S.INTEGRATING, note="only_implement"),
     (S.RESOLVING, E.FINDINGS): Move(note="the next turn gets the findings"),
+    **{
+        (s, E.ASKED_AGAIN): Move(note="that was answered before: the next turn gets the answer")
+        for s in (S.IMPLEMENTING, S.REVIEWING, S.RESOLVING)
+    },
     **{(s, E.RELEASED): Move(note="worker stopped or died: resumes at the same step") for s in IN_WORK},
     **{(s, E.LIMIT_REACHED): Move(to=S.FAILED, stops=True, ends=True, note="reason says which") for s in IN_WORK},
     **{(s, E.NEEDS_PERSON): Move(to=S.PARKED, stops=True, note="inbox shows it") for s in IN_WORK},

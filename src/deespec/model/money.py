@@ -48,6 +48,8 @@ class Spend:
     metered: bool = True
     """It counts against the budgets."""
     at: int = 0
+    worker: str = ""
+    """The uid of the worker whose call it was; budgets of runs go by it."""
 
 
 def together(one: Usage, other: Usage) -> Usage:
@@ -93,8 +95,19 @@ def cost_of(usage: Usage, prices: tuple[Price, ...]) -> float | None:
 
 
 def price_of(model: str | None, prices: tuple[Price, ...]) -> Price | None:
-    """The first price whose model, a name or a glob, fits."""
-    return next((price for price in prices if model is not None and fnmatchcase(model, price.model)), None)
+    """That of this very name, else the first whose glob fits."""
+    if model is None:
+        return None
+    named = next((price for price in prices if price.model == model), None)
+    return named or next((price for price in prices if fnmatchcase(model, price.model)), None)
+
+
+def counted(tokens: int) -> str:
+    """`1.2M`: as many figures as people read."""
+    for size, letter in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+        if tokens >= size:
+            return f"{tokens / size:.1f}{letter}" if tokens < 100 * size else f"{tokens // size}{letter}"
+    return str(tokens)
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deespec.model.asking import answer_to, question_key
 from deespec.model.lifecycle import Event, Step
 from deespec.model.selection import inside
-from deespec.records import record
+from deespec.records import record, replace
 
 if TYPE_CHECKING:
+    from deespec.model.asking import Question, Remark
     from deespec.model.items import Answer, Sbi
 
 KINDS: dict[Step, tuple[str, ...]] = {
@@ -18,6 +20,14 @@ KINDS: dict[Step, tuple[str, ...]] = {
 }
 """Which answers a step accepts."""
 DECISIONS = ("SUCCEEDED", "NEEDS_CHANGES", "FAILED")
+ASKED_MOST = 3
+"""Times in a row that the same question is asked; then a person is asked after all, answered or not."""
+OPEN_MOST = 20
+"""Findings that a person is told of who has to go on from where rounds of review did not end."""
+OPEN_CHARACTERS = 500
+"""Of each of them."""
+NOTHING_TO_FIX = "The reviewer said NEEDS_CHANGES and found nothing that must be fixed here: it counts as SUCCEEDED."
+MUST_BE_FIXED = "The reviewer said SUCCEEDED and found something that must be fixed: it counts as NEEDS_CHANGES."
 
 
 @record
@@ -55,7 +65,6 @@ class Rules:
     max_turns: int
     review_rounds: int
     enforce_paths: bool = True
-    usd_per_item: float = 0
     integrates: bool = False
     """What is accepted is merged before it is DONE."""
 
@@ -63,10 +72,15 @@ class Rules:
 @record
 class Verdict:
     outcome: str
-    """The turn's: implemented, findings, question, succeeded, needs_changes or rejected."""
+    """The turn's: implemented, findings, question, asked_again, succeeded, needs_changes or rejected."""
     events: tuple[tuple[Event, str | None], ...]
     """(event, reason) to apply in order."""
     decision: str | None = None
+    """As it counts."""
+    note: str | None = None
+    """Why it does not count as it was given."""
+    question: str | None = None
+    """What a person is asked, if the item is parked."""
 
 
 def accepts(step: Step, answer: Answer) -> str | None:
@@ -78,7 +92,22 @@ def accepts(step: Step, answer: Answer) -> str | None:
         return f"A review needs a decision: {', '.join(DECISIONS)}."
     if answer.kind in ("nothing", "question") and not answer.text.strip():
         return f"{answer.kind} needs words: say why, or what you need to know."
+    if answer.remarks and answer.kind != "review":
+        return "Only a review has findings."
     return None
+
+
+def decision_of(answer: Answer) -> str | None:
+    """A review's decision as its findings bear it out.
+
+    Without one that must be fixed nothing is sent back, and with one nothing is accepted; words alone count as given.
+    """
+    blocking = any(one.blocking for one in answer.remarks)
+    if answer.decision == "SUCCEEDED" and blocking:
+        return "NEEDS_CHANGES"
+    if answer.decision == "NEEDS_CHANGES" and answer.remarks and not blocking:
+        return "SUCCEEDED"
+    return answer.decision
 
 
 def findings_of(sbi: Sbi, answer: Answer, evidence: Evidence, rules: Rules) -> tuple[str, ...]:
@@ -120,22 +149,41 @@ def findings_of_checks(results: tuple[CheckResult, ...]) -> tuple[str, ...]:
     return tuple(f"{one.name} failed:\n{one.tail}".rstrip() for one in results if not one.passed)
 
 
-def judge(sbi: Sbi, step: Step, answer: Answer, findings: tuple[str, ...], rules: Rules) -> Verdict:
-    """The outcome of a turn and the events that follow from it, limits included."""
+def judge(
+    sbi: Sbi, step: Step, answer: Answer, findings: tuple[str, ...], rules: Rules, *, asked: tuple[Question, ...] = ()
+) -> Verdict:
+    """The outcome of a turn and the events that follow from it, limits included. `asked`: its questions so far."""
     if answer.kind == "question":
-        return Verdict(outcome="question", events=((Event.NEEDS_PERSON, "question"),))
-    verdict = _judge_review(sbi, answer, rules) if step is Step.REVIEW else _judge_work(sbi, findings, rules)
+        verdict = _judge_question(sbi, answer, asked)
+    elif step is Step.REVIEW:
+        verdict = _judge_review(sbi, answer, rules)
+    else:
+        verdict = _judge_work(sbi, findings, rules)
     used = sbi.turns_used + 1
-    last = verdict.events[-1][0]
-    if last in _GO_ON and used >= (sbi.max_turns or rules.max_turns):
-        return Verdict(
-            outcome=verdict.outcome, decision=verdict.decision, events=(*verdict.events, (Event.LIMIT_REACHED, "turns"))
-        )
+    if verdict.events[-1][0] in _GO_ON and used >= (sbi.max_turns or rules.max_turns):
+        return replace(verdict, events=(*verdict.events, (Event.LIMIT_REACHED, "turns")))
     return verdict
 
 
-_GO_ON = (Event.IMPLEMENTED, Event.FINDINGS, Event.NEEDS_CHANGES)
+_GO_ON = (Event.IMPLEMENTED, Event.FINDINGS, Event.NEEDS_CHANGES, Event.ASKED_AGAIN)
 """After these the item needs another agent turn."""
+
+
+def _judge_question(sbi: Sbi, answer: Answer, asked: tuple[Question, ...]) -> Verdict:
+    """What was answered once is not asked again, unless the agent does not get on with that answer."""
+    key = question_key(answer.text)
+    if answer_to(key, asked) is not None and _in_a_row(sbi, key, asked) + 1 < ASKED_MOST:
+        return Verdict(outcome="asked_again", events=((Event.ASKED_AGAIN, None),))
+    return Verdict(outcome="question", events=((Event.NEEDS_PERSON, "question"),), question=answer.text)
+
+
+def _in_a_row(sbi: Sbi, key: str, asked: tuple[Question, ...]) -> int:
+    """How many of the turns just before asked that and nothing else."""
+    keys = {one.turn: one.key for one in asked}
+    turn = sbi.turn
+    while turn > sbi.turns_reset and keys.get(turn) == key:
+        turn -= 1
+    return sbi.turn - turn
 
 
 def _judge_work(sbi: Sbi, findings: tuple[str, ...], rules: Rules) -> Verdict:
@@ -147,14 +195,43 @@ def _judge_work(sbi: Sbi, findings: tuple[str, ...], rules: Rules) -> Verdict:
 
 
 def _judge_review(sbi: Sbi, answer: Answer, rules: Rules) -> Verdict:
-    if answer.decision == "SUCCEEDED":
-        return Verdict(outcome="succeeded", decision="SUCCEEDED", events=((Event.SUCCEEDED, None), *_merged(rules)))
-    if answer.decision == "FAILED":
-        return Verdict(outcome="rejected", decision="FAILED", events=((Event.REJECTED, "review"),))
-    events: tuple[tuple[Event, str | None], ...] = ((Event.NEEDS_CHANGES, None),)
-    if sbi.reviews + 1 >= rules.review_rounds:
-        events = (*events, (Event.NEEDS_PERSON, "review_rounds"))
-    return Verdict(outcome="needs_changes", decision="NEEDS_CHANGES", events=events)
+    decision = decision_of(answer)
+    if decision == "SUCCEEDED":
+        return Verdict(
+            outcome="succeeded",
+            decision=decision,
+            events=((Event.SUCCEEDED, None), *_merged(rules)),
+            note=NOTHING_TO_FIX if decision != answer.decision else None,
+        )
+    if decision == "FAILED":
+        return Verdict(outcome="rejected", decision=decision, events=((Event.REJECTED, "review"),))
+    wants = Verdict(
+        outcome="needs_changes",
+        decision=decision,
+        events=((Event.NEEDS_CHANGES, None),),
+        note=MUST_BE_FIXED if decision != answer.decision else None,
+    )
+    rounds = sbi.reviews + 1
+    if rounds < rules.review_rounds:
+        return wants
+    parked = (*wants.events, (Event.NEEDS_PERSON, "review_rounds"))
+    return replace(wants, events=parked, question=_still_open(answer, rounds))
+
+
+def _still_open(answer: Answer, rounds: int) -> str:
+    """What a person has to decide after that many rounds."""
+    head = f"After {rounds} round{'s' if rounds > 1 else ''} of review it still wants changes:"
+    found = [_line(one) for one in answer.remarks if one.blocking]
+    if not found:
+        return f"{head}\n{answer.text.strip()[: OPEN_MOST * OPEN_CHARACTERS]}"
+    more = [f"… and {len(found) - OPEN_MOST} more"] if len(found) > OPEN_MOST else []
+    return "\n".join((head, *found[:OPEN_MOST], *more))
+
+
+def _line(remark: Remark) -> str:
+    text = " ".join(remark.text.split())
+    shown = text if len(text) <= OPEN_CHARACTERS else f"{text[:OPEN_CHARACTERS]}…"
+    return f"- {remark.place}: {shown}" if remark.place else f"- {shown}"
 
 
 def _merged(rules: Rules) -> tuple[tuple[Event, str | None], ...]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
+from deespec.model.budget import ItemBudget
 from deespec.records import record
 
 WAIT_MOST_MS = 15 * 60_000
@@ -31,8 +34,45 @@ class AgentSlot:
     name: str
     account: str
     limit: int = 0
-    """Calls at the same time over all workers of the account; 0: no limit."""
+    """Calls of this agent at the same time, over all workers of the account; 0: no limit."""
+    account_limit: int = 0
+    """The same of all agents of the account."""
+    alone: bool = False
+    """No two of these work at the same time: they share a folder and do not keep to their paths."""
     metered: bool = True
+    """Its calls count against budgets."""
+    priced: bool = True
+    """What a call has cost will be known when it has ended."""
+
+
+class Bar(StrEnum):
+    """Why an agent is given no call now."""
+
+    PAUSED = "paused"
+    PROBED = "probed"
+    """Its account was at a limit a moment ago: one call tries it, the others follow."""
+    DAY = "day"
+    """The day's budget."""
+    RUN = "run"
+    """The budget of this run."""
+    LIMIT = "limit"
+    ACCOUNT_LIMIT = "account_limit"
+    ALONE = "alone"
+
+
+@record
+class Barred:
+    """What keeps an agent from being given a call."""
+
+    why: Bar
+    until_at: int | None = None
+    """When it will be given one whatever happens; None: something has to happen."""
+    used: int = 0
+    limit: int = 0
+
+
+NO_SLOT = (Bar.LIMIT, Bar.ACCOUNT_LIMIT, Bar.ALONE, Bar.PROBED)
+"""Bars that go away by themselves while others work."""
 
 
 @record
@@ -54,8 +94,10 @@ class Wanted:
     """Items without paths are worked on alone."""
     scope: Scope = Scope()
     usd_per_day: float = 0
-    usd_per_item: float = 0
     day_began_at: int = 0
+    usd_per_run: float | None = None
+    """What the calls of this worker may cost in all; None: no limit."""
+    item_budget: ItemBudget = ItemBudget()
 
 
 @record
@@ -66,5 +108,9 @@ class Idle:
     """There may be something, but this transaction had tested enough items: ask again at once."""
     running: int = 0
     """Claims that live, of all workers."""
+    run_is_spent: bool = False
+    """This worker has no claim, and its run's budget allows no metered call any more."""
     next_at: int | None = None
     """Wall time at which a back-off or a pause ends, or a new day's budget begins."""
+    kept_by: tuple[tuple[str, Barred], ...] = ()
+    """Agents for which items wait that nobody else is to take soon, with what bars them."""

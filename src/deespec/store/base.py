@@ -10,11 +10,13 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from deespec.store.answers import AnswerVerbs
+from deespec.store.asking import AskingVerbs
 from deespec.store.importing import ImportVerbs
 from deespec.store.locks import LockVerbs
 from deespec.store.merging import MergeVerbs
 from deespec.store.origins import OriginVerbs
 from deespec.store.pauses import PauseVerbs
+from deespec.store.probes import ProbeVerbs
 from deespec.store.views import ViewVerbs
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 
-class Transaction(ViewVerbs, MergeVerbs, AnswerVerbs, OriginVerbs, LockVerbs, PauseVerbs, ImportVerbs):
+class Transaction(
+    ViewVerbs, MergeVerbs, AnswerVerbs, AskingVerbs, OriginVerbs, LockVerbs, PauseVerbs, ImportVerbs, ProbeVerbs
+):
     """One unit of work: all of it or nothing. `now` (wall time, ms) is fixed for it."""
 
 

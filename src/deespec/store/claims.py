@@ -12,13 +12,16 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from deespec.clock import iso
 from deespec.model.items import Answer, Call, Claim, Guard, Priority
-from deespec.model.lifecycle import Event, Status, Step
+from deespec.model.lifecycle import IN_WORK, Event, Status, Step
 from deespec.model.selection import paths_conflict
-from deespec.model.wanted import CLOCK_SLACK_MS, MERGE_QUEUE, WAIT_MOST_MS, AgentSlot, Idle, Scope, Wanted
-from deespec.records import record
+from deespec.model.wanted import MERGE_QUEUE, WAIT_MOST_MS, AgentSlot, Idle, Scope, Wanted
+from deespec.records import record, replace
+from deespec.store.free_agents import FreeAgents, Money
 from deespec.store.items import ItemVerbs
 from deespec.store.rows import remarks_from
+from deespec.store.spending import SpendVerbs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,17 +38,18 @@ Held = tuple[int, tuple[str, ...], tuple[str, ...]]
 """An item's number, the paths it declares, and the files it has really changed."""
 
 
-class ClaimVerbs(ItemVerbs):
+class ClaimVerbs(ItemVerbs, SpendVerbs):
     __slots__ = ()
 
     def claim_next(self, wanted: Wanted) -> Claim | Idle:
         """Takes the best item that may start now, or says why there is none."""
         self.release_more()
-        agents = _Agents(self, wanted)
+        agents = FreeAgents(self, wanted.agents, _money(wanted))
         for candidate in self._candidates("claim_working", wanted):
-            if (slot := agents.free(_names(candidate, wanted))) is not None:
+            if (slot := agents.free(_names(candidate, wanted))) is None:
+                agents.wait_for(_names(candidate, wanted))
+            elif not (slot.metered and self._parks_for_budget(candidate, wanted)):
                 return self._take(candidate, slot, wanted)
-            agents.wait_for(_names(candidate, wanted))
         tests = TESTS_PER_TRANSACTION
         entry = _Entry(self, agents, wanted)
         for candidate in self._entering(agents, wanted):
@@ -61,13 +65,13 @@ class ClaimVerbs(ItemVerbs):
 
     # --- candidates, in order ---
 
-    def _entering(self, agents: _Agents, wanted: Wanted) -> Iterator[_Candidate]:
+    def _entering(self, agents: FreeAgents, wanted: Wanted) -> Iterator[_Candidate]:
         yield from self._candidates("claim_resumable", wanted)
         open_keys = [key for (key,) in self._all("ready_agents") if self._open_key(key, agents, wanted)]
         for rank in RANKS:
             yield from heapq.merge(*(self._ready(key, rank, wanted) for key in open_keys), key=lambda c: c.number)
 
-    def _open_key(self, key: str, agents: _Agents, wanted: Wanted) -> bool:
+    def _open_key(self, key: str, agents: FreeAgents, wanted: Wanted) -> bool:
         """Whether one of the agents of this list has a free slot; if not, when, should an item of ours need it."""
         names = tuple(json.loads(key)) or wanted.implement
         if agents.free(names) is not None:
@@ -101,9 +105,13 @@ class ClaimVerbs(ItemVerbs):
             self.note(wanted.actor, "claimed", item=sbi.id, turn=sbi.turn + 1, step=sbi.step, agent=slot.name)
         else:
             event = Event.CLAIMED if sbi.status is Status.PENDING else Event.RESUMED
-            sbi = self.move(sbi, event, actor=wanted.actor, agent=slot.name, turn=sbi.turn + 1)
+            refused_at = self._value("sbi_refused_at", number=sbi.number)
+            detail = f"paths since {iso(refused_at)}" if refused_at is not None else None
+            sbi = self.move(sbi, event, actor=wanted.actor, agent=slot.name, turn=sbi.turn + 1, detail=detail)
             self._next("starts")
         token = self._next("token")
+        if not candidate.in_work:
+            self._run("allowance_begin", number=sbi.number, token=token)
         outbox = os.path.join(wanted.outboxes, str(token))
         until = wanted.boot_ms + wanted.lease_ms
         leftovers = self.calls_of(sbi.number)
@@ -136,6 +144,16 @@ class ClaimVerbs(ItemVerbs):
             alone=alone,
         )
 
+    def _parks_for_budget(self, candidate: _Candidate, wanted: Wanted) -> bool:
+        """Whether an item that was given back cannot afford one more call; then a person has to decide."""
+        used = self.used_by_item(candidate.number)
+        if not wanted.item_budget.is_short(used):
+            return False
+        sbi = self.sbi(candidate.number)
+        asked = replace(sbi, question=wanted.item_budget.question(used, sbi.id))
+        self.move(asked, Event.NEEDS_PERSON, actor=wanted.actor, reason="budget", turn=sbi.turn + 1)
+        return True
+
     def epoch(self) -> str:
         """Random for each life of this database: a restored copy gives no token that was given before."""
         value: str = self._value("meta_get", name="epoch")
@@ -158,24 +176,20 @@ class ClaimVerbs(ItemVerbs):
 
     # --- nothing to take ---
 
-    def _idle(self, agents: _Agents, wanted: Wanted) -> Idle:
+    def _idle(self, agents: FreeAgents, wanted: Wanted) -> Idle:
         times = [
             self._value("claim_next_time", now=self.now, wait_most=WAIT_MOST_MS, **scope_values(wanted.scope)),
             agents.next_at,
         ]
         known = [time for time in times if time is not None]
         more = self._value("releasing_first") is not None
-        return Idle(again=more, running=self._value("claim_count"), next_at=min(known, default=None))
-
-    def day_is_spent(self, *, usd_per_day: float, day_began_at: int) -> int | None:
-        """When the next day begins, if today's budget does not allow one more of the dearest turns seen so far."""
-        if not usd_per_day:
-            return None
-        spent, dearest = self._all("spent_since", since=day_began_at)[0]
-        running = self._value("claim_count")
-        if spent + dearest * (running + 1) <= usd_per_day and spent < usd_per_day:
-            return None
-        return day_began_at + 86_400_000
+        return Idle(
+            again=more,
+            running=self._value("claim_count"),
+            run_is_spent=agents.run_is_spent and not self._all("claim_agents_of_worker", worker=wanted.worker),
+            next_at=min(known, default=None),
+            kept_by=tuple(sorted(agents.kept_by.items(), key=lambda one: one[0])),
+        )
 
     def may_go_on(self, scope: Scope) -> bool:
         """Whether anything in scope does not have to wait for a person first."""
@@ -194,54 +208,15 @@ class _Candidate:
     reviewer: tuple[str, ...]
     paths: tuple[str, ...]
 
-
-class _Agents:
-    """Which agents have a free slot, as of this transaction."""
-
-    def __init__(self, tx: ClaimVerbs, wanted: Wanted) -> None:
-        self.slots = {slot.name: slot for slot in wanted.agents}
-        self.used: dict[str, int] = dict(tx._all("claim_accounts"))
-        self.next_at: int | None = None
-        self.paused: dict[str, int | None] = dict(tx._all("pause_active", now=tx.now, slack=CLOCK_SLACK_MS))
-        self.spent_out = tx.day_is_spent(usd_per_day=wanted.usd_per_day, day_began_at=wanted.day_began_at)
-
-    def free(self, names: tuple[str, ...]) -> AgentSlot | None:
-        """The first of the names that takes work and is below its limit."""
-        for slot in self._open(names):
-            if slot.limit == 0 or self.used.get(slot.account, 0) < slot.limit:
-                return slot
-        return None
-
-    def expected(self, names: tuple[str, ...]) -> bool:
-        """Whether one of them takes work now or as soon as it has a free slot."""
-        return next(self._open(names), None) is not None
-
-    def accounts(self, names: tuple[str, ...]) -> list[str]:
-        """Those of the names that are known here."""
-        return [slot.account for slot in filter(None, map(self.slots.get, names))]
-
-    def wait_for(self, names: tuple[str, ...]) -> None:
-        """Remembers when one of them takes work again."""
-        for slot in filter(None, map(self.slots.get, names)):
-            until = self.paused[slot.account] if slot.account in self.paused else self._budget_comes(slot)
-            if until is not None:
-                self.next_at = until if self.next_at is None else min(self.next_at, until)
-
-    def _open(self, names: tuple[str, ...]) -> Iterator[AgentSlot]:
-        """Those that are known here, not paused, and within the day's budget."""
-        for slot in filter(None, map(self.slots.get, names)):
-            if slot.account not in self.paused and self._budget_comes(slot) is None:
-                yield slot
-
-    def _budget_comes(self, slot: AgentSlot) -> int | None:
-        """When there is money for it again, if there is none."""
-        return self.spent_out if slot.metered else None
+    @property
+    def in_work(self) -> bool:
+        return self.status in IN_WORK
 
 
 class _Entry:
     """May an item enter work? Refused ones are put behind what bars them."""
 
-    def __init__(self, tx: ClaimVerbs, agents: _Agents, wanted: Wanted) -> None:
+    def __init__(self, tx: ClaimVerbs, agents: FreeAgents, wanted: Wanted) -> None:
         self.tx = tx
         self.agents = agents
         self.wanted = wanted
@@ -268,15 +243,15 @@ class _Entry:
     def _next_in_turn(self) -> list[Held]:
         """The one item that was refused so often or so long that others make room for it (docs/adr/0010).
 
-        It is next for the worker that made it so, which would take it, as long as one of its accounts takes work. That
+        It is next for the worker that made it so, which would take it, as long as one of its agents takes work. That
         all see alike: were it for each to decide, two of different agents would wake each other for ever.
         """
         row = self.tx._one("next_get")
         if row is None:
             return self._next_found()
-        *found, worker, accounts, is_there = row
+        *found, worker, pairs, is_there = row
         sbi = _candidate(tuple(found))
-        stands = is_there and any(account not in self.agents.paused for account in json.loads(accounts))
+        stands = is_there and any(not self.agents.is_paused(*pair) for pair in json.loads(pairs))
         if worker == self.wanted.worker:
             stands = self.agents.expected(_names(sbi, self.wanted))
         if stands:
@@ -290,8 +265,8 @@ class _Entry:
             row = self.tx._one("next_find", rank=rank, **values, **scope_values(self.wanted.scope))
             sbi = None if row is None else _candidate(row)
             if sbi is not None and self.agents.expected(names := _names(sbi, self.wanted)):
-                accounts = json.dumps(self.agents.accounts(names))
-                self.tx._run("next_set", number=str(sbi.number), worker=self.wanted.worker, accounts=accounts)
+                pairs = json.dumps(self.agents.pairs(names))
+                self.tx._run("next_set", number=str(sbi.number), worker=self.wanted.worker, agents=pairs)
                 return [(sbi.number, sbi.paths, ())]
         return []
 
@@ -316,6 +291,15 @@ def _names(sbi: _Candidate, wanted: Wanted) -> tuple[str, ...]:
     if Status.REVIEWING in (sbi.status, sbi.stopped_in):
         return sbi.reviewer or wanted.review
     return sbi.agent or wanted.implement
+
+
+def _money(wanted: Wanted) -> Money:
+    return Money(
+        usd_per_day=wanted.usd_per_day,
+        day_began_at=wanted.day_began_at,
+        usd_per_run=wanted.usd_per_run,
+        worker=wanted.worker,
+    )
 
 
 def scope_values(scope: Scope) -> dict[str, Value]:

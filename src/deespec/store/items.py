@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deespec.clock import iso
 from deespec.errors import NotFound
 from deespec.model.items import Epic, Kind, Pbi, Sbi
 from deespec.model.lifecycle import ENDED, Event, Status, apply, roll_up
@@ -127,6 +128,8 @@ class ItemVerbs(ArchiveVerbs):
         self.save(sbi, moved)
         facts.setdefault("turn", sbi.turn)
         facts.setdefault("step", sbi.step)
+        if event is Event.RELEASED and moved.not_before is not None and moved.not_before > self.now:
+            facts.setdefault("detail", f"until {iso(moved.not_before)}")
         self.note(
             actor, event, item=sbi.id, from_status=sbi.status, to_status=moved.status, error=error or reason, **facts
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from deespec.model.items import JournalEntry
 from deespec.store.unit import Unit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deespec.store.rows import Value
 
 
@@ -36,6 +39,10 @@ class JournalVerbs(Unit):
         scope: dict[str, Value] = {"event": event} if item is None else {"event": event, "item": item}
         found = self._records(JournalEntry, name, after=after, limit=limit, **scope)
         return found[::-1] if newest else found
+
+    def journal_of(self, actor: str, events: Sequence[str], *, after: int) -> list[JournalEntry]:
+        """What this actor has done of these kinds since the entry `after`."""
+        return self._records(JournalEntry, "journal_of_actor", actor=actor, events=json.dumps(events), after=after)
 
     def journal_end(self) -> int:
         """The newest seq; 0 in an empty journal."""

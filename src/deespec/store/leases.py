@@ -25,7 +25,7 @@ class LeaseVerbs(ItemVerbs, WorkVerbs):
 
     def add_worker(self, worker: Worker) -> None:
         self._insert(worker)
-        self.note(f"worker {worker.name}", "worker_started", detail=f"pid {worker.pid} on {worker.host}")
+        self.note(f"worker {worker.name}", "worker_started", detail=_where(worker))
 
     def remove_worker(self, worker: Worker) -> None:
         self._takes_no_more(worker.uid)
@@ -174,3 +174,7 @@ class LeaseVerbs(ItemVerbs, WorkVerbs):
         number = self._value("next_of", worker=uid)
         if number is not None:
             self.not_next(number)
+
+
+def _where(worker: Worker) -> str:
+    return f"pid {worker.pid} on {worker.host}, {worker.slots} slot{'s' if worker.slots > 1 else ''}"

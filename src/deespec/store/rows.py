@@ -21,6 +21,7 @@ from deespec.model.items import (
 )
 from deespec.model.lifecycle import ENDED, IN_WORK, GroupStatus, Status, Step
 from deespec.model.money import Spend
+from deespec.model.probes import AgentCheck
 from deespec.model.work import Integration, Merge, Notice, Work
 from deespec.records import as_dict, fields
 
@@ -39,6 +40,7 @@ TABLES: dict[type[Any], str] = {
     Worker: "worker",
     Lock: "lock",
     AgentPause: "agent_pause",
+    AgentCheck: "agent_check",
     JournalEntry: "journal",
     Work: "work",
     Integration: "integration",

@@ -5,25 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deespec.errors import LeaseLost
+from deespec.model.budget import ItemBudget
 from deespec.model.items import Sbi, Turn
 from deespec.model.lifecycle import Event, Status
-from deespec.model.money import Usage
 from deespec.records import replace
 from deespec.store.leases import LeaseVerbs
-from deespec.store.rows import encode
+from deespec.store.spending import SpendVerbs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deespec.model.items import Claim
-    from deespec.model.money import Spend
 
 
+NO_BUDGET = ItemBudget()
 SETBACKS_MOST = 3
 """Failures of the workspace in a row, then a person is asked."""
 
 
-class SettleVerbs(LeaseVerbs):
+class SettleVerbs(LeaseVerbs, SpendVerbs):
     __slots__ = ()
 
     def workspace_ready(self, claim: Claim, *, manifest: str, actor: str) -> Sbi:
@@ -43,12 +43,13 @@ class SettleVerbs(LeaseVerbs):
         events: Sequence[tuple[Event, str | None]],
         *,
         actor: str,
-        usd_per_item: float = 0,
+        budget: ItemBudget = NO_BUDGET,
+        question: str | None = None,
     ) -> Sbi:
         """Records a turn's outcome and moves the item along `events` (event, reason); ends the claim.
 
-        With `usd_per_item` an item that cannot afford one more of its dearest turns is parked. Raises LeaseLost, and
-        writes nothing, if the claim is not the item's any more.
+        `question` is what a person is asked, if they park it. An item that its `budget` does not allow one more of its
+        dearest calls is parked. Raises LeaseLost, and writes nothing, if the claim is not the item's any more.
         """
         sbi = self.owned(claim)
         self.free(sbi.number)
@@ -64,7 +65,7 @@ class SettleVerbs(LeaseVerbs):
             manifest=None,
             hint=None,
             reviews=sbi.reviews + (turn.outcome == Event.NEEDS_CHANGES),
-            question=turn.report if turn.outcome == "question" else None,
+            question=question,
         )
         facts: dict[str, Any] = {
             "turn": turn.number,
@@ -75,20 +76,17 @@ class SettleVerbs(LeaseVerbs):
         }
         for event, reason in events:
             changed = self.move(changed, event, actor=actor, reason=reason, **facts)
-        spent, dearest, _, _ = self._all("spent_on", number=sbi.number)[0]
-        if usd_per_item and changed.in_work and spent + dearest > usd_per_item:
-            asked = replace(changed, question=f"It has cost ${spent:.2f} so far, its dearest turn ${dearest:.2f}.")
-            changed = self.move(asked, Event.NEEDS_PERSON, actor=actor, reason="budget", turn=turn.number)
-        return changed
+        return self.keep_to_budget(changed, budget, actor=actor, turn=turn.number)
 
-    def spent(self, spend: Spend) -> None:
-        """Enters what the calls of a claim have used into the ledger; said again, it takes the place of what was."""
-        self._run("spend_add", **encode(replace(spend, at=self.now)))
-
-    def session_used(self, number: int, session: str) -> Usage:
-        """The tokens that the ledger has of this session of the item."""
-        tokens_in, cached, tokens_out = self._all("spent_in_session", number=number, session=session)[0]
-        return Usage(tokens_in=tokens_in, tokens_cached=cached, tokens_out=tokens_out)
+    def keep_to_budget(self, sbi: Sbi, budget: ItemBudget, *, actor: str, turn: int) -> Sbi:
+        """Parks an item that cannot afford one more of its dearest calls; being merged costs it nothing."""
+        if sbi.status is Status.INTEGRATING or not sbi.in_work or budget == NO_BUDGET:
+            return sbi
+        used = self.used_by_item(sbi.number)
+        if not budget.is_short(used):
+            return sbi
+        asked = replace(sbi, question=budget.question(used, sbi.id))
+        return self.move(asked, Event.NEEDS_PERSON, actor=actor, reason="budget", turn=turn)
 
     def attempt_failed(self, claim: Claim, *, actor: str, error: str, max_attempts: int, delay_ms: int) -> Sbi:
         """This call's error: uses an attempt and ends the claim. Raises LeaseLost like settle."""

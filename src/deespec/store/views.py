@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deespec.model.items import Call
+    from deespec.store.figures import FigureVerbs
     from deespec.store.invariants import Violation
 
 
@@ -130,18 +131,15 @@ class ViewVerbs(ClaimVerbs):
             for first, count, state, agents, tested in found
         ]
 
-    def accounts_in_use(self) -> dict[str, int]:
-        return dict(self._all("claim_accounts"))
-
     def next_in_turn(self) -> int | None:
         """The item that others make room for."""
         row = self._one("next_get")
         return None if row is None else row[0]
 
-    def next_taker(self) -> tuple[str, tuple[str, ...]] | None:
-        """The uid of the worker that would take it, and the accounts with which it could."""
+    def next_taker(self) -> tuple[str, list[tuple[str, str]]] | None:
+        """The uid of the worker that would take it, and the agents with which it could, each after its account."""
         row = self._one("next_get")
-        return None if row is None else (row[-3], tuple(json.loads(row[-2])))
+        return None if row is None else (row[-3], [(account, agent) for account, agent in json.loads(row[-2])])
 
     def others_worked_since(self, item: str, turn: int) -> bool:
         """Whether anything happened to another item since the first try at this turn."""
@@ -192,6 +190,12 @@ class ViewVerbs(ClaimVerbs):
     def contradictions(self) -> list[Violation]:
         """Where the journal, replayed, differs from items and turns as they are."""
         return self._invariants().journal()
+
+    def figures(self) -> FigureVerbs:
+        """What the figures are made of, as of this snapshot."""
+        from deespec.store.figures import FigureVerbs
+
+        return FigureVerbs(self.connection, now=self.now, clock=self.clock)
 
     def _invariants(self) -> Invariants:
         return Invariants(self.connection, now=self.now, clock=self.clock)

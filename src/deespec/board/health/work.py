@@ -6,21 +6,23 @@ import os
 import re
 import shlex
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from deespec.agents.process import capture
-from deespec.board.health.findings import Finding, Level, broken, ok, warning
-from deespec.errors import DeespecError
+from deespec.board.agents import Standing, checked, checks_of, configured, look_at
+from deespec.board.health.findings import Finding, Level, broken, ok, several, warning
+from deespec.clock import local
+from deespec.errors import StoreUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from deespec.agents.base import Looked
     from deespec.app import App
+    from deespec.board.agents import Checked
 
 GIT_MS = 5_000
-AT_ONCE = 8
 WITHOUT = "changes are found by comparing files, and none can be taken back"
 IN_THE_MIDDLE = {
     "rebase-merge": ("rebase", "git rebase --abort"),
@@ -34,27 +36,46 @@ IN_THE_MIDDLE = {
 
 
 def of_agents(app: App) -> list[Finding]:
-    """All are looked at at once: one that hangs is given up by its adapter after some seconds."""
-    settings = app.settings
-    named = [*dict.fromkeys((*settings.implement, *settings.review, *(agent.name for agent in settings.agents)))]
+    """Are they installed and ready, and do these versions of them behave?"""
+    named = configured(app.settings)
     if not named:
         what, why = "no agent is set up", "nothing can be worked on"
         return [warning("agents", what, why=why, fix="deespec config set run.implement claude")]
-    with ThreadPoolExecutor(max_workers=AT_ONCE) as threads:
-        looked = dict(zip(named, threads.map(lambda name: _agent(app, name), named), strict=True))
-    return [*looked.values(), *_nobody(settings.implement, looked)]
-
-
-def _agent(app: App, name: str) -> Finding:
-    why = "items that go to it cannot be worked on"
     try:
-        looked = app.agent(name).look()
-    except DeespecError as error:
-        return warning(f"agent-{name}", f"{name}: {error.message}", why=why, fix=error.hint or "deespec agent check")
+        checks = checks_of(app)
+    except StoreUnusable:
+        checks = []  # that is told elsewhere
+    looked = look_at(app, named)
+    found = {name: _agent(name, looked[name]) for name in named}
+    known = {name: checked(app.settings.agent(name), looked[name].version, checks) for name in named}
+    behaviour = [_behaviour(name, looked[name], known[name]) for name in named if looked[name].version]
+    return [*found.values(), *filter(None, behaviour), *_nobody(app.settings.implement, found)]
+
+
+def _agent(name: str, looked: Looked) -> Finding:
     if looked.ready:
         return ok(f"agent-{name}", f"agent {name} is ready{f': {looked.version}' if looked.version else ''}")
     what = f"agent {name}: {looked.problem or 'not ready'}"
+    why = "items that go to it cannot be worked on"
     return warning(f"agent-{name}", what, why=why, fix=looked.remedy or f"deespec agent check {name}")
+
+
+def _behaviour(name: str, looked: Looked, known: Checked) -> Finding | None:
+    """A version that nobody has tried is no fault: clients are renewed every few days."""
+    id, what, fix = f"agent-{name}-checked", f"{name} {looked.version}", f"deespec agent check {name}"
+    match known.standing:
+        case Standing.NOTHING:
+            return None
+        case Standing.NEVER:
+            return ok(id, f"{what} was never tried; to do so: {fix}")
+        case Standing.NEW:
+            return ok(id, f"{what} is new since {known.version} was tried; to try it: {fix}")
+        case Standing.BEHAVES:
+            return ok(id, f"{what} behaves as expected (tried {local(known.at or 0)})")
+        case Standing.DIFFERS:
+            since = "" if known.since == looked.version else f", as no version has since {known.since}"
+            why = f"{several([*known.differs], most=3)}; turns may fail or end wrongly there"
+            return warning(id, f"{what} does not behave as expected{since}", why=why, fix=fix)
 
 
 def _nobody(implement: Iterable[str], looked: dict[str, Finding]) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""`agent list|check|pause|resume`: who works, whether they are ready, and who rests."""
+"""`agent list|pause|resume`: who works, whether they are ready, what they spend, and who rests."""
 
 from __future__ import annotations
 
@@ -6,72 +6,45 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deespec.agents.base import Looked
 from deespec.agents.registry import LOOKED_FOR
+from deespec.board.agents import Standing, checked, look_at
 from deespec.board.snapshot import agents_now
 from deespec.board.waiting import Situation
 from deespec.cli import options, output, shapes
-from deespec.clock import iso, local
-from deespec.errors import DeespecError, NoAgent, NotFound
+from deespec.cli.agent_names import must_be_there
+from deespec.clock import iso, local, midnight
 from deespec.model.items import AgentPause
-from deespec.suggest import closest
+from deespec.records import record
+from deespec.store.figures import Spent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from deespec.agents.base import Looked
     from deespec.app import App
+    from deespec.board.agents import Checked
     from deespec.board.snapshot import AgentNow
     from deespec.cli.session import Session
 
 
 @click.command(name="list")
+@click.option("--no-look", is_flag=True, help="Start no client: nothing is said of versions and readiness.")
 @options.as_json
 @options.session
-def agent_list(session: Session, as_json: bool) -> int:
-    """List the agents that the settings name: what they are for, their limits and pauses."""
-    agents = _agents(session.app)
+def agent_list(session: Session, *, no_look: bool, as_json: bool) -> int:
+    """List the agents that the settings name: version and state, what they are for, what they have spent today.
+
+    CHECKED says whether the installed version was found to behave by agent check. Tokens and USD count from midnight.
+    """
+    rows = _rows(session.app, no_look=no_look)
     if as_json:
-        output.emit(agents=[{**shapes.agent(one), "steps": _steps(session.app, one.name)} for one in agents])
+        output.emit(agents=[_json(session.app, row) for row in rows])
         return 0
-    rows = [
-        (
-            one.name,
-            one.kind,
-            ", ".join(_steps(session.app, one.name)) or "by name",
-            f"{one.running} of {one.limit or 'any'}",
-            _state(one),
-        )
-        for one in agents
-    ]
-    for text in output.table(("NAME", "KIND", "FOR", "RUNNING", "STATE"), rows, session.style):
+    head = ("NAME", "KIND", "VERSION", "FOR", "RUNNING", "STATE", "TODAY", "CHECKED")
+    cells = [_cells(session.app, row) for row in rows]
+    for text in output.table(head, cells, session.style, elastic=head.index("STATE")):
         output.say(text)
-    if not agents:
+    if not rows:
         output.say(f"No agent is set up (known: {', '.join(LOOKED_FOR)}) → deespec config set run.implement claude")
     return 0
-
-
-@click.command(name="check")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
-@options.as_json
-@options.session
-def agent_check(session: Session, names: tuple[str, ...], as_json: bool) -> int:
-    """Look whether agents are installed and ready; nothing is asked of any model.
-
-    Exit 1 if one that was named here or that run.implement or run.review names is not.
-    """
-    app = session.app
-    for name in names:
-        _must_be_there(app, name)
-    asked = names or tuple(one.name for one in _agents(app))
-    if not asked:
-        raise NoAgent(f"No agent set up. Looked for {', '.join(LOOKED_FOR)}.", hint="Install one, or deespec demo.")
-    found = {name: look(app, name) for name in asked}
-    counted = names or (*app.settings.implement, *app.settings.review)
-    if as_json:
-        output.emit(agents=[_looked_json(app, name, one) for name, one in found.items()])
-    else:
-        _show_looked(found)
-    return 1 if any(not found[name].ready for name in counted) else 0
 
 
 @click.command(name="pause")
@@ -79,13 +52,16 @@ def agent_check(session: Session, names: tuple[str, ...], as_json: bool) -> int:
 @click.option(
     "--for", "for_ms", type=options.Duration(), metavar="DURATION", help="Until then (default: until resumed)."
 )
+@click.option("--account", "whole_account", is_flag=True, help="All agents of its account, too.")
 @click.option("--reason", "-m", help="Why; `status` and `why` show it.")
 @options.as_json
 @options.session
-def agent_pause(session: Session, name: str, for_ms: int | None, reason: str | None, as_json: bool) -> int:
-    """Let an agent take no new turns. Those that run go on; other agents of its account pause with it."""
+def agent_pause(
+    session: Session, *, name: str, for_ms: int | None, whole_account: bool, reason: str | None, as_json: bool
+) -> int:
+    """Let an agent, or with --account all that share its quota, take no new turns. Those that run go on."""
     app = session.app_for_writing()
-    _must_be_there(app, name)
+    must_be_there(app.settings, name)
     account = app.account(name)
     with app.store.transaction() as tx:
         asked = AgentPause(
@@ -95,15 +71,17 @@ def agent_pause(session: Session, name: str, for_ms: int | None, reason: str | N
             message=reason or f"by {app.person}",
             until_at=tx.now + for_ms if for_ms is not None else None,
             by_person=True,
+            only_agent="" if whole_account else name,
         )
         tx.pause(asked, actor=app.person)
-        now = next(pause for pause in tx.pauses() if pause.account == account)
+        now = next(one for one in tx.pauses() if (one.account, one.only_agent) == (account, asked.only_agent))
         fresh = now.since_at == tx.now
-    until = f"until {local(now.until_at)}" if now.until_at else f"until deespec agent resume {now.agent}"
+    until = f"until {local(now.until_at)}" if now.until_at else f"until deespec agent resume {name}"
     if as_json:
         output.emit(name=name, paused=True, reason=now.reason, message=now.message, until_at=iso(now.until_at))
     elif fresh:
-        output.say(f"✓ {name} is paused {until}")
+        with_it = f", with all agents of account {account}," if whole_account else ""
+        output.say(f"✓ {name}{output.clean(with_it)} is paused {until}")
     else:
         output.say(f"{name} is paused already, {until}: {output.clean(now.message)}")
     return 0
@@ -114,16 +92,14 @@ def agent_pause(session: Session, name: str, for_ms: int | None, reason: str | N
 @options.as_json
 @options.session
 def agent_resume(session: Session, name: str, as_json: bool) -> int:
-    """Let a paused agent go on, with all other agents of its account."""
+    """Let a paused agent go on, and if its account was paused, all other agents of that, too."""
     app = session.app_for_writing()
     with app.store.read() as tx:
         pauses = tx.pauses()
     if all(pause.agent != name for pause in pauses):
-        _must_be_there(app, name)
-    account = app.account(name)
-    paused = {pause.agent for pause in pauses if name == pause.agent or account == pause.account}
+        must_be_there(app.settings, name)
     with app.store.transaction() as tx:
-        count = sum(tx.resume_agent(one, actor=app.person) for one in sorted(paused | {name}))
+        count = tx.resume_agent(name, account=app.account(name), actor=app.person)
     if as_json:
         output.emit(name=name, resumed=count > 0)
     else:
@@ -131,29 +107,64 @@ def agent_resume(session: Session, name: str, as_json: bool) -> int:
     return 0
 
 
-# --- looking --------------------------------------------------------------------------------------------------------
+# --- listing --------------------------------------------------------------------------------------------------------
 
 
-def look(app: App, name: str) -> Looked:
-    """A look at one agent; settings that it cannot live with are found here, too."""
-    try:
-        return app.agent(name).look()
-    except DeespecError as error:
-        return Looked(ready=False, problem=error.message, remedy=error.hint)
+@record
+class _Row:
+    """One agent, from all sides."""
+
+    now: AgentNow
+    looked: Looked | None
+    checked: Checked
+    spent: Spent
 
 
-def _agents(app: App) -> Sequence[AgentNow]:
+def _rows(app: App, *, no_look: bool) -> list[_Row]:
     with app.store.read() as tx:
-        return agents_now(app, Situation(app, tx))
+        agents = agents_now(app, Situation(app, tx))
+        checks = tx.agent_checks(app.host)
+        spent = {one.key: one for one in tx.figures().spent_by("agent", since=midnight(tx.now))}
+    looked = {} if no_look else look_at(app, [one.name for one in agents])
+    rows = []
+    for one in agents:
+        found = looked.get(one.name)
+        known = checked(app.settings.agent(one.name), found.version if found else None, checks)
+        rows.append(_Row(now=one, looked=found, checked=known, spent=spent.get(one.name, Spent(key=one.name))))
+    return rows
 
 
-def _must_be_there(app: App, name: str) -> None:
-    if app.settings.agent(name) is not None:
-        return
-    known = [one.name for one in _agents(app)]
-    near = closest(name, known)
-    hint = f"Did you mean {near}?" if near else f"Agents: {', '.join(known) or 'none is set up'}"
-    raise NotFound(f"There is no agent {name}.", hint=hint)
+def _json(app: App, row: _Row) -> dict[str, object]:
+    looked, known, spent = row.looked, row.checked, row.spent
+    return {
+        **shapes.agent(row.now),
+        "steps": _steps(app, row.now.name),
+        "ready": looked.ready if looked else None,
+        "version": looked.version if looked else None,
+        "problem": looked.problem if looked else None,
+        "today": {"tokens_in": spent.tokens_in or 0, "tokens_out": spent.tokens_out or 0, "usd": spent.usd or 0.0},
+        "checked": {
+            "standing": known.standing,
+            "version": known.version,
+            "at": iso(known.at),
+            "differs": list(known.differs),
+            "since": known.since,
+        },
+    }
+
+
+def _cells(app: App, row: _Row) -> tuple[str, ...]:
+    one = row.now
+    return (
+        one.name,
+        one.kind,
+        (row.looked.version if row.looked else None) or "-",
+        ", ".join(_steps(app, one.name)) or "by name",
+        f"{one.running} of {one.limit or 'any'}",
+        _state(row),
+        _today(row.spent),
+        _standing(row),
+    )
 
 
 def _steps(app: App, name: str) -> list[str]:
@@ -161,32 +172,33 @@ def _steps(app: App, name: str) -> list[str]:
     return [step for step, names in steps.items() if name in names]
 
 
-def _state(one: AgentNow) -> str:
-    if one.pause is None:
-        return "free" if not one.limit or one.running < one.limit else "at its limit"
-    until = f"until {local(one.pause.until_at)}" if one.pause.until_at else "until resumed"
-    return f"paused {until}: {one.pause.message}"
+def _state(row: _Row) -> str:
+    one, looked = row.now, row.looked
+    if one.pause is not None:
+        until = f"until {local(one.pause.until_at)}" if one.pause.until_at else "until resumed"
+        return f"paused {until}: {one.pause.message}"
+    if looked is not None and not looked.ready:
+        return looked.problem or "not ready"
+    return "free" if not one.limit or one.running < one.limit else "at its limit"
 
 
-def _looked_json(app: App, name: str, one: Looked) -> dict[str, object]:
-    section = app.settings.agent(name)
-    return {
-        "name": name,
-        "kind": section.kind if section else None,
-        "ready": one.ready,
-        "version": one.version,
-        "program": one.program,
-        "problem": one.problem,
-        "remedy": one.remedy,
-    }
+def _today(spent: Spent) -> str:
+    tokens = (spent.tokens_in or 0) + (spent.tokens_out or 0)
+    usd = f"{spent.usd:.2f} USD" if spent.usd else None
+    return ", ".join(filter(None, (usd, f"{tokens:,} tokens" if tokens else None))) or "-"
 
 
-def _show_looked(found: dict[str, Looked]) -> None:
-    for name, one in found.items():
-        if one.ready:
-            words = " ".join(part for part in (one.version, f"({one.program})" if one.program else None) if part)
-            output.say(f"✓ {name} {output.clean(words)}".rstrip())
-            continue
-        output.say(f"✗ {name}: {output.clean(one.problem or 'not ready')}")
-        if one.remedy:
-            output.say(f"  → {output.clean(one.remedy)}")
+def _standing(row: _Row) -> str:
+    known, looked = row.checked, row.looked
+    which = "" if looked is not None and looked.version else f"{known.version} "
+    match known.standing:
+        case Standing.BEHAVES:
+            return f"{which}behaves"
+        case Standing.DIFFERS:
+            return f"{which}differs" if known.since == known.version else f"{which}differs since {known.since}"
+        case Standing.NEW:
+            return f"only {known.version}"
+        case Standing.NEVER:
+            return "never"
+        case Standing.NOTHING:
+            return "-"

@@ -13,10 +13,13 @@ from deespec.cli import options, output, shapes
 from deespec.errors import WorkspaceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deespec.app import App
     from deespec.board.landable import ToLand
     from deespec.board.snapshot import AgentNow
     from deespec.cli.session import Session
+    from deespec.model.asking import Draft
     from deespec.model.items import Line
     from deespec.model.work import Notice
 
@@ -27,11 +30,13 @@ SHOWN_ITEMS = 10
 @options.as_json
 @options.session
 def inbox(session: Session, as_json: bool) -> int:
-    """Show all that waits for a person: questions, stopped items, paused agents, a broken base, work to land."""
+    """Show all that waits for a person: questions, stopped items, drafts, paused agents, work to land, and more."""
     seen = snapshot(session.app)
     asked = [(line, why) for line, why in seen.waiting if why.reason in ("parked", "failed")]
-    paused = [agent for agent in seen.agents if agent.pause is not None and agent.pause.until_at is None]
+    paused = _paused(seen.agents)
     landable = _to_land(session.app)
+    with session.app.store.read() as tx:
+        drafts = tx.drafts()
     if as_json:
         output.emit(
             items=[
@@ -44,17 +49,20 @@ def inbox(session: Session, as_json: bool) -> int:
                 }
                 for line, why in asked
             ],
+            drafts=[shapes.draft(one) for one in drafts],
             agents=[shapes.agent(agent) for agent in paused],
             notices=[shapes.notice(one) for one in seen.notices],
             to_land=None if landable is None else shapes.to_land(landable),
         )
         return 0
-    if not (asked or paused or seen.notices or landable):
+    if not (asked or drafts or paused or seen.notices or landable):
         output.say("Nothing waits for you.")
     for notice in seen.notices:
         _show_notice(notice)
     for line, why in asked:
         _show_item(line, why)
+    if drafts:
+        _show_drafts(drafts)
     for agent in paused:
         _show_agent(agent)
     if landable is not None:
@@ -77,6 +85,27 @@ def _show_item(line: Line, why: Waiting) -> None:
         output.say("  " + output.clean(line.question.strip(), lines=True).replace("\n", "\n  "))
     if why.remedy:
         output.say(f"  → {why.remedy}")
+
+
+def _show_drafts(drafts: list[Draft]) -> None:
+    output.say(f"{len(drafts)} draft{'s wait' if len(drafts) > 1 else ' waits'} for a decision")
+    for one in drafts[:SHOWN_ITEMS]:
+        output.say(f"  {one.id}  {output.clean(one.title)}")
+    if len(drafts) > SHOWN_ITEMS:
+        output.say(f"  … and {len(drafts) - SHOWN_ITEMS} more")
+    first = drafts[0].id
+    output.say(f'  → deespec drafts {first}, then deespec approve {first} or deespec reject {first} --reason "…"')
+
+
+def _paused(agents: Sequence[AgentNow]) -> list[AgentNow]:
+    """Agents that wait for a person; of an account that is paused only one, the one that it came of if it is there."""
+    found: dict[tuple[str, str], AgentNow] = {}
+    for agent in agents:
+        if (pause := agent.pause) is not None and pause.until_at is None:
+            key = pause.account, pause.only_agent
+            if key not in found or pause.agent == agent.name:
+                found[key] = agent
+    return list(found.values())
 
 
 def _show_agent(agent: AgentNow) -> None:

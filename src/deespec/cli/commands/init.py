@@ -67,7 +67,9 @@ def init(
     if home.name == HOME_NAME:
         refuse_cut_off(root)
     asks = sys.stdin.isatty() and sys.stdout.isatty() and not as_json and not (home / "config.toml").exists()
-    agents = list(agent) or _choose_agents(find_agents(session.env, LOOKED_FOR), asks=asks)
+    found = [] if agent else find_agents(session.env, LOOKED_FOR)
+    agents = list(agent) or _choose_agents(found, asks=asks)
+    review = _reviewers(found, agents)
     unknown = [name for name in agent if name not in IMPLIED]
     if unknown:
         raise InvalidInput(
@@ -78,14 +80,15 @@ def init(
     if not gates and not no_gate:
         gates = _choose_gate(find_gates(root), asks=asks)
     allowed = permissions or _choose_permissions(agents, asks=asks)
-    sections = [AgentSettings(name=name, kind="claude", permissions=allowed) for name in agents if name == "claude"]
+    clients = [name for name in dict.fromkeys((*agents, *review)) if name in LOOKED_FOR]
+    sections = [AgentSettings(name=name, kind=name, permissions=allowed) for name in clients]
     around = look_around(root, session.env)
-    done = start(home, clock=Clock(), agents=agents, gates=gates, sections=sections, base=around.base)
+    done = start(home, clock=Clock(), agents=agents, review=review, gates=gates, sections=sections, base=around.base)
     settings = load_settings(done.home, session.env, {})
     if as_json:
-        _emit(done, settings, around, agents=agents, gates=gates)
+        _emit(done, settings, around, agents=agents, review=review, gates=gates)
         return 0
-    _show(done, agents, allowed, gates)
+    _show(done, agents, review, allowed, gates)
     if done.fresh or done.config_written:
         _show_place(settings, around)
         _show_next(settings, around, session.env)
@@ -98,11 +101,20 @@ def _home(session: Session, folder: Path | None) -> Path:
     return (folder or Path.cwd()).expanduser().resolve() / HOME_NAME
 
 
-def _emit(done: Started, settings: Settings, around: Surroundings, *, agents: list[str], gates: list[Gate]) -> None:
+def _emit(
+    done: Started,
+    settings: Settings,
+    around: Surroundings,
+    *,
+    agents: list[str],
+    review: list[str],
+    gates: list[Gate],
+) -> None:
     output.emit(
         home=str(done.home),
         fresh=done.fresh,
         agents=agents,
+        review=review or agents,
         gates=[one.run for one in gates],
         mode=settings.workspace_mode,
         base=settings.base,
@@ -110,7 +122,7 @@ def _emit(done: Started, settings: Settings, around: Surroundings, *, agents: li
     )
 
 
-def _show(done: Started, agents: list[str], allowed: str, gates: list[Gate]) -> None:
+def _show(done: Started, agents: list[str], review: list[str], allowed: str, gates: list[Gate]) -> None:
     if not done.fresh and not done.config_written:
         output.say(f"✓ {done.home} is a backlog already; nothing was changed")
         return
@@ -119,9 +131,12 @@ def _show(done: Started, agents: list[str], allowed: str, gates: list[Gate]) -> 
         output.say("  settings  config.toml was there and is kept")
         return
     if agents:
-        output.say(f"  agents    {', '.join(agents)}" + (f" (may {allowed})" if "claude" in agents else ""))
+        is_client = any(name in LOOKED_FOR for name in agents)
+        output.say(f"  agents    {', '.join(agents)}" + (f" (may {allowed})" if is_client else ""))
     else:
         output.say(f"  agents    none found ({', '.join(LOOKED_FOR)}) → {NO_AGENTS}")
+    if review:
+        output.say(f"  reviews   {', '.join(review)}")
     output.say(f"  gates     {', '.join(gate.run for gate in gates) or NO_GATES}")
     output.say("  budget    $5 an item, $50 a day")
 
@@ -155,10 +170,17 @@ def _show_next(settings: Settings, around: Surroundings, env: Mapping[str, str])
 
 
 def _choose_agents(found: list[str], *, asks: bool) -> list[str]:
+    """A person chooses; elsewhere all are taken, each for when those before it cannot work."""
     if len(found) < 2 or not asks:
-        return found[:1]
+        return found
     chosen: str = click.prompt("Which agent works on items?", type=click.Choice(found), default=found[0])
     return [chosen]
+
+
+def _reviewers(found: list[str], agents: list[str]) -> list[str]:
+    """Another agent than the one that works on items looks at what it has done; itself only where no other can."""
+    others = [name for name in found if name not in agents[:1]]
+    return [*others, *agents[:1]] if others else []
 
 
 def _choose_permissions(agents: list[str], *, asks: bool) -> str:

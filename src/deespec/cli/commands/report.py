@@ -9,12 +9,14 @@ import click
 from deespec.cli import options, views
 from deespec.engine.report import inside
 from deespec.errors import UsageError
+from deespec.model.remarks import parse_remarks
 from deespec.model.reports import DECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from deespec.cli.session import Session
+    from deespec.model.asking import Remark
 
 
 def _answer(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -59,14 +61,41 @@ def sbi_report(
     type=click.Choice(DECISIONS, case_sensitive=False),
     help="SUCCEEDED: it fulfils the spec; NEEDS_CHANGES: say what; FAILED: cannot be done as specified.",
 )
+@click.option("--findings", metavar="FILE", help="What was found, one by one, as a JSON list; - is standard input.")
 @_answer
 def sbi_review(
-    session: Session, *, decision: str, item_id: str | None, turn: int | None, as_json: bool, **words: Any
+    session: Session,
+    *,
+    decision: str,
+    findings: str | None,
+    item_id: str | None,
+    turn: int | None,
+    as_json: bool,
+    **words: Any,
 ) -> int:
-    """Hand in the decision of a review turn."""
-    text = views.answer_text(**words)
-    handed = views.Handed(kind="review", decision=decision.upper(), text=text, item=item_id, turn=turn)
+    """Hand in the decision of a review turn.
+
+    A finding is {"text", "file", "line", "severity", "must_fix", "in_scope"}; all but text may be left out. One that
+    must be fixed and is in scope sends the work back; without one it is accepted. What is not in scope becomes a draft.
+    """
+    remarks = () if findings is None else _findings(findings, words)
+    handed = views.Handed(
+        kind="review",
+        decision=decision.upper(),
+        text=views.answer_text(**words),
+        remarks=remarks,
+        item=item_id,
+        turn=turn,
+    )
     return views.hand_in(session, handed, as_json=as_json)
+
+
+def _findings(file: str, words: dict[str, Any]) -> tuple[Remark, ...]:
+    if file != "-":
+        return parse_remarks(views.read_text(file), file)
+    if words["stdin"] or words["file"] == "-":
+        raise UsageError("Standard input holds the words or the findings: give one of them as a file.")
+    return parse_remarks(views.answer_text(file="-", stdin=False, text=None), "standard input")
 
 
 @click.command(name="report", context_settings={"ignore_unknown_options": True})

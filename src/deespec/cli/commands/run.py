@@ -10,7 +10,9 @@ import click
 
 from deespec.board.barring import barring
 from deespec.cli import options, output, shapes
+from deespec.engine.budgets import told_before
 from deespec.engine.ready import look_at_agents, look_at_workspace
+from deespec.engine.summary import sentence, values_of
 from deespec.engine.terms import Terms
 from deespec.engine.worker import Crew, Orders
 from deespec.errors import DeespecError, InvalidInput, NotPossible
@@ -29,7 +31,7 @@ SOMETHING_WAITS = 7
 WITH_PERMISSIONS = ("claude",)
 """Kinds whose permissions the settings can narrow; programs of kind `command` do what they do."""
 ERRORS = ("attempt failed", "paused", "given back", "lost", "stopped")
-ATTENTION = ("conflict", "waits", "changes wanted", "parked", "findings", "needs_changes", "question")
+ATTENTION = ("conflict", "waits", "changes wanted", "parked", "findings", "needs_changes", "question", "asked_again")
 WORDS = {"lost": "taken away", "paused": "put off"}
 
 
@@ -41,7 +43,10 @@ WORDS = {"lost": "taken away", "paused": "put off"}
 @click.option("--drain", is_flag=True, help="Stop when nothing can go on without a person: 0 all DONE, 1, or 7.")
 @click.option("--for", "for_ms", type=options.Duration(), metavar="DURATION", help="Take nothing new after this time.")
 @click.option(
-    "--budget-usd", type=click.FloatRange(0, 1_000_000), metavar="X", help="Take nothing new after this much was spent."
+    "--budget-usd",
+    type=click.FloatRange(0, 1_000_000),
+    metavar="X",
+    help="What metered agents may cost in this run (default: budget.usd_per_run).",
 )
 @click.option("--workflows", default="sbi", help="sbi.", type=click.Choice(["sbi"]), expose_value=False)
 @click.option("--dirty", is_flag=True, help="Work in a checkout with changes that are not this backlog's.")
@@ -78,11 +83,11 @@ def run(
         usd=budget_usd,
     )
     crew = _work(session, orders, dirty=dirty, as_json=as_json)
+    left = _drain_status(app, orders.scope, as_json=as_json) if drain and not crew.signal else 0
+    _tell_end(session, crew, as_json=as_json)
     if once:
         return _once_status(crew)
-    if crew.signal or not drain:
-        return 128 + crew.signal if crew.signal else 0
-    return _drain_status(app, orders.scope, as_json=as_json)
+    return 128 + crew.signal if crew.signal else left
 
 
 @click.command(name="run")
@@ -102,9 +107,9 @@ def sbi_run(session: Session, *, item_id: str, agent: tuple[str, ...], dirty: bo
         raise NotPossible(f"{sbi.id} is {sbi.status}.", hint=f"deespec sbi {again} {sbi.id}" if again else None)
     orders = Orders(drain=True, scope=Scope(numbers=(number,)), implement=agent)
     crew = _work(session, orders, dirty=dirty, as_json=as_json)
-    if crew.signal:
-        return 128 + crew.signal
-    return _drain_status(app, orders.scope, as_json=as_json)
+    left = 0 if crew.signal else _drain_status(app, orders.scope, as_json=as_json)
+    _tell_end(session, crew, as_json=as_json)
+    return 128 + crew.signal if crew.signal else left
 
 
 # --- working --------------------------------------------------------------------------------------------------------
@@ -118,7 +123,7 @@ def _work(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Cr
     looked = look_at_agents(app, orders.implement)
     look_at_workspace(app, dirty=dirty)
     if not session.quiet and not as_json:
-        for text in (*looked, *_terms(app, orders)):
+        for text in (*looked, *_terms(app, orders), *_budgets(app, orders)):
             output.tell(text)
     silent = session.quiet or as_json  # the journal's events tell programs
     crew = Crew(
@@ -142,10 +147,6 @@ def _work(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Cr
         if follower:
             follower.stop()
         app.workspace.tidy(now_ms=app.clock.now_ms())
-    if as_json:
-        output.emit_line({"event": "summary", "outcomes": crew.outcomes, "spent_usd": round(crew.spent_usd, 6)})
-    elif not session.quiet:
-        _summary(app, crew)
     return crew
 
 
@@ -163,6 +164,17 @@ def _terms(app: App, orders: Orders) -> list[str]:
         f"{orders.slots} slot{'s' if orders.slots > 1 else ''} in {settings.root} ({_where(app)}){allowed}",
         f"limits: {settings.max_turns} turns, {settings.max_attempts} attempts{few}; {gates}",
     ]
+
+
+def _budgets(app: App, orders: Orders) -> list[str]:
+    """What may be spent, and what of it cannot be counted; nothing where no budget is set."""
+    settings = app.settings
+    usd = orders.usd if orders.usd is not None else settings.usd_per_run or None
+    amounts = {"an item": settings.usd_per_item or None, "a day": settings.usd_per_day or None, "this run": usd}
+    set_here = [f"{amount:g} USD for {what}" for what, amount in amounts.items() if amount is not None]
+    names = (*(orders.implement or settings.implement), *settings.review)
+    told = told_before(app, names, usd_per_run=usd)
+    return [*([f"budget of metered agents: {', '.join(set_here)}"] if set_here else []), *told]
 
 
 def _where(app: App) -> str:
@@ -206,14 +218,19 @@ def _turn(claim: Claim) -> str:
     return f"{claim.sbi.id} {'implement' if claim.step is Step.PREPARE else claim.step} {claim.turn}"
 
 
-def _summary(app: App, crew: Crew) -> None:
-    outcomes = sorted((WORDS.get(what, what), count) for what, count in crew.outcomes.items())
-    told = ", ".join(f"{count} {what}" for what, count in outcomes) or "nothing was done"
-    with app.store.read() as tx:
+def _tell_end(session: Session, crew: Crew, *, as_json: bool) -> None:
+    """What the run came to: for people its last line, for programs its last event."""
+    facts = crew.facts()
+    with session.app.store.read() as tx:
         counts = tx.counts()
-    state = ", ".join(f"{count} {status}" for status, count in counts.items())
-    spent = f"; ${crew.spent_usd:.2f}" if crew.spent_usd else ""
-    output.tell(f"This run: {told}{spent}. The backlog: {state or 'empty'}.")
+    if as_json:
+        spent = round(facts.spent.usd or 0.0, 6)
+        told = {"event": "summary", "outcomes": crew.outcomes, "spent_usd": spent, **values_of(facts)}
+        output.emit_line({**told, "backlog": counts})
+    elif not session.quiet:
+        state = ", ".join(f"{count} {status}" for status, count in counts.items())
+        output.tell(f"The backlog: {state or 'empty'}.")
+        output.tell(sentence(facts))
 
 
 def _tell_stop(how: str) -> None:

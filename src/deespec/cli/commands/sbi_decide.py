@@ -1,4 +1,4 @@
-"""`sbi retry|reset|cancel|hold|unhold|delete` and `answer`: what people decide about items."""
+"""`sbi retry|reset|cancel|hold|unhold|delete`: what people decide about items."""
 
 from __future__ import annotations
 
@@ -142,34 +142,6 @@ def sbi_delete(session: Session, ids: Sequence[str], yes: bool, dry_run: bool, a
     for one in items:
         edit.delete(app.store, one.id, actor=app.person)
     return _show(items, "deleted", as_json=as_json)
-
-
-@click.command(name="answer")
-@options.one_id
-@click.argument("text", nargs=-1)
-@click.option("-f", "--file", metavar="FILE", help="The answer, from a file.")
-@options.as_json
-@options.session
-def answer(session: Session, item_id: str, text: tuple[str, ...], file: str | None, as_json: bool) -> int:
-    """Answer what a PARKED item asks; it goes on in the same session and workspace."""
-    from deespec.cli.stdin import is_terminal, read_stdin
-    from deespec.cli.views import decoded, read_text
-
-    app = session.app_for_writing()
-    if text and file:
-        raise UsageError("Give the answer once: as text or with -f FILE.")
-    if text:
-        words = " ".join(text)
-    elif file and file != "-":
-        words = read_text(file)
-    elif is_terminal() and not file:
-        raise UsageError("There is no answer.", hint=f'deespec answer {item_id} "…"')
-    else:
-        words = decoded(read_stdin(), "standard input")
-    if not words.strip():
-        raise UsageError("The answer is empty.")
-    done = edit.answer(app.store, session.number(item_id), words.strip(), actor=app.person)
-    return _show([done], "goes on at the next claim", as_json=as_json)
 
 
 # --- below ----------------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def sbi_edit(session: Session, item_id: str, as_json: bool) -> int:
     if text is None:
         show(seen, seen, as_json=as_json)
         return 0
-    with _kept(app.settings.home / FOLDER, seen.id, text) as path:
+    with kept(session, seen.id, text, then=f"deespec sbi update {seen.id} -f") as path:
         new = with_ids(session, parse_spec(text, kind=Kind.SBI, file=str(path)))
         changes = differences(draft_of(seen), new)
         before, after = change(session, seen.id, lambda item: _unless_overtaken(seen, item, changes))
@@ -60,21 +60,26 @@ def _unless_overtaken(seen: Sbi, now: Sbi, changes: dict[str, object]) -> dict[s
     return changes
 
 
+# --- shared with others that take words from an editor --------------------------------------------------------------
+
+
 @contextmanager
-def _kept(folder: Path, item: str, text: str) -> Iterator[Path]:
-    """Keeps the text in a file until the block has ended well; an error then tells where it is."""
+def kept(session: Session, item: str, text: str, *, then: str) -> Iterator[Path]:
+    """Keeps the text in a file until the block has ended well; an error then tells where it is, and what takes it."""
     import tempfile
 
+    folder = session.app.settings.home / FOLDER
     folder.mkdir(mode=0o700, exist_ok=True)
+    prefix = f"{item.replace('/', '-')}-"
     with tempfile.NamedTemporaryFile(
-        "w", dir=folder, prefix=f"{item}-", suffix=".md", encoding="utf-8", newline="", delete=False
+        "w", dir=folder, prefix=prefix, suffix=".md", encoding="utf-8", newline="", delete=False
     ) as file:
         file.write(text)
     path = folder / file.name
     try:
         yield path
     except DeespecError as error:
-        kept = f"your text is kept; mend it, then: deespec sbi update {item} -f {path}"
-        error.hint = f"{error.hint} — {kept}" if error.hint else kept.capitalize()
+        words = f"your text is kept; mend it, then: {then} {path}"
+        error.hint = f"{error.hint} — {words}" if error.hint else words.capitalize()
         raise
     path.unlink()

@@ -23,8 +23,10 @@ def sbi_history(session: Session, item_id: str, as_json: bool) -> int:
     with session.app.store.read() as tx:
         sbi = tx.sbi(number)
         entries = tx.journal(item=sbi.id)
+        questions = tx.questions(number)
     if as_json:
-        output.emit(id=sbi.id, items=[shapes.entry(one) for one in entries])
+        items, asked = [shapes.entry(one) for one in entries], [shapes.question(one) for one in questions]
+        output.emit(id=sbi.id, items=items, questions=asked)
         return 0
     for text in table_of(entries, session.style, but="ITEM"):
         output.say(text)

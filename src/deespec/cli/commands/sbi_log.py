@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deespec.agents.process import PROMPT_FILE, STDERR_FILE, STDOUT_FILE
+from deespec.agents.call import STDERR_FILE, STDOUT_FILE
+from deespec.agents.process import PROMPT_FILE
 from deespec.cli import options, output
 from deespec.errors import NotFound, UsageError
 from deespec.records import record

@@ -15,6 +15,7 @@ from deespec.model.lifecycle import Status
 if TYPE_CHECKING:
     from deespec.board.places import ItemPlace
     from deespec.cli.session import Session
+    from deespec.model.asking import Draft, Question, Remark
     from deespec.model.items import Line, Sbi, Turn
     from deespec.model.work import Merge, Work
 
@@ -35,6 +36,7 @@ def sbi_show(session: Session, item_id: str, as_json: bool) -> int:
         dependents = tx.dependents(number)
         archived_at = tx.archived_at(sbi.id)
         work, merges = tx.work(number), tx.merges(number)
+        questions, drafts = tx.questions(number), tx.drafts(sbi.id, decided=True)
     place = place_of(app, work, uid=sbi.uid)
     if as_json:
         output.emit(
@@ -46,6 +48,8 @@ def sbi_show(session: Session, item_id: str, as_json: bool) -> int:
             turns=[shapes.turn(one) for one in turns],
             work=shapes.work(work, place),
             merges=[shapes.merge(one) for one in merges],
+            questions=[shapes.question(one) for one in questions],
+            drafts=[shapes.draft(one) for one in drafts],
         )
         return 0
     in_git = _in_git(work, merges, place)
@@ -56,6 +60,8 @@ def sbi_show(session: Session, item_id: str, as_json: bool) -> int:
         in_git=in_git,
         conflict=work.conflict,
         turns=turns,
+        questions=questions,
+        drafts=drafts,
         waiting=waiting,
         dependents=dependents,
         archived_at=archived_at,
@@ -73,6 +79,8 @@ def _lines(
     in_git: dict[str, str],
     conflict: str | None,
     turns: list[Turn],
+    questions: list[Question],
+    drafts: list[Draft],
     waiting: list[Waiting],
     dependents: list[str],
     archived_at: int | None,
@@ -106,8 +114,11 @@ def _lines(
     if sbi.question and sbi.stopped:
         lines += ["", "It asks:" if sbi.reason == "question" else "It stopped:", _indented(sbi.question)]
     lines += ["", output.clean(sbi.spec, lines=True).rstrip()]
+    answers = {one.turn: one for one in questions}
     for turn in turns:
-        lines += ["", *_turn_lines(turn)]
+        lines += ["", *_turn_lines(turn, answers.get(turn.number))]
+    if drafts:
+        lines += ["", "Drafts:", *(f"  {_draft_line(one)}" for one in drafts)]
     for one in waiting:
         lines += ["", f"{sbi.id} waits: {output.clean(one.text)}" + (f" → {one.remedy}" if one.remedy else "")]
     return lines
@@ -128,14 +139,27 @@ def _in_git(work: Work, merges: list[Merge], place: ItemPlace) -> dict[str, str]
     }
 
 
-def _turn_lines(turn: Turn) -> list[str]:
+def _turn_lines(turn: Turn, question: Question | None) -> list[str]:
     took = output.ago(turn.finished_at - turn.started_at)
     cost = f", ${turn.cost_usd:.2f}" if turn.cost_usd else ""
     lines = [f"Turn {turn.number}: {turn.step} by {turn.agent}, {turn.outcome} ({took}{cost})"]
     if turn.report:
         lines.append(_indented(turn.report))
+    if question is not None and question.answer is not None:
+        lines.append(_indented(f"answered by {question.answered_by}: {question.answer}"))
     lines += [_indented(f"finding: {finding}") for finding in turn.findings]
+    lines += [_indented(_remark_text(one)) for one in turn.remarks]
     return lines
+
+
+def _remark_text(one: Remark) -> str:
+    what = "must fix" if one.blocking else "note" if one.in_scope else "not this item's"
+    return f"{what} ({one.severity}){f' {one.place}' if one.place else ''}: {one.text}"
+
+
+def _draft_line(one: Draft) -> str:
+    state = f"{one.status} as {one.registered}" if one.registered else one.status
+    return f"{one.id} {state}: {output.clean(one.title)}"
 
 
 def _indented(text: str) -> str:

@@ -2,4 +2,6 @@ SELECT
     coalesce(sum(cost_usd), 0.0), coalesce(max(cost_usd), 0.0),
     coalesce(sum(coalesce(tokens_in, 0) + coalesce(tokens_out, 0)), 0),
     coalesce(max(coalesce(tokens_in, 0) + coalesce(tokens_out, 0)), 0)
-FROM spend WHERE sbi = :number AND metered
+FROM spend
+WHERE sbi = :number AND metered
+    AND token >= coalesce((SELECT from_token FROM allowance WHERE allowance.sbi = :number), 0)

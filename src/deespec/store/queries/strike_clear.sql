@@ -1,1 +1,1 @@
-DELETE FROM agent_strike WHERE account = :account
+DELETE FROM agent_strike WHERE account = :account AND agent = :agent

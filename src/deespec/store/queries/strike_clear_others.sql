@@ -1,1 +1,1 @@
-DELETE FROM agent_strike WHERE account = :account AND code <> :code
+DELETE FROM agent_strike WHERE account = :account AND agent = :agent AND code <> :code

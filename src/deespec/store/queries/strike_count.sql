@@ -1,1 +1,1 @@
-SELECT count(*) FROM agent_strike WHERE account = :account AND code = :code
+SELECT count(*) FROM agent_strike WHERE account = :account AND agent = :agent AND code = :code

@@ -1,2 +1,2 @@
-INSERT INTO agent_strike (account, sbi, code, at) VALUES (:account, :sbi, :code, :now)
-ON CONFLICT (account, sbi) DO UPDATE SET at = excluded.at
+INSERT INTO agent_strike (account, agent, sbi, code, at) VALUES (:account, :agent, :sbi, :code, :now)
+ON CONFLICT (account, agent, sbi) DO UPDATE SET at = excluded.at

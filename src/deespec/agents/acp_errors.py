@@ -1,0 +1,198 @@
+"""What is wrong with a call over the Agent Client Protocol, by tables of each agent's words. Pure.
+
+The protocol has one code for a missing login and none for the rest, so each agent says it in its own way.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from deespec.agents.base import AgentError, Blame
+from deespec.agents.reading import below, clean, count, parse, word
+from deespec.agents.resets import reset_in
+
+if TYPE_CHECKING:
+    from deespec.agents.acp_stream import Failure, Heard
+    from deespec.agents.process import Ended
+    from deespec.agents.reading import Json
+
+MESSAGE_CHARS = 1_000
+
+Verdict = tuple[Blame, str]
+
+FAILED: Verdict = (Blame.CALL, "failed")
+CRASH: Verdict = (Blame.CALL, "crash")
+NETWORK: Verdict = (Blame.CALL, "network")
+OVERLOADED: Verdict = (Blame.CALL, "overloaded")
+SERVER_ERROR: Verdict = (Blame.CALL, "server_error")
+INVALID: Verdict = (Blame.CALL, "invalid_request")
+PROMPT_TOO_LONG: Verdict = (Blame.CALL, "prompt_too_long")
+NO_ANSWER: Verdict = (Blame.CALL, "no_answer")
+RATE_LIMIT: Verdict = (Blame.ACCOUNT, "rate_limit")
+USAGE_LIMIT: Verdict = (Blame.ACCOUNT, "usage_limit")
+LOGIN: Verdict = (Blame.AGENT, "login")
+BILLING: Verdict = (Blame.AGENT, "billing")
+MODEL: Verdict = (Blame.AGENT, "model")
+FLAGS: Verdict = (Blame.AGENT, "flags")
+
+AUTHENTICATION_REQUIRED = -32000
+"""The protocol's own code."""
+
+KINDS: dict[str, Verdict] = {
+    # claude-agent-acp: data.errorKind
+    "authentication_failed": LOGIN,
+    "oauth_org_not_allowed": LOGIN,
+    "billing_error": BILLING,
+    "rate_limit": RATE_LIMIT,
+    "overloaded": OVERLOADED,
+    "invalid_request": INVALID,
+    "model_not_found": MODEL,
+    "max_output_tokens": (Blame.CALL, "max_output_tokens"),
+    # codex-acp: data.codexErrorInfo
+    "usageLimitExceeded": USAGE_LIMIT,
+    "serverOverloaded": OVERLOADED,
+    "contextWindowExceeded": PROMPT_TOO_LONG,
+    "unauthorized": LOGIN,
+    "badRequest": INVALID,
+    "httpConnectionFailed": NETWORK,
+    "responseStreamConnectionFailed": NETWORK,
+    "responseStreamDisconnected": NETWORK,
+    # opencode: data.errorName
+    "ProviderAuthError": LOGIN,
+    "ProviderModelNotFoundError": MODEL,
+    "ContextOverflowError": PROMPT_TOO_LONG,
+    "MessageOutputLengthError": (Blame.CALL, "max_output_tokens"),
+}
+"""By the word for the error in its data."""
+KIND_KEYS = ("errorKind", "codexErrorInfo", "errorName")
+
+WORDS: tuple[tuple[str, Verdict], ...] = (
+    ("usage limit", USAGE_LIMIT),
+    ("hit your limit", USAGE_LIMIT),
+    ("exhausted your daily quota", USAGE_LIMIT),
+    ("credit balance", BILLING),
+    ("current quota", BILLING),
+    ("quota exceeded", BILLING),
+    ("insufficient_quota", BILLING),
+    ("rate limit", RATE_LIMIT),
+    ("too many requests", RATE_LIMIT),
+    ("resource_exhausted", RATE_LIMIT),
+    ("authentication", LOGIN),
+    ("api key", LOGIN),
+    ("api-key", LOGIN),
+    ("unauthenticated", LOGIN),
+    ("not logged in", LOGIN),
+    ("prompt is too long", PROMPT_TOO_LONG),
+    ("context window", PROMPT_TOO_LONG),
+    ("model not found", MODEL),
+    ("model_not_found", MODEL),
+    ("no-such-model", MODEL),
+    ("overloaded", OVERLOADED),
+    ("at capacity", OVERLOADED),
+    ("internal server error", SERVER_ERROR),
+    ("high demand", SERVER_ERROR),
+    ("terminated", NETWORK),
+    ("fetch failed", NETWORK),
+    ("connection", NETWORK),
+    ("timed out", NETWORK),
+)
+"""By the words of the error, in small letters; the first that fits counts."""
+
+STATUS: dict[int, Verdict] = {
+    400: INVALID,
+    401: LOGIN,
+    402: BILLING,
+    403: LOGIN,
+    404: MODEL,
+    429: RATE_LIMIT,
+    500: SERVER_ERROR,
+    502: SERVER_ERROR,
+    503: OVERLOADED,
+    529: OVERLOADED,
+}
+"""By an HTTP status: as the error's code, in its data, or in its words."""
+STATUS_IN = re.compile(r"(?:\(|HTTP |status:? |^(?:Internal error: )?Error: |\"code\": ?)(?P<status>[45]\d\d)\b")
+
+STAGES: dict[str, Verdict] = {"choice": FLAGS, "initialize": FLAGS}
+"""Before the prompt: what it was started with, or told to be, is wrong."""
+STOPS: dict[str, Verdict] = {
+    "refusal": (Blame.CALL, "failed"),
+    "max_tokens": (Blame.CALL, "max_output_tokens"),
+    "max_turn_requests": (Blame.CALL, "max_turns"),
+    "cancelled": (Blame.CALL, "aborted"),
+}
+"""By the reason that a turn ended for; all but `end_turn` are none to be content with."""
+SAID = {
+    "refusal": "The model refused to go on.",
+    "max_tokens": "The model's answer was cut off at its longest.",
+    "max_turn_requests": "It made as many requests to the model as it may.",
+    "cancelled": "Its turn was cancelled.",
+}
+
+
+def error_in(heard: Heard, ended: Ended, *, now_ms: int) -> AgentError | None:
+    """What is wrong with a call that nobody stopped; None: its turn ended with final words.
+
+    How the program ended does not matter once its turn has: many must be killed.
+    """
+    if heard.failure is not None:
+        return _error(verdict_of(heard.failure), _message(heard.failure), now_ms=now_ms)
+    if heard.stopped is None:
+        ending = f"signal {ended.signal}" if ended.signal is not None else f"exit code {ended.exit_code}"
+        said = ended.stderr_tail.strip()[-MESSAGE_CHARS:]
+        return _error(CRASH, said or f"It ended before its turn did ({ending}).", now_ms=now_ms)
+    if heard.stopped != "end_turn":
+        said = SAID.get(heard.stopped, f"Its turn ended for a reason unknown here: {heard.stopped[:80]}.")
+        return _error(STOPS.get(heard.stopped, FAILED), said, now_ms=now_ms)
+    if heard.complaint is not None:
+        return _error(_verdict_of_words(heard.complaint) or FAILED, heard.complaint, now_ms=now_ms)
+    if not heard.text:
+        return _error(NO_ANSWER, "It ended without a word.", now_ms=now_ms)
+    return None
+
+
+def verdict_of(failure: Failure) -> Verdict:
+    """The most telling field decides; a plan's limit is told from others by its words only."""
+    said = _verdict_of_words(_message(failure))
+    if failure.code == AUTHENTICATION_REQUIRED:
+        return LOGIN
+    found = _verdict_of_data(failure.data) or STATUS.get(failure.code or 0)
+    if found is None or (found[0] is Blame.ACCOUNT and said in (USAGE_LIMIT, BILLING)):
+        found = said or found
+    if failure.stage == "choice" and failure.code is None:
+        return MODEL if "model" in failure.message else FLAGS
+    return found or STAGES.get(failure.stage, FAILED)
+
+
+def _verdict_of_data(data: Json) -> Verdict | None:
+    for key in KIND_KEYS:
+        for kind in (word(data, key) or "", *below(data, key)):
+            if kind in KINDS:
+                status = count(below(data, key, kind), "httpStatusCode")
+                return STATUS.get(status or 0) or KINDS[kind]
+    return STATUS.get(count(data, "status") or 0)
+
+
+def _verdict_of_words(text: str) -> Verdict | None:
+    small = text.casefold()
+    found = next((verdict for part, verdict in WORDS if part in small), None)
+    if found is None and (status := STATUS_IN.search(text)):
+        found = STATUS.get(int(status["status"]))
+    return found
+
+
+def _message(failure: Failure) -> str:
+    """An error that the API has given as JSON, in its own words; details where the message has none."""
+    given = word(below(parse(failure.message), "error"), "message")
+    details = word(failure.data, "details") or word(failure.data, "message")
+    if given or not details or details in failure.message:
+        return given or failure.message or "It failed without a word."
+    return f"{failure.message}: {details}"
+
+
+def _error(verdict: Verdict, message: str, *, now_ms: int) -> AgentError:
+    blame, code = verdict
+    message = clean(message)[:MESSAGE_CHARS]
+    until = reset_in(message, now_ms=now_ms) if blame is Blame.ACCOUNT else None
+    return AgentError(blame=blame, code=code, message=message, reset_at=until)

@@ -1,0 +1,265 @@
+"""`stats`: what came out of the work, how long it took, and what it cost."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deespec.board.figures import Mark, figures, table
+from deespec.board.waited import Cause
+from deespec.cli import options, output
+from deespec.clock import from_local, iso, local
+from deespec.config_keys import HOUR_MS, UNITS_MS
+from deespec.errors import InvalidInput, UsageError
+from deespec.model.money import counted
+from deespec.records import as_dict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from deespec.board.figures import Figures, Group, Spread, Table
+    from deespec.cli.output import Style
+    from deespec.cli.session import Session
+
+SHOWN_GROUPS = 30
+SHOWN_MODELS = 5
+LONGEST = {"d": 24 * HOUR_MS, "w": 7 * 24 * HOUR_MS, **UNITS_MS}
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet would take for the beginning of a formula: titles are not to be one."""
+CAUSES = {
+    Cause.PERSON: "for a person",
+    Cause.HELD: "held",
+    Cause.NEEDS: "for needs",
+    Cause.PATHS: "for paths",
+    Cause.AGAIN: "for another try",
+    Cause.NO_WORKER: "without a worker",
+    Cause.AGENT_PAUSED: "for a paused agent",
+    Cause.SLOT: "for a free slot",
+    Cause.MERGE_QUEUE: "for the merge queue",
+    Cause.AGENT_LIMIT: "for an agent's limit",
+    Cause.OTHER: "for something else",
+}
+NAMELESS = {Mark.MODEL: "(not said)", Mark.PBI: "(no PBI)"}
+
+
+@click.command()
+@click.option("--since", metavar="TIME", help="Only what ended since then: 7d, 12h, 2026-01-31, or with a time of day.")
+@click.option("--by", type=click.Choice([str(mark) for mark in Mark]), help="What was spent, by this alone.")
+@click.option("--csv", "as_csv", is_flag=True, help="The table as CSV, in full.")
+@options.as_json
+@options.session
+def stats(session: Session, *, since: str | None, by: str | None, as_csv: bool, as_json: bool) -> int:
+    """Show what came out of the work: items, first-pass rate, times, waiting by cause, tokens and cost.
+
+    With --by only what was spent, by that mark. Cost is what metered agents said or what the settings' prices make of
+    their tokens; what subscriptions pay counts as tokens. Archived items count like all others.
+    """
+    if as_csv and as_json:
+        raise UsageError("Say either --csv or --json.")
+    app = session.app
+    since_at = _since(since, now=app.clock.now_ms()) if since is not None else 0
+    mark = Mark(by or Mark.AGENT)
+    if as_csv:
+        output.say(_csv(table(app, mark=mark, since=since_at)))
+        return 0
+    if as_json:
+        output.emit(**_json(figures(app, mark=mark, since=since_at)))
+        return 0
+    seen = None if by else figures(app, mark=mark, since=since_at)
+    for line in _lines(seen, table(app, mark=mark, since=since_at) if seen is None else seen.table, session.style):
+        output.say(line)
+    return 0
+
+
+def _since(text: str, *, now: int) -> int:
+    """A moment, ms. Raises InvalidInput for what is none."""
+    number, unit = text.strip().rstrip("dwhmins ").strip(), text.strip().lstrip("0123456789. ")
+    if unit in LONGEST and number.replace(".", "", 1).isdigit():
+        return max(0, round(now - float(number) * LONGEST[unit]))
+    at = from_local(text.strip())
+    if at is None:
+        hint = "Say how long ago, as 7d or 12h, or a date, as 2026-01-31 or '2026-01-31 08:00'."
+        raise InvalidInput(f"--since {text!r} is no time.", hint=hint)
+    return at
+
+
+# --- for people -----------------------------------------------------------------------------------------------------
+
+
+def _lines(seen: Figures | None, found: Table, how: Style) -> list[str]:
+    when = f"since {local(found.since_at)[:16]}" if found.since_at else "from the beginning"
+    lines = [output.paint(f"Figures {when}", "bold", how), ""]
+    if seen is not None:
+        lines += [*_facts(seen), *_spent_lines(found.total), *_waited_lines(seen), ""]
+    if not found.groups:
+        return [*lines, "No agent has been called yet." if not found.since_at else "No agent was called in that time."]
+    lines += _table(found, how)
+    notes = _notes(found)
+    return [*lines, "", *notes] if notes else lines
+
+
+def _facts(seen: Figures) -> list[str]:
+    turns = seen.table.total.turns
+    each = f", {seen.turns_each:.1f} for an item that is DONE" if seen.turns_each is not None else ""
+    first = seen.first_pass
+    rate = f"{100 * first.passed / first.judged:.0f} % ({first.passed} of {first.judged})" if first.judged else "-"
+    return [
+        _fact("items", ", ".join(f"{count} {status}" for status, count in seen.ended.items() if count) or "none ended"),
+        _fact("turns", f"{turns:,}{each}"),
+        _fact(
+            "first pass", f"{rate} had no finding and a review that SUCCEEDED" if first.judged else "none judged yet"
+        ),
+        _fact("lead time", _spread(seen.lead, "registered to DONE")),
+        _fact("cycle time", _spread(seen.cycle, "begun to DONE")),
+    ]
+
+
+def _fact(name: str, text: str) -> str:
+    return f"{name:<12}{text}"
+
+
+def _spread(one: Spread | None, what: str) -> str:
+    if one is None:
+        return "-"
+    return f"median {output.ago(one.median_ms)}, 90 % within {output.ago(one.inner_ms)} ({what})"
+
+
+def _spent_lines(total: Group) -> list[str]:
+    spent = total.spent
+    cost = "cost not known" if spent.usd is None else f"{spent.usd:,.2f} USD"
+    if spent.usd is None and not spent.unpriced_calls:
+        cost = "no cost" if spent.subscription_tokens else "not known"
+    cached = f" ({_tokens(spent.tokens_cached)} cached)" if spent.tokens_cached else ""
+    tokens = f"; {_tokens(spent.tokens_in)} tokens in{cached}, {_tokens(spent.tokens_out)} out"
+    known = tokens if spent.tokens_in is not None or spent.tokens_out is not None else ""
+    return [_fact("spent", f"{cost}{known}; {_count(spent.calls, 'call')}")]
+
+
+def _waited_lines(seen: Figures) -> list[str]:
+    causes = sorted(seen.waited.items(), key=lambda one: -one[1])
+    told = [f"{output.ago(ms):<12}{CAUSES[cause]}" for cause, ms in causes if ms >= 1000] or ["-"]
+    return [_fact("waited" if not at else "", text) for at, text in enumerate(told)]
+
+
+def _table(found: Table, how: Style) -> list[str]:
+    kept = found.groups[-SHOWN_GROUPS:] if found.mark is Mark.DAY else found.groups[:SHOWN_GROUPS]
+    columns: list[tuple[str, Callable[[Group], str]]] = [
+        ("CALLS", lambda one: f"{one.spent.calls:,}"),
+        ("TURNS", lambda one: f"{one.turns:,}"),
+        ("IN", lambda one: _tokens(one.spent.tokens_in)),
+        ("CACHED", lambda one: _tokens(one.spent.tokens_cached)),
+        ("OUT", lambda one: _tokens(one.spent.tokens_out)),
+        ("USD", _usd),
+    ]
+    if found.mark not in (Mark.ITEM, Mark.TURN):
+        columns.insert(2, ("ITEMS", lambda one: f"{one.spent.items:,}"))
+    if any(one.done is not None for one in kept):
+        columns.append(("DONE", lambda one: "" if one.done is None else f"{one.done:,}"))
+    rows = [*kept, found.total] if len(found.groups) > 1 else [*kept]
+    cells = [[_name(one, found) for one in rows]]
+    head = [found.mark.upper()]
+    for title, cell in columns:
+        texts = [title, *map(cell, rows)]
+        width = max(map(len, texts))
+        head.append(texts[0].rjust(width))
+        cells.append([text.rjust(width) for text in texts[1:]])
+    if any(one.title for one in kept):
+        head.append("TITLE")
+        cells.append([one.title or "" for one in rows])
+    lines = output.table(head, zip(*cells, strict=True), how, elastic=0)
+    rest = len(found.groups) - len(kept)
+    return [*lines, *([f"… and {rest:,} more (--csv, --json)"] if rest else [])]
+
+
+def _name(one: Group, found: Table) -> str:
+    if one is found.total:
+        return "total"
+    return one.key or NAMELESS.get(found.mark, "(not kept)")
+
+
+def _usd(one: Group) -> str:
+    """`4.20+`: more, but nobody knows how much; `?`: nothing of it is known."""
+    spent = one.spent
+    if spent.usd is None:
+        return "?" if spent.unpriced_calls else "-"
+    return f"{spent.usd:,.2f}{'+' if spent.unpriced_calls else ''}"
+
+
+def _tokens(count: int | None) -> str:
+    return "-" if count is None else counted(count)
+
+
+def _notes(found: Table) -> list[str]:
+    """What the sums leave out."""
+    spent, notes = found.total.spent, []
+    if found.unpriced:
+        names = list(dict.fromkeys(model or f"the model of {agent}" for model, agent in found.unpriced))
+        more = f" and {len(names) - SHOWN_MODELS} more" if len(names) > SHOWN_MODELS else ""
+        told = output.clean(", ".join(names[:SHOWN_MODELS]))
+        notes.append(
+            f"{_tokens(spent.unpriced_tokens)} tokens only: no price is set for {told}{more}"
+            " → [[prices]] in config.toml"
+        )
+    if spent.subscription_tokens:
+        nominal = f" ({spent.nominal_usd:,.2f} USD as their clients count, not counted)" if spent.nominal_usd else ""
+        notes.append(f"{_tokens(spent.subscription_tokens)} tokens were on subscriptions{nominal}")
+    if spent.silent_calls:
+        notes.append(f"{_count(spent.silent_calls, 'call')} of {spent.calls:,} said neither tokens nor cost")
+    return notes
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+# --- for programs ---------------------------------------------------------------------------------------------------
+
+
+def _json(seen: Figures) -> dict[str, Any]:
+    found, first = seen.table, seen.first_pass
+    return {
+        "since": iso(found.since_at) if found.since_at else None,
+        "until": iso(found.until_at),
+        "by": found.mark,
+        "groups": [_group(one) for one in found.groups],
+        "total": _group(found.total),
+        "unpriced": [{"model": model or None, "agent": agent} for model, agent in found.unpriced],
+        "ended": seen.ended,
+        "outcomes": seen.outcomes,
+        "first_pass": {"judged": first.judged, "passed": first.passed},
+        "turns_per_item": None if seen.turns_each is None else round(seen.turns_each, 3),
+        "lead_ms": _spread_json(seen.lead),
+        "cycle_ms": _spread_json(seen.cycle),
+        "waited_ms": {cause: seen.waited.get(cause, 0) for cause in Cause},
+    }
+
+
+def _group(one: Group) -> dict[str, Any]:
+    values = {**as_dict(one.spent), "turns": one.turns, "done": one.done, "title": one.title, "key": one.key or None}
+    values = {"key": values.pop("key"), **values}
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in values.items()}
+
+
+def _spread_json(one: Spread | None) -> dict[str, int] | None:
+    return None if one is None else {"items": one.items, "median": one.median_ms, "p90": one.inner_ms}
+
+
+def _csv(found: Table) -> str:
+    rows = [_group(one) for one in found.groups]
+    names: Sequence[str] = tuple(_group(found.total))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([str(found.mark) if name == "key" else name for name in names])
+    writer.writerows([_cell(row[name]) for name in names] for row in rows)
+    return text.getvalue().rstrip("\n")
+
+
+def _cell(value: object) -> object:
+    """Empty where nothing is known."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = output.clean(value)
+    return f"'{text}" if text.startswith(FORMULA) else text

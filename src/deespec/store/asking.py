@@ -1,0 +1,50 @@
+"""What agents bring before people: questions with their answers, and drafts of new items with what was decided."""
+
+from __future__ import annotations
+
+from deespec.errors import NotFound
+from deespec.model.asking import Draft, Question
+from deespec.store.journal import JournalVerbs
+from deespec.store.rows import encode
+
+
+class AskingVerbs(JournalVerbs):
+    __slots__ = ()
+
+    # --- questions ---
+
+    def questions(self, number: int) -> list[Question]:
+        """All that was asked about an item, oldest first."""
+        return self._records(Question, "question_list", sbi=number)
+
+    def add_question(self, question: Question) -> None:
+        self._insert(question)
+
+    def answer_question(self, number: int, *, turn: int, answer: str, by: str) -> bool:
+        """Answers what that turn asked; a second answer is added to the first. False: it asked nothing."""
+        return bool(self._run("question_answer", sbi=number, turn=turn, answer=answer, by=by, now=self.now))
+
+    # --- drafts ---
+
+    def draft(self, parent: str, number: int) -> Draft:
+        found = self._records(Draft, "draft_get", parent=parent, number=number)
+        if not found:
+            raise NotFound(f"There is no draft {parent}/{number}.", hint="deespec drafts --all")
+        return found[0]
+
+    def drafts(self, parent: str | None = None, *, decided: bool = False) -> list[Draft]:
+        """The open ones, and with `decided` the others, too, oldest first; of one item or of all."""
+        return self._records(Draft, "draft_list" if decided else "draft_open", parent=parent)
+
+    def next_draft(self, parent: str) -> int:
+        """The number of this item's next draft."""
+        number: int = self._value("draft_next", parent=parent)
+        return number
+
+    def add_draft(self, draft: Draft) -> None:
+        self._insert(draft)
+
+    def change_draft(self, draft: Draft) -> None:
+        """Writes an open draft as it is to be: with other words, or decided."""
+        changed = self._run("draft_change", **encode(draft))
+        assert changed == 1, f"{draft.id} is not open"

@@ -1,0 +1,1 @@
+SELECT {Draft} FROM draft WHERE parent = :parent AND number = :number

@@ -1,0 +1,1 @@
+SELECT needs, sbi FROM need

@@ -1,0 +1,1 @@
+SELECT number, status, stopped_in, held, refused_at, agent, reviewer FROM sbi WHERE stage <> 'ended'

@@ -1,1 +1,0 @@
-SELECT account, until_at FROM agent_pause WHERE until_at IS NULL OR (until_at > :now AND (by_person OR since_at <= :now + :slack))

@@ -1,0 +1,1 @@
+SELECT {Question} FROM question WHERE sbi = :sbi ORDER BY turn

@@ -1,0 +1,1 @@
+SELECT refused_at FROM sbi WHERE number = :number

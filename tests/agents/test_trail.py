@@ -1,0 +1,49 @@
+"""A file that a client adds lines to while it works."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deespec.agents.trail import Trail
+
+PATTERN = "*/note-*-abc.jsonl"
+
+
+def noted(folder: Path, data: bytes) -> Path:
+    path = folder / "2026" / "note-1-abc.jsonl"
+    path.parent.mkdir(exist_ok=True)
+    with path.open("ab") as file:
+        file.write(data)
+    return path
+
+
+def test_lines_come_when_they_are_whole(tmp_path: Path) -> None:
+    trail = Trail(tmp_path)
+    assert [*trail.added(PATTERN)] == []
+    noted(tmp_path, b"one\ntw")
+    assert [*trail.added(PATTERN)] == [b"one"]
+    noted(tmp_path, b"o\nthree\n")
+    assert [*trail.added(PATTERN)] == [b"two", b"three"]
+    assert [*trail.added(PATTERN)] == []
+
+
+def test_what_was_there_before_is_skipped(tmp_path: Path) -> None:
+    noted(tmp_path, b"old\n")
+    trail = Trail(tmp_path)
+    trail.skip(PATTERN)
+    noted(tmp_path, b"new\n")
+    assert [*trail.added(PATTERN)] == [b"new"]
+
+
+def test_a_file_that_vanishes_says_nothing_more(tmp_path: Path) -> None:
+    path = noted(tmp_path, b"one\n")
+    trail = Trail(tmp_path)
+    assert [*trail.added(PATTERN)] == [b"one"]
+    path.unlink()
+    assert [*trail.added(PATTERN)] == []
+
+
+def test_no_folder_and_no_file_say_nothing(tmp_path: Path) -> None:
+    (tmp_path / "2026" / "note-1-abc.jsonl").mkdir(parents=True)
+    assert [*Trail(tmp_path).added(PATTERN)] == []
+    assert [*Trail(tmp_path / "none").added(PATTERN)] == []
