@@ -291,6 +291,17 @@ def test_a_look_finds_the_program_and_its_version(tmp_path: Path) -> None:
     assert (found.ready, found.version, found.program) == (True, "1.2.3", str(program))
 
 
+def test_a_program_that_does_not_say_its_version_has_that_of_its_package(tmp_path: Path) -> None:
+    program = tmp_path / "dist" / "agent"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    assert look(section("x", command=(str(program),))).version is None
+    (tmp_path / "package.json").write_text('{"version": "0.49.0"}')
+    (tmp_path / "linked").symlink_to(program)
+    assert look(section("x", command=(str(tmp_path / "linked"),))).version == "0.49.0"
+
+
 def test_a_launchers_version_is_not_the_agents(tmp_path: Path) -> None:
     (tmp_path / "npx").write_text("#!/bin/sh\necho 11.0.0\n")
     (tmp_path / "npx").chmod(0o755)

@@ -30,6 +30,14 @@ FAULTS = {
     "copilot.e401": (Blame.AGENT, "login"),
     "gemini.e401": (Blame.AGENT, "login"),
     "opencode.e401": (Blame.AGENT, "login"),
+    "claude.e401_told": (Blame.AGENT, "login"),
+    "codex.usage_limit": (Blame.ACCOUNT, "usage_limit"),
+    "qwen.e404": (Blame.AGENT, "model"),
+    # it ends its turn as if all were well
+    "codex.e429": (Blame.ACCOUNT, "rate_limit"),
+    "codex.overload": (Blame.CALL, "overloaded"),
+    "codex.cut": (Blame.CALL, "network"),
+    "codex.e404": (Blame.AGENT, "model"),
     # they try again and again, and say nothing of it
     "claude.e401": (Blame.CALL, "idle"),
     "opencode.usage_limit": (Blame.CALL, "idle"),
@@ -187,6 +195,8 @@ def test_words_that_look_like_copilots_own_are_the_models_where_all_went_well(tm
         ((-32603, "x", {"errorKind": "billing_error"}), (Blame.AGENT, "billing")),
         ((-32603, "x", {"errorName": "ContextOverflowError"}), (Blame.CALL, "prompt_too_long")),
         ((503, "x", {}), (Blame.CALL, "overloaded")),
+        ((500, "models/x is not found for API version v1beta", {}), (Blame.AGENT, "model")),
+        ((400, "prompt is too long: 250000 tokens", {}), (Blame.CALL, "prompt_too_long")),
         ((-32603, "Internal error", {"details": "status: 529"}), (Blame.CALL, "overloaded")),
         ((-32603, "something else", {}), (Blame.CALL, "failed")),
         ((None, "", {}), (Blame.CALL, "failed")),

@@ -236,3 +236,16 @@ def test_workers_that_only_finish_take_nothing_new(scene: Scene) -> None:
     why = scene.why(1)
     assert (why.reason, why.remedy) == ("slot", "deespec run")
     assert "takes anything new" in why.text
+
+
+def test_an_account_that_is_tried_again_says_so(scene: Scene) -> None:
+    for number in range(2):
+        scene.add(paths=(f"{number}",))
+    with scene.app.store.transaction() as tx:
+        limit = AgentPause(account=scene.app.account("one"), agent="one", reason="rate_limit", message="", tries=1)
+        tx.pause(replace(limit, until_at=tx.now), actor="me")
+    scene.take()
+    why = scene.why(2)
+    assert (why.reason, why.by) == ("agent_paused", ("one",))
+    assert why.text == "agent one's account was at its limit a moment ago: one call tries it, others follow"
+    assert why.until_at is not None

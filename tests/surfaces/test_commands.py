@@ -371,7 +371,9 @@ def test_without_an_agent_run_says_so_before_it_takes_an_item(shell: Shell) -> N
     config = shell.folder / ".deespec" / "config.toml"
     config.write_text(config.read_text().replace('implement = "mine"', ""))
     shell("register", "sbi", "--title", "A")
-    assert shell.error("run", "--once", exits=2).startswith("No agent set up. Looked for claude.")
+    assert shell.error("run", "--once", exits=2).startswith(
+        "No agent set up. Looked for claude, codex, gemini, opencode."
+    )
     assert shell.json("sbi", "show", "1")["status"] == "PENDING"
 
 

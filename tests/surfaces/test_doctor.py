@@ -924,7 +924,7 @@ def test_a_prompt_that_is_not_text_is_broken(clinic: Clinic) -> None:
 def test_a_part_of_a_prompt_is_no_stranger(clinic: Clinic) -> None:
     (clinic.home / "prompts").mkdir()
     (clinic.home / "prompts" / "house.md").write_text("House rules.")
-    (clinic.home / "prompts" / "review.md").write_text("{# deespec-prompt: review 2 #}{% include 'house.md' %}")
+    (clinic.home / "prompts" / "review.md").write_text("{# deespec-prompt: review 3 #}{% include 'house.md' %}")
     assert {one["level"] for one in clinic.all("prompts")} == {"ok"}
 
 

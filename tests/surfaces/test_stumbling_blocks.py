@@ -197,7 +197,9 @@ def test_a_circle_made_by_an_option_names_the_command_that_opens_it(person: Pers
 
 # --- agents that nobody here has set up -----------------------------------------------------------------------------
 
-NOTE = "Note: no agent raeder is set up here (reader, claude, patch are). Did you mean reader?\n"
+NOTE = (
+    "Note: no agent raeder is set up here (reader, claude, codex, gemini, opencode, patch are). Did you mean reader?\n"
+)
 
 
 @pytest.fixture

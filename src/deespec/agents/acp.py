@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deespec.agents.acp_errors import error_in
@@ -23,6 +24,7 @@ from deespec.agents.decision import answer_from_text
 from deespec.agents.looking import LOOK_MS
 from deespec.agents.metering import Metered
 from deespec.agents.process import Program, capture, error_of, run_process
+from deespec.agents.reading import parse, word
 from deespec.agents.structured import answer_of
 from deespec.clock import Clock
 from deespec.records import replace
@@ -41,6 +43,8 @@ PACKAGE = "agent-client-protocol"
 NO_PACKAGE = f"the package {PACKAGE} is not installed"
 LAUNCHERS = ("npx", "node", "bunx", "bun", "uvx", "uv", "python", "python3")
 """Their version is not the agent's."""
+PACKAGE_DEPTH = 3
+"""Folders from a program up to its package's own."""
 INSTALL = "pip install 'deespec[acp]'"
 
 ENVIRONMENT = {
@@ -97,7 +101,7 @@ class AcpAgent:
             return Looked(ready=True, program=path)
         _, text = capture((path, "--version"), env=env, timeout_ms=LOOK_MS)
         found = re.search(r"\d+(\.\d+)+", text)
-        return Looked(ready=True, program=path, version=found.group() if found else None)
+        return Looked(ready=True, program=path, version=found.group() if found else _packaged(Path(path)))
 
     def run(self, request: AgentRequest, watch: Watch) -> AgentResult:
         if not self._settings.command:
@@ -180,6 +184,17 @@ def _has_package() -> bool:
     except metadata.PackageNotFoundError:
         return False
     return True
+
+
+def _packaged(program: Path) -> str | None:
+    """The version in the npm package that a program is a part of: some agents do not say theirs."""
+    for folder in program.resolve().parents[:PACKAGE_DEPTH]:
+        try:
+            text = (folder / "package.json").read_text(encoding="utf-8")
+        except (OSError, ValueError):
+            continue
+        return word(parse(text), "version")
+    return None
 
 
 def _not_set_up(code: str, message: str) -> AgentResult:

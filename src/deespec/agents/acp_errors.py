@@ -87,11 +87,12 @@ WORDS: tuple[tuple[str, Verdict], ...] = (
     ("context window", PROMPT_TOO_LONG),
     ("model not found", MODEL),
     ("model_not_found", MODEL),
-    ("no-such-model", MODEL),
     ("overloaded", OVERLOADED),
     ("at capacity", OVERLOADED),
     ("internal server error", SERVER_ERROR),
     ("high demand", SERVER_ERROR),
+    ("stream disconnected", NETWORK),
+    ("network error", NETWORK),
     ("terminated", NETWORK),
     ("fetch failed", NETWORK),
     ("connection", NETWORK),
@@ -112,7 +113,12 @@ STATUS: dict[int, Verdict] = {
     529: OVERLOADED,
 }
 """By an HTTP status: as the error's code, in its data, or in its words."""
-STATUS_IN = re.compile(r"(?:\(|HTTP |status:? |^(?:Internal error: )?Error: |\"code\": ?)(?P<status>[45]\d\d)\b")
+STATUS_IN = re.compile(
+    r"(?:\(|HTTP |status:? |^(?:Internal error: )?(?:Error: )?|\"code\": ?)(?P<status>[45]\d\d)\b", re.IGNORECASE
+)
+NO_MODEL = re.compile(
+    r"^(?:internal error: )?(?:404 )?model: |\bmodels?\b.{0,200}\b(?:does not exist|is not found)\b", re.DOTALL
+)
 
 STAGES: dict[str, Verdict] = {"choice": FLAGS, "initialize": FLAGS}
 """Before the prompt: what it was started with, or told to be, is wrong."""
@@ -158,7 +164,7 @@ def verdict_of(failure: Failure) -> Verdict:
     if failure.code == AUTHENTICATION_REQUIRED:
         return LOGIN
     found = _verdict_of_data(failure.data) or STATUS.get(failure.code or 0)
-    if found is None or (found[0] is Blame.ACCOUNT and said in (USAGE_LIMIT, BILLING)):
+    if found in (None, SERVER_ERROR, INVALID) or (found[0] is Blame.ACCOUNT and said in (USAGE_LIMIT, BILLING)):
         found = said or found
     if failure.stage == "choice" and failure.code is None:
         return MODEL if "model" in failure.message else FLAGS
@@ -177,6 +183,8 @@ def _verdict_of_data(data: Json) -> Verdict | None:
 def _verdict_of_words(text: str) -> Verdict | None:
     small = text.casefold()
     found = next((verdict for part, verdict in WORDS if part in small), None)
+    if found is None and NO_MODEL.search(small):
+        return MODEL
     if found is None and (status := STATUS_IN.search(text)):
         found = STATUS.get(int(status["status"]))
     return found

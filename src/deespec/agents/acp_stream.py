@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NOTES_MOST = 50
 TITLE_CHARACTERS = 200
+CODEX = "codex"
 COPILOT = "copilot"
 OPENCODE = "opencode"
 """Agents that need a care of their own, in what they call themselves."""
@@ -71,6 +72,8 @@ class Stream:
         self._denied: dict[str, None] = {}
         self._wanted: dict[str, None] = {}
         self._words: list[tuple[str | None, str]] = []
+        self._note = ""
+        self._is_broken = False
         self._model = model
         self._tokens = Usage()
         self._summed = Usage()
@@ -80,6 +83,7 @@ class Stream:
             "tool_call": self._take_tool,
             "tool_call_update": self._take_tool,
             "usage_update": self._take_cost,
+            "session_info_update": self._take_status,
         }
 
     @property
@@ -143,14 +147,16 @@ class Stream:
         """The cost is that of the process, but for one agent that counts from the session's start."""
         tokens = self._summed if self._tokens.tokens_in is None else self._tokens
         cost_usd = self._cost_usd or 0.0
-        if self._is_loaded and OPENCODE in self._agent.casefold():
+        if self._is_loaded and self._is_a(OPENCODE):
             cost_usd = max(0.0, cost_usd - (self._before.cost_usd or 0.0))
         return replace(tokens, model=self._model, cost_usd=cost_usd or None)
 
     def heard(self) -> Heard:
         words = [text for _, text in self._words]
-        failed = self._is_copilot and self._tokens.tokens_in is None  # it says what it used where all went well
-        complaint = words.pop() if failed and words and words[-1].startswith(OWN_ERROR) else None
+        complaint = (self._note or "It failed without a word.") if self._is_broken else None
+        failed = self._is_a(COPILOT) and self._tokens.tokens_in is None  # it says what it used where all went well
+        if failed and words and words[-1].startswith(OWN_ERROR):
+            complaint = words.pop()
         return Heard(
             agent=self._agent,
             session=self._session,
@@ -163,23 +169,31 @@ class Stream:
             complaint=complaint,
         )
 
-    @property
-    def _is_copilot(self) -> bool:
-        return COPILOT in self._agent.casefold()
+    def _is_a(self, name: str) -> bool:
+        return name in self._agent.casefold()
 
     def _take_words(self, update: Json) -> None:
         self._take_used(below(update, "_meta", "usage"))
         text = word(below(update, "content"), "text")
-        if not text or (self._is_copilot and text.startswith(OWN_NOTES)):
+        if not text or (self._is_a(COPILOT) and text.startswith(OWN_NOTES)):
             return
         message = word(update, "messageId")
-        is_own = self._is_copilot and text.startswith(OWN_ERROR)
+        if self._is_a(CODEX) and message is None:
+            self._note = text.strip()  # its own, not its model's
+            return
+        is_own = self._is_a(COPILOT) and text.startswith(OWN_ERROR)
         if self._words and self._words[-1][0] == message and not is_own:
             text = self._words.pop()[1] + text
         self._words.append((message, text))
 
     def _take_tool(self, _: Json) -> None:
         self._words.clear()
+
+    def _take_status(self, update: Json) -> None:
+        """Codex ends its turn as always after an error; only this tells."""
+        status = word(below(update, "_meta", "codex", "threadStatus"), "type")
+        if status is not None:
+            self._is_broken = status == "systemError"
 
     def _take_cost(self, update: Json) -> None:
         cost = below(update, "cost")

@@ -19,7 +19,6 @@ from deespec.errors import DeespecError, WorkspaceError
 from deespec.model.asking import Remark, Severity
 from deespec.model.items import Answer, claim_text
 from deespec.model.lifecycle import Step
-from deespec.model.money import together
 from deespec.model.reports import CheckResult, Evidence, accepts, decision_of, findings_of, findings_of_checks
 from deespec.model.selection import inside
 from deespec.model.work import BROKEN_BASE
@@ -136,10 +135,10 @@ def _work(bench: Bench, claim: Claim, place: Place, prompt: str, observe: Callab
     watch.collect()
     answer = _answer(bench, claim, result)
     if answer is None and result.error is None and result.session is not None:
-        again = prompts.ask_again(claim)
-        first = result
-        result = call_agent(bench, claim, again, at=place, folder=folder / "again", watch=watch, session=result.session)
-        result = replace(result, usage=together(first.usage, result.usage))
+        again, session, used = prompts.ask_again(claim), result.session, result.usage
+        result = call_agent(
+            bench, claim, again, at=place, folder=folder / "again", watch=watch, session=session, used=used
+        )
         watch.collect()
         answer = _answer(bench, claim, result)
     if result.error is not None and (answer is None or result.error.blame is Blame.STOPPED):

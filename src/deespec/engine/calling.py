@@ -13,7 +13,7 @@ from deespec.engine.budgets import budget_of
 from deespec.engine.itself import own_command
 from deespec.errors import LeaseLost
 from deespec.model.lifecycle import Step
-from deespec.model.money import Usage
+from deespec.model.money import Spend, Usage, cost_of, together
 from deespec.model.reports import accepts
 from deespec.records import replace
 
@@ -92,15 +92,52 @@ def guard_lock(home: Path, claim: Claim) -> Path:
 
 
 def call_agent(
-    bench: Bench, claim: Claim, prompt: str, *, at: Place, folder: Path, watch: AgentWatch, session: str | None
+    bench: Bench,
+    claim: Claim,
+    prompt: str,
+    *,
+    at: Place,
+    folder: Path,
+    watch: AgentWatch,
+    session: str | None,
+    used: Usage | None = None,
 ) -> AgentResult:
-    """Runs the claim's agent once in its place. Raises LeaseLost if the claim was taken away meanwhile."""
+    """Runs the claim's agent once in its place; what it has used is in the ledger then, whatever comes after.
+
+    `used` is what an earlier call of this claim has used; the result counts both. Raises LeaseLost if the claim was
+    taken away meanwhile.
+    """
     request = request_for(bench, claim, prompt, folder=folder, session=session, workspace=at.folder)
     request = replace(request, env=request.env | at.variables)
     result = bench.app.agent(claim.agent).run(request, watch)
+    if result.usage != Usage():
+        result = replace(result, usage=together(used or Usage(), result.usage))
+        with bench.app.store.transaction() as tx:
+            tx.spent(spend(bench, claim, result))
     if bench.pulse.is_revoked(claim.token):
         raise LeaseLost(f"{claim.sbi.id} was taken away while its agent worked.")
     return result
+
+
+def spend(bench: Bench, claim: Claim, result: AgentResult) -> Spend:
+    """What the calls of this claim have used, as the ledger takes it."""
+    usage = result.usage
+    return Spend(
+        token=claim.token,
+        sbi=claim.sbi.number,
+        turn=claim.turn,
+        step=step_for(claim),
+        agent=claim.agent,
+        account=claim.account,
+        model=usage.model,
+        session=result.session,
+        tokens_in=usage.tokens_in,
+        tokens_cached=usage.tokens_cached,
+        tokens_out=usage.tokens_out,
+        cost_usd=cost_of(usage, bench.settings.prices),
+        metered=bench.is_metered(claim.agent),
+        worker=bench.worker.uid,
+    )
 
 
 def request_for(

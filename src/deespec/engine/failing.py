@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from deespec.agents.base import Blame
 from deespec.clock import local
 from deespec.engine.bench import Outcome
-from deespec.engine.calling import step_for
+from deespec.engine.calling import spend
 from deespec.engine.pulse import back_off
 from deespec.model.items import AgentPause
 from deespec.model.lifecycle import Status
-from deespec.model.money import Spend, Usage, cost_of
+from deespec.model.money import Usage
 from deespec.store.pauses import FOR_EVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deespec.agents.base import AgentError, AgentResult
+    from deespec.agents.base import AgentError
     from deespec.engine.acted import Failed
     from deespec.engine.bench import Bench
     from deespec.model.items import Claim, Sbi
@@ -87,27 +87,6 @@ def lost(bench: Bench, claim: Claim) -> Outcome:
     else:
         why = f"its claim was ended, see deespec sbi history {sbi.id}; the next claim goes on with it"
     return Outcome(claim=claim, what="lost", after=sbi, error=why)
-
-
-def spend(bench: Bench, claim: Claim, result: AgentResult) -> Spend:
-    """What the calls of this claim have used, as the ledger takes it."""
-    usage = result.usage
-    return Spend(
-        token=claim.token,
-        sbi=claim.sbi.number,
-        turn=claim.turn,
-        step=step_for(claim),
-        agent=claim.agent,
-        account=claim.account,
-        model=usage.model,
-        session=result.session,
-        tokens_in=usage.tokens_in,
-        tokens_cached=usage.tokens_cached,
-        tokens_out=usage.tokens_out,
-        cost_usd=cost_of(usage, bench.settings.prices),
-        metered=bench.is_metered(claim.agent),
-        worker=bench.worker.uid,
-    )
 
 
 def delay(bench: Bench, tries: int) -> int:

@@ -13,8 +13,8 @@ from deespec.engine.acted import Answered, ChangesWanted, Conflicted, Failed, Gi
 from deespec.engine.acting import act
 from deespec.engine.asking import asked_before, bring_before_people
 from deespec.engine.bench import Outcome, wanted
-from deespec.engine.calling import guard_lock, step_for
-from deespec.engine.failing import delay, lost, settle_failure, spend
+from deespec.engine.calling import guard_lock, spend, step_for
+from deespec.engine.failing import delay, lost, settle_failure
 from deespec.engine.place import rescue
 from deespec.errors import LeaseLost, UsageError
 from deespec.model.items import Turn

@@ -17,9 +17,9 @@ class SpendVerbs(JournalVerbs):
         self._run("spend_add", **encode(replace(spend, at=self.now)))
 
     def session_used(self, number: int, session: str) -> Usage:
-        """The tokens that the ledger has of this session of the item."""
-        tokens_in, cached, tokens_out = self._all("spent_in_session", number=number, session=session)[0]
-        return Usage(tokens_in=tokens_in, tokens_cached=cached, tokens_out=tokens_out)
+        """What the ledger has of this session of the item."""
+        tokens_in, cached, tokens_out, usd = self._all("spent_in_session", number=number, session=session)[0]
+        return Usage(tokens_in=tokens_in, tokens_cached=cached, tokens_out=tokens_out, cost_usd=usd)
 
     def used_by_item(self, number: int) -> Tally:
         """What the item's metered calls have used since it was last granted a budget."""
