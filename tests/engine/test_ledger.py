@@ -34,7 +34,7 @@ def test_a_call_that_was_cancelled_has_cost_what_it_cost(project: Workshop) -> N
     project.agent(SAYS_COST, kind="claude", env={"SEEN": str(project.seen)})
     project.register()
     with project.working(drain=True):
-        assert eventually(lambda: (project.seen / "said").exists())
+        assert eventually((project.seen / "said").exists)
         edit.cancel(project.app.store, [1], actor="ann", reason="enough")
     assert project.sbi().status is Status.CANCELLED
     with project.app.store.read() as tx:
