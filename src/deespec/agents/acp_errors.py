@@ -9,32 +9,38 @@ import re
 from typing import TYPE_CHECKING
 
 from deespec.agents.base import AgentError, Blame
-from deespec.agents.reading import below, clean, count, parse, word
+from deespec.agents.reading import below, count, parse, word
 from deespec.agents.resets import reset_in
+from deespec.agents.verdicts import (
+    ABORTED,
+    BILLING,
+    CRASH,
+    FAILED,
+    FLAGS,
+    INVALID,
+    LOGIN,
+    MAX_OUTPUT,
+    MAX_TURNS,
+    MESSAGE_CHARS,
+    MODEL,
+    NETWORK,
+    NO_ANSWER,
+    OVERLOADED,
+    PROMPT_TOO_LONG,
+    RATE_LIMIT,
+    SERVER_ERROR,
+    STATUS,
+    USAGE_LIMIT,
+    Verdict,
+    failure,
+    first_in,
+)
 
 if TYPE_CHECKING:
     from deespec.agents.acp_stream import Failure, Heard
     from deespec.agents.process import Ended
     from deespec.agents.reading import Json
 
-MESSAGE_CHARS = 1_000
-
-Verdict = tuple[Blame, str]
-
-FAILED: Verdict = (Blame.CALL, "failed")
-CRASH: Verdict = (Blame.CALL, "crash")
-NETWORK: Verdict = (Blame.CALL, "network")
-OVERLOADED: Verdict = (Blame.CALL, "overloaded")
-SERVER_ERROR: Verdict = (Blame.CALL, "server_error")
-INVALID: Verdict = (Blame.CALL, "invalid_request")
-PROMPT_TOO_LONG: Verdict = (Blame.CALL, "prompt_too_long")
-NO_ANSWER: Verdict = (Blame.CALL, "no_answer")
-RATE_LIMIT: Verdict = (Blame.ACCOUNT, "rate_limit")
-USAGE_LIMIT: Verdict = (Blame.ACCOUNT, "usage_limit")
-LOGIN: Verdict = (Blame.AGENT, "login")
-BILLING: Verdict = (Blame.AGENT, "billing")
-MODEL: Verdict = (Blame.AGENT, "model")
-FLAGS: Verdict = (Blame.AGENT, "flags")
 
 AUTHENTICATION_REQUIRED = -32000
 """The protocol's own code."""
@@ -48,7 +54,7 @@ KINDS: dict[str, Verdict] = {
     "overloaded": OVERLOADED,
     "invalid_request": INVALID,
     "model_not_found": MODEL,
-    "max_output_tokens": (Blame.CALL, "max_output_tokens"),
+    "max_output_tokens": MAX_OUTPUT,
     # codex-acp: data.codexErrorInfo
     "usageLimitExceeded": USAGE_LIMIT,
     "serverOverloaded": OVERLOADED,
@@ -62,7 +68,7 @@ KINDS: dict[str, Verdict] = {
     "ProviderAuthError": LOGIN,
     "ProviderModelNotFoundError": MODEL,
     "ContextOverflowError": PROMPT_TOO_LONG,
-    "MessageOutputLengthError": (Blame.CALL, "max_output_tokens"),
+    "MessageOutputLengthError": MAX_OUTPUT,
 }
 """By the word for the error in its data."""
 KIND_KEYS = ("errorKind", "codexErrorInfo", "errorName")
@@ -100,19 +106,6 @@ WORDS: tuple[tuple[str, Verdict], ...] = (
 )
 """By the words of the error, in small letters; the first that fits counts."""
 
-STATUS: dict[int, Verdict] = {
-    400: INVALID,
-    401: LOGIN,
-    402: BILLING,
-    403: LOGIN,
-    404: MODEL,
-    429: RATE_LIMIT,
-    500: SERVER_ERROR,
-    502: SERVER_ERROR,
-    503: OVERLOADED,
-    529: OVERLOADED,
-}
-"""By an HTTP status: as the error's code, in its data, or in its words."""
 STATUS_IN = re.compile(
     r"(?:\(|HTTP |status:? |^(?:Internal error: )?(?:Error: )?|\"code\": ?)(?P<status>[45]\d\d)\b", re.IGNORECASE
 )
@@ -123,10 +116,10 @@ NO_MODEL = re.compile(
 STAGES: dict[str, Verdict] = {"choice": FLAGS, "initialize": FLAGS}
 """Before the prompt: what it was started with, or told to be, is wrong."""
 STOPS: dict[str, Verdict] = {
-    "refusal": (Blame.CALL, "failed"),
-    "max_tokens": (Blame.CALL, "max_output_tokens"),
-    "max_turn_requests": (Blame.CALL, "max_turns"),
-    "cancelled": (Blame.CALL, "aborted"),
+    "refusal": FAILED,
+    "max_tokens": MAX_OUTPUT,
+    "max_turn_requests": MAX_TURNS,
+    "cancelled": ABORTED,
 }
 """By the reason that a turn ended for; all but `end_turn` are none to be content with."""
 SAID = {
@@ -182,7 +175,7 @@ def _verdict_of_data(data: Json) -> Verdict | None:
 
 def _verdict_of_words(text: str) -> Verdict | None:
     small = text.casefold()
-    found = next((verdict for part, verdict in WORDS if part in small), None)
+    found = first_in(WORDS, small)
     if found is None and NO_MODEL.search(small):
         return MODEL
     if found is None and (status := STATUS_IN.search(text)):
@@ -200,7 +193,4 @@ def _message(failure: Failure) -> str:
 
 
 def _error(verdict: Verdict, message: str, *, now_ms: int) -> AgentError:
-    blame, code = verdict
-    message = clean(message)[:MESSAGE_CHARS]
-    until = reset_in(message, now_ms=now_ms) if blame is Blame.ACCOUNT else None
-    return AgentError(blame=blame, code=code, message=message, reset_at=until)
+    return failure(verdict, message, reset_at=reset_in(message[:MESSAGE_CHARS], now_ms=now_ms))

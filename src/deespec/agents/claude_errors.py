@@ -5,80 +5,88 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.agents.base import AgentError, Blame
-from deespec.agents.reading import clean
+from deespec.agents.verdicts import (
+    ABORTED,
+    BILLING,
+    BUDGET,
+    CRASH,
+    FAILED,
+    FLAGS,
+    INVALID,
+    LOGIN,
+    MAX_OUTPUT,
+    MAX_TURNS,
+    MESSAGE_CHARS,
+    MODEL,
+    NETWORK,
+    NO_ANSWER,
+    OVERLOADED,
+    PROMPT_TOO_LONG,
+    RATE_LIMIT,
+    SERVER_ERROR,
+    STATUS,
+    USAGE_LIMIT,
+    Verdict,
+    failure,
+    first_in,
+)
 
 if TYPE_CHECKING:
     from deespec.agents.claude_stream import Heard, Result
 
-MESSAGE_CHARS = 1_000
-
-Verdict = tuple[Blame, str]
 
 CAUSES: dict[str, Verdict] = {
-    "usage_limit_reached": (Blame.ACCOUNT, "usage_limit"),
-    "connection_failed": (Blame.CALL, "network"),
+    "usage_limit_reached": USAGE_LIMIT,
+    "connection_failed": NETWORK,
 }
 """By `api_error` of the result (2.1.330)."""
 
 WORDS: tuple[tuple[str, Verdict], ...] = (
-    ("not logged in", (Blame.AGENT, "login")),  # 2.1.197, without any credentials: the only thing it says
-    ("invalid api key", (Blame.AGENT, "login")),
-    ("credit balance is too low", (Blame.AGENT, "billing")),
+    ("not logged in", LOGIN),  # 2.1.197, without any credentials: the only thing it says
+    ("invalid api key", LOGIN),
+    ("credit balance is too low", BILLING),
 )
 """By the final text of a failed result, where no field tells."""
 
-SERVER_ERROR: Verdict = (Blame.CALL, "server_error")
-FAILED: Verdict = (Blame.CALL, "failed")
-PROMPT_TOO_LONG: Verdict = (Blame.CALL, "prompt_too_long")
 
 TERMINAL: dict[str, Verdict] = {
     "prompt_too_long": PROMPT_TOO_LONG,
     "blocking_limit": PROMPT_TOO_LONG,
     "rapid_refill_breaker": PROMPT_TOO_LONG,
-    "max_turns": (Blame.CALL, "max_turns"),
-    "budget_exhausted": (Blame.BUDGET, "budget"),
-    "aborted_tools": (Blame.CALL, "aborted"),
-    "aborted_streaming": (Blame.CALL, "aborted"),
+    "max_turns": MAX_TURNS,
+    "budget_exhausted": BUDGET,
+    "aborted_tools": ABORTED,
+    "aborted_streaming": ABORTED,
 }
 """By `terminal_reason` of the result. (2.1.197 says "completed" of most errors.)"""
 
 SUBTYPES: dict[str, Verdict] = {
-    "error_max_turns": (Blame.CALL, "max_turns"),
-    "error_max_budget_usd": (Blame.BUDGET, "budget"),
+    "error_max_turns": MAX_TURNS,
+    "error_max_budget_usd": BUDGET,
 }
 """By `subtype` of the result. (2.1.197 has no terminal_reason for a budget.)"""
 
-STATUS: dict[int, Verdict] = {
-    400: (Blame.CALL, "invalid_request"),
-    401: (Blame.AGENT, "login"),
-    402: (Blame.AGENT, "billing"),
-    403: (Blame.AGENT, "login"),
-    404: (Blame.AGENT, "model"),
-    429: (Blame.ACCOUNT, "rate_limit"),
-    529: (Blame.CALL, "overloaded"),
-}
-"""By `api_error_status` of the result."""
 
 ERRORS: dict[str, Verdict] = {
-    "authentication_failed": (Blame.AGENT, "login"),
-    "oauth_org_not_allowed": (Blame.AGENT, "login"),
-    "account_on_hold": (Blame.AGENT, "login"),
-    "verification_required": (Blame.AGENT, "login"),
-    "cloud_credential_error": (Blame.AGENT, "login"),
-    "billing_error": (Blame.AGENT, "billing"),
-    "model_not_found": (Blame.AGENT, "model"),
-    "rate_limit": (Blame.ACCOUNT, "rate_limit"),
-    "overloaded": (Blame.CALL, "overloaded"),
-    "invalid_request": (Blame.CALL, "invalid_request"),
-    "max_output_tokens": (Blame.CALL, "max_output_tokens"),
+    "authentication_failed": LOGIN,
+    "oauth_org_not_allowed": LOGIN,
+    "account_on_hold": LOGIN,
+    "verification_required": LOGIN,
+    "cloud_credential_error": LOGIN,
+    "billing_error": BILLING,
+    "model_not_found": MODEL,
+    "rate_limit": RATE_LIMIT,
+    "overloaded": OVERLOADED,
+    "invalid_request": INVALID,
+    "max_output_tokens": MAX_OUTPUT,
 }
 """By `error` of the last message. 2.1.330 also says "unknown", and "server_error" of 500, 529 and timeouts."""
 
 REFUSALS: tuple[tuple[str, Verdict], ...] = (
-    ("error: unknown option", (Blame.AGENT, "flags")),  # 2.1.197, 2.1.330
-    ("error: option '", (Blame.AGENT, "flags")),  # 2.1.330: a value that is none of the choices
-    ("cannot be used with root/sudo privileges", (Blame.AGENT, "flags")),  # 2.1.197, 2.1.330
-    ("error: when using --print", (Blame.AGENT, "flags")),  # 2.1.197: options that need each other
+    ("error: unknown option", FLAGS),  # 2.1.197, 2.1.330
+    ("error: option '", FLAGS),  # 2.1.330: a value that is none of the choices
+    ("cannot be used with root/sudo privileges", FLAGS),  # 2.1.197, 2.1.330
+    ("error: when using --print", FLAGS),  # 2.1.197: options that need each other
 )
 """By the text on stderr: the only thing there is when the client refuses to start."""
 
@@ -100,15 +108,14 @@ def error_in(heard: Heard, *, ending: str, ended_well: bool, stderr: str) -> Age
     """
     result, said = heard.result, stderr.strip()[-MESSAGE_CHARS:]
     if result is None:
-        blame, code = _verdict_of_silence(heard, stderr)
-        return _error(blame, code, said or f"It ended without a result ({ending}).")
+        return failure(_verdict_of_silence(heard, stderr), said or f"It ended without a result ({ending}).")
     if result.failed:
-        blame, code = _verdict(heard, result)
-        return _error(blame, code, result.text or said or code, reset_at=heard.reset_at)
+        verdict = _verdict(heard, result)
+        return failure(verdict, result.text or said or verdict[1], reset_at=heard.reset_at)
     if not ended_well:
-        return _error(Blame.CALL, "crash", said or f"It gave a result and then failed ({ending}).")
+        return failure(CRASH, said or f"It gave a result and then failed ({ending}).")
     if not result.text and heard.answer is None:
-        return _error(Blame.CALL, "no_answer", "It ended without a word.")
+        return failure(NO_ANSWER, "It ended without a word.")
     return None
 
 
@@ -122,21 +129,11 @@ def _verdict(heard: Heard, result: Result) -> Verdict:
         STATUS.get(result.status or 0),
     )
     is_servers = heard.error == "server_error" or (result.status or 0) >= 500
-    told = SERVER_ERROR if is_servers else _verdict_of(WORDS, result.text) or FAILED
-    blame, code = next(filter(None, verdicts), told)
-    return (blame, "usage_limit") if blame is Blame.ACCOUNT and heard.limited else (blame, code)
+    told = SERVER_ERROR if is_servers else first_in(WORDS, result.text.casefold()) or FAILED
+    found = next(filter(None, verdicts), told)
+    return USAGE_LIMIT if found[0] is Blame.ACCOUNT and heard.limited else found
 
 
 def _verdict_of_silence(heard: Heard, stderr: str) -> Verdict:
-    refused = None if heard.began else _verdict_of(REFUSALS, stderr)
-    return refused or (Blame.CALL, "crash")
-
-
-def _verdict_of(table: tuple[tuple[str, Verdict], ...], text: str) -> Verdict | None:
-    said = text.casefold()
-    return next((verdict for words, verdict in table if words in said), None)
-
-
-def _error(blame: Blame, code: str, message: str, *, reset_at: int | None = None) -> AgentError:
-    until = reset_at if blame is Blame.ACCOUNT else None
-    return AgentError(blame=blame, code=code, message=clean(message)[:MESSAGE_CHARS], reset_at=until)
+    refused = None if heard.began else first_in(REFUSALS, stderr.casefold())
+    return refused or CRASH

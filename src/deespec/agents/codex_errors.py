@@ -8,32 +8,38 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from deespec.agents.base import AgentError, Blame
-from deespec.agents.reading import below, clean, parse, word
+from deespec.agents.base import AgentError
+from deespec.agents.reading import below, parse, word
 from deespec.agents.resets import reset_in
+from deespec.agents.verdicts import (
+    BILLING,
+    CRASH,
+    FAILED,
+    FLAGS,
+    INVALID,
+    LOGIN,
+    MESSAGE_CHARS,
+    MODEL,
+    NETWORK,
+    NO_ANSWER,
+    OVERLOADED,
+    PROMPT_TOO_LONG,
+    RATE_LIMIT,
+    SERVER_ERROR,
+    STATUS,
+    TRUST,
+    USAGE_LIMIT,
+    Verdict,
+    failure,
+    first_in,
+)
 
 if TYPE_CHECKING:
     from deespec.agents.codex_stream import Heard
     from deespec.agents.process import Ended
 
-MESSAGE_CHARS = 1_000
 APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 
-Verdict = tuple[Blame, str]
-
-SERVER_ERROR: Verdict = (Blame.CALL, "server_error")
-FAILED: Verdict = (Blame.CALL, "failed")
-CRASH: Verdict = (Blame.CALL, "crash")
-NETWORK: Verdict = (Blame.CALL, "network")
-PROMPT_TOO_LONG: Verdict = (Blame.CALL, "prompt_too_long")
-OVERLOADED: Verdict = (Blame.CALL, "overloaded")
-RATE_LIMIT: Verdict = (Blame.ACCOUNT, "rate_limit")
-USAGE_LIMIT: Verdict = (Blame.ACCOUNT, "usage_limit")
-LOGIN: Verdict = (Blame.AGENT, "login")
-BILLING: Verdict = (Blame.AGENT, "billing")
-MODEL: Verdict = (Blame.AGENT, "model")
-FLAGS: Verdict = (Blame.AGENT, "flags")
-INVALID: Verdict = (Blame.CALL, "invalid_request")
 
 CODES: dict[str, Verdict] = {
     "insufficient_quota": BILLING,
@@ -67,16 +73,6 @@ WORDS: tuple[tuple[str, Verdict], ...] = (
 """By the client's words, in lower case and with plain apostrophes; the first that fits counts."""
 
 STATUS_IN = re.compile(r"\b(?:unexpected|last) status:? (\d{3})\b")
-STATUS: dict[int, Verdict] = {
-    400: INVALID,
-    401: LOGIN,
-    402: BILLING,
-    403: LOGIN,
-    404: MODEL,
-    413: PROMPT_TOO_LONG,
-    429: RATE_LIMIT,
-    529: OVERLOADED,
-}
 NO_MODEL = re.compile(r"^model: |\bmodel\b.{0,200}\b(?:does not exist|is not supported|not found)\b", re.DOTALL)
 CUT_OFF = ("stream disconnected", "connection failed", "error sending request", "network error")
 
@@ -86,7 +82,7 @@ REFUSALS: tuple[tuple[str, Verdict], ...] = (
     ("cannot be used ", FLAGS),
     ("Unknown feature flag", FLAGS),
     ("Error loading config.toml", FLAGS),
-    ("Not inside a trusted directory", (Blame.AGENT, "trust")),
+    ("Not inside a trusted directory", TRUST),
     ("Input exceeds the maximum length", PROMPT_TOO_LONG),
 )
 """By the text on stderr: the only thing there is when the client refuses to start."""
@@ -125,7 +121,7 @@ def error_in(heard: Heard, ended: Ended, *, now_ms: int) -> AgentError | None:
     if ended.exit_code != 0 and not ended.hung:
         return _error(heard, CRASH, said or f"It ended its turn and then failed ({ending}).", now_ms=now_ms)
     if not heard.text:
-        return _error(heard, (Blame.CALL, "no_answer"), "It ended without a word.", now_ms=now_ms)
+        return _error(heard, NO_ANSWER, "It ended without a word.", now_ms=now_ms)
     return None
 
 
@@ -137,9 +133,8 @@ def verdict_of(failure: str) -> Verdict:
         if verdict is not None:
             return verdict
     text = failure.replace(APOSTROPHE, "'").casefold()
-    for part, verdict in WORDS:
-        if part in text:
-            return verdict
+    if verdict := first_in(WORDS, text):
+        return verdict
     if NO_MODEL.search(text):
         return MODEL
     status = STATUS_IN.search(text)
@@ -151,10 +146,7 @@ def verdict_of(failure: str) -> Verdict:
 
 
 def _verdict_of_silence(ended: Ended) -> Verdict:
-    for text, verdict in REFUSALS:
-        if text in ended.stderr_tail:
-            return verdict
-    return FLAGS if ended.exit_code == USAGE_ERROR else CRASH
+    return first_in(REFUSALS, ended.stderr_tail) or (FLAGS if ended.exit_code == USAGE_ERROR else CRASH)
 
 
 def _said(stderr: str) -> str:
@@ -169,7 +161,4 @@ def _message(failure: str) -> str:
 
 
 def _error(heard: Heard, verdict: Verdict, message: str, *, now_ms: int) -> AgentError:
-    blame, code = verdict
-    message = clean(message)[:MESSAGE_CHARS]
-    until = heard.reset_at or reset_in(message, now_ms=now_ms) if blame is Blame.ACCOUNT else None
-    return AgentError(blame=blame, code=code, message=message, reset_at=until)
+    return failure(verdict, message, reset_at=heard.reset_at or reset_in(message[:MESSAGE_CHARS], now_ms=now_ms))

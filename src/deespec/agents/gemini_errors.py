@@ -5,34 +5,37 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from deespec.agents.base import AgentError, Blame
-from deespec.agents.reading import below, clean, count, parse, word
+from deespec.agents.base import AgentError
+from deespec.agents.reading import below, count, parse, word
 from deespec.agents.resets import reset_in
+from deespec.agents.verdicts import (
+    ABORTED,
+    BILLING,
+    CRASH,
+    FAILED,
+    FLAGS,
+    INVALID,
+    LOGIN,
+    MAX_OUTPUT,
+    MAX_TURNS,
+    MESSAGE_CHARS,
+    MODEL,
+    NETWORK,
+    NO_ANSWER,
+    PROMPT_TOO_LONG,
+    RATE_LIMIT,
+    STATUS,
+    TRUST,
+    USAGE_LIMIT,
+    Verdict,
+    failure,
+    first_in,
+)
 
 if TYPE_CHECKING:
     from deespec.agents.gemini_stream import Heard, Result
     from deespec.agents.process import Ended
 
-MESSAGE_CHARS = 1_000
-
-Verdict = tuple[Blame, str]
-
-SERVER_ERROR: Verdict = (Blame.CALL, "server_error")
-FAILED: Verdict = (Blame.CALL, "failed")
-CRASH: Verdict = (Blame.CALL, "crash")
-NETWORK: Verdict = (Blame.CALL, "network")
-INVALID: Verdict = (Blame.CALL, "invalid_request")
-NO_ANSWER: Verdict = (Blame.CALL, "no_answer")
-PROMPT_TOO_LONG: Verdict = (Blame.CALL, "prompt_too_long")
-OVERLOADED: Verdict = (Blame.CALL, "overloaded")
-RATE_LIMIT: Verdict = (Blame.ACCOUNT, "rate_limit")
-USAGE_LIMIT: Verdict = (Blame.ACCOUNT, "usage_limit")
-LOGIN: Verdict = (Blame.AGENT, "login")
-BILLING: Verdict = (Blame.AGENT, "billing")
-MODEL: Verdict = (Blame.AGENT, "model")
-FLAGS: Verdict = (Blame.AGENT, "flags")
-TRUST: Verdict = (Blame.AGENT, "trust")
-MAX_TURNS: Verdict = (Blame.CALL, "max_turns")
 
 KINDS: dict[str, Verdict] = {
     "FatalTurnLimitedError": MAX_TURNS,
@@ -41,7 +44,7 @@ KINDS: dict[str, Verdict] = {
     "FatalConfigError": FLAGS,
     "FatalSandboxError": FLAGS,
     "FatalUntrustedWorkspaceError": TRUST,
-    "FatalCancellationError": (Blame.CALL, "aborted"),
+    "FatalCancellationError": ABORTED,
 }
 """By `error.type` of the result."""
 
@@ -57,7 +60,7 @@ WORDS: tuple[tuple[str, Verdict], ...] = (
     ("billing account", BILLING),
     ("prompt is too long", PROMPT_TOO_LONG),
     ("exceeds the maximum number of tokens", PROMPT_TOO_LONG),
-    ("exceeded the token limit", (Blame.CALL, "max_output_tokens")),
+    ("exceeded the token limit", MAX_OUTPUT),
     ("is not found for api version", MODEL),
     ("[api error: terminated]", NETWORK),
     ("fetch failed", NETWORK),
@@ -71,21 +74,6 @@ IN_BRACKETS = re.compile(r"^\[API Error: (?P<words>.*?)\]$", re.MULTILINE | re.D
 NO_MODEL = "ModelNotFoundError"
 """The name of an error on stderr; the client ends with 1 then."""
 
-STATUS: dict[int, Verdict] = {
-    400: INVALID,
-    401: LOGIN,
-    402: BILLING,
-    403: LOGIN,
-    404: MODEL,
-    413: PROMPT_TOO_LONG,
-    429: RATE_LIMIT,
-    500: SERVER_ERROR,
-    502: SERVER_ERROR,
-    503: OVERLOADED,
-    504: SERVER_ERROR,
-    529: OVERLOADED,
-}
-"""By the API's status."""
 EXITS: dict[int, Verdict] = {status % 256: verdict for status, verdict in STATUS.items()}
 """An API's status as an exit code."""
 OWN_EXITS: dict[int, Verdict] = {
@@ -121,7 +109,11 @@ def waited(heard: Heard, ended: Ended, *, now_ms: int) -> AgentError | None:
     if not tries or not heard.awaits_model:
         return None
     status, words = tries[-1]["status"], tries[-1]["words"]
-    verdict = STATUS.get(int(status or 0)) or _by_words(words) or (RATE_LIMIT if _tells_of_limit(words) else None)
+    verdict = (
+        STATUS.get(int(status or 0))
+        or first_in(WORDS, words.casefold())
+        or (RATE_LIMIT if _tells_of_limit(words) else None)
+    )
     return verdict and _error(verdict, f"It tried again without an end: {words}", now_ms=now_ms)
 
 
@@ -149,7 +141,7 @@ def _verdict(result: Result, ended: Ended) -> Verdict:
     handed_on = _handed_on(result.message)
     verdicts = (
         KINDS.get(result.kind or ""),
-        _by_words(result.message),
+        first_in(WORDS, result.message.casefold()),
         MODEL if NO_MODEL in ended.stderr_tail and exit_code == 1 else None,
         STATUS.get(count(handed_on, "code") or 0),
         EXITS.get(exit_code),
@@ -162,11 +154,6 @@ def _verdict_of_silence(ended: Ended) -> Verdict:
     if any(text in ended.stderr_tail for text in REFUSALS):
         return FLAGS
     return OWN_EXITS.get(ended.exit_code or 0, CRASH)
-
-
-def _by_words(message: str) -> Verdict | None:
-    text = message.casefold()
-    return next((verdict for part, verdict in WORDS if part in text), None)
 
 
 def _tells_of_limit(words: str) -> bool:
@@ -192,7 +179,4 @@ def _message(result: Result) -> str:
 
 
 def _error(verdict: Verdict, message: str, *, now_ms: int) -> AgentError:
-    blame, code = verdict
-    message = clean(message)[:MESSAGE_CHARS]
-    until = reset_in(message, now_ms=now_ms) if blame is Blame.ACCOUNT else None
-    return AgentError(blame=blame, code=code, message=message, reset_at=until)
+    return failure(verdict, message, reset_at=reset_in(message[:MESSAGE_CHARS], now_ms=now_ms))

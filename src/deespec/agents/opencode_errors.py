@@ -10,36 +10,41 @@ import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from deespec.agents.base import AgentError, Blame
-from deespec.agents.reading import below, clean, number, parse, time_ms, word
+from deespec.agents.base import AgentError
+from deespec.agents.reading import below, number, parse, time_ms, word
 from deespec.agents.resets import reset_in
+from deespec.agents.verdicts import (
+    ABORTED,
+    BILLING,
+    CRASH,
+    FAILED,
+    FLAGS,
+    INVALID,
+    LOGIN,
+    MAX_OUTPUT,
+    MODEL,
+    NETWORK,
+    NO_ANSWER,
+    OVERLOADED,
+    PROMPT_TOO_LONG,
+    RATE_LIMIT,
+    SERVER_ERROR,
+    STATUS,
+    USAGE_LIMIT,
+    Verdict,
+    failure,
+    first_in,
+)
 
 if TYPE_CHECKING:
     from deespec.agents.opencode_stream import Fault, Heard
     from deespec.agents.process import Ended
 
-MESSAGE_CHARS = 1_000
-
-Verdict = tuple[Blame, str]
-
-FAILED: Verdict = (Blame.CALL, "failed")
-CRASH: Verdict = (Blame.CALL, "crash")
-NETWORK: Verdict = (Blame.CALL, "network")
-OVERLOADED: Verdict = (Blame.CALL, "overloaded")
-SERVER_ERROR: Verdict = (Blame.CALL, "server_error")
-INVALID: Verdict = (Blame.CALL, "invalid_request")
-PROMPT_TOO_LONG: Verdict = (Blame.CALL, "prompt_too_long")
-RATE_LIMIT: Verdict = (Blame.ACCOUNT, "rate_limit")
-USAGE_LIMIT: Verdict = (Blame.ACCOUNT, "usage_limit")
-LOGIN: Verdict = (Blame.AGENT, "login")
-BILLING: Verdict = (Blame.AGENT, "billing")
-MODEL: Verdict = (Blame.AGENT, "model")
-FLAGS: Verdict = (Blame.AGENT, "flags")
 
 NAMES: dict[str, Verdict] = {
     "ContextOverflowError": PROMPT_TOO_LONG,
-    "MessageAbortedError": (Blame.CALL, "aborted"),
-    "MessageOutputLengthError": (Blame.CALL, "max_output_tokens"),
+    "MessageAbortedError": ABORTED,
+    "MessageOutputLengthError": MAX_OUTPUT,
     "ProviderAuthError": LOGIN,
     "ProviderModelNotFoundError": MODEL,
 }
@@ -63,18 +68,6 @@ CODES: dict[str, Verdict] = {
 }
 """By `code` or `type` of the error in the API's answer."""
 
-STATUS: dict[int, Verdict] = {
-    400: INVALID,
-    401: LOGIN,
-    402: BILLING,
-    403: LOGIN,
-    404: MODEL,
-    413: PROMPT_TOO_LONG,
-    429: RATE_LIMIT,
-    503: OVERLOADED,
-    529: OVERLOADED,
-}
-"""By the HTTP status of the API's answer."""
 
 WORDS: tuple[tuple[str, Verdict], ...] = (
     ("usage limit", USAGE_LIMIT),
@@ -125,11 +118,13 @@ def waited(heard: Heard, ended: Ended, *, now_ms: int) -> AgentError | None:
     """What is wrong with a run that was ended because it would not end: what it waited for, if it has said so."""
     if ended.stopped == TOO_LONG:
         message = heard.fault.message if heard.fault else "The conversation is too long for the model."
-        return _error(PROMPT_TOO_LONG, f"Summed up again and again: {message}")
+        return failure(PROMPT_TOO_LONG, f"Summed up again and again: {message}")
     if ended.stopped not in OWN_STOPS or heard.trouble is None:
         return None
     message = f"It waited for an API that refused it: {heard.trouble}"
-    return _error(_verdict_of_words(heard.trouble) or SERVER_ERROR, message, reset_at=reset_in(message, now_ms=now_ms))
+    return failure(
+        first_in(WORDS, heard.trouble.casefold()) or SERVER_ERROR, message, reset_at=reset_in(message, now_ms=now_ms)
+    )
 
 
 def error_in(heard: Heard, ended: Ended) -> AgentError | None:
@@ -139,16 +134,16 @@ def error_in(heard: Heard, ended: Ended) -> AgentError | None:
     if heard.fault is not None:
         verdict = verdict_of(heard.fault)
         if verdict == FAILED:
-            verdict = _verdict_of_log(said) or FAILED
-        return _error(verdict, _message(heard.fault, said), reset_at=reset_at(heard.fault))
+            verdict = first_in(REFUSALS, said) or FAILED
+        return failure(verdict, _message(heard.fault, said), reset_at=reset_at(heard.fault))
     ended_well = ended.exit_code == 0 or (heard.overflows > 0 and ended.exit_code == 1)
     if not ended_well:
-        return _error(_verdict_of_log(said) or CRASH, _last(said) or f"It ended without a result ({ending}).")
+        return failure(first_in(REFUSALS, said) or CRASH, _last(said) or f"It ended without a result ({ending}).")
     if heard.finished and heard.text:
         return None
     if heard.finished or heard.denied:
-        return _error((Blame.CALL, "no_answer"), "It ended without a word.")
-    return _error(CRASH, _last(said) or f"It ended in the middle of its work ({ending}).")
+        return failure(NO_ANSWER, "It ended without a word.")
+    return failure(CRASH, _last(said) or f"It ended in the middle of its work ({ending}).")
 
 
 def verdict_of(fault: Fault) -> Verdict:
@@ -165,7 +160,7 @@ def verdict_of(fault: Fault) -> Verdict:
         return found
     if fault.status is not None:
         return SERVER_ERROR if fault.status >= 500 else INVALID
-    return NETWORK if fault.cause else _verdict_of_words(fault.message) or FAILED
+    return NETWORK if fault.cause else first_in(WORDS, fault.message.casefold()) or FAILED
 
 
 def reset_at(fault: Fault) -> int | None:
@@ -197,15 +192,6 @@ def _date(text: str | None) -> int | None:
         return None
 
 
-def _verdict_of_words(text: str) -> Verdict | None:
-    small = text.casefold()
-    return next((verdict for part, verdict in WORDS if part in small), None)
-
-
-def _verdict_of_log(stderr: str) -> Verdict | None:
-    return next((verdict for text, verdict in REFUSALS if text in stderr), None)
-
-
 def _message(fault: Fault, said: str) -> str:
     """`UnknownError` only points at the log, which is on stderr."""
     logged = LOGGED.findall(said) if fault.name == "UnknownError" else []
@@ -214,9 +200,3 @@ def _message(fault: Fault, said: str) -> str:
 
 def _last(said: str) -> str:
     return said.splitlines()[-1] if said else ""
-
-
-def _error(verdict: Verdict, message: str, *, reset_at: int | None = None) -> AgentError:
-    blame, code = verdict
-    until = reset_at if blame is Blame.ACCOUNT else None
-    return AgentError(blame=blame, code=code, message=clean(message)[:MESSAGE_CHARS], reset_at=until)
