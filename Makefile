@@ -9,6 +9,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input -qq
 FAST := -m "not soak and not real"
+SIDE_BY_SIDE := -n 2 --dist worksteal
 
 help: ## Say what there is.
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1	/p' Makefile | expand -t 20
@@ -16,8 +17,8 @@ help: ## Say what there is.
 demo: $(VENV)/base.stamp ## Play the example project in a temporary folder.
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" deespec demo
 
-test: $(VENV)/dev.stamp ## Run the tests, short seeds.
-	@$(PY) -m pytest $(FAST) $(ARGS)
+test: $(VENV)/dev.stamp ## Run the tests, short seeds; two at a time.
+	@$(PY) -m pytest $(FAST) $(SIDE_BY_SIDE) $(ARGS)
 
 check: lint ## All that is judged without running the program: style, types, imports, tidiness.
 	@$(PY) -m pytest tests/test_tidy.py tests/test_architecture.py tests/test_requirements.py
