@@ -197,7 +197,8 @@ class Ledger:
             turn = replace(turn, **facts)
             tx.spent(spend_of(turn))
             budget = ItemBudget(usd=usd_per_item)
-            return tx.settle(claim, turn, steps, actor=claim.worker, budget=budget, question=question)
+            sbi = tx.settle(claim, turn, steps, actor=claim.worker, question=question)
+            return tx.keep_to_budget(sbi, budget, actor=claim.worker, turn=claim.turn)
 
     def implement(self, **changes: object) -> Sbi:
         """Takes the next item through its first turn: it is REVIEWING then."""

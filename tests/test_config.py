@@ -124,6 +124,8 @@ def test_the_root_is_seen_from_the_folder_that_holds_the_home(home, tmp_path, ro
         ('"500 ms"', 500),
         ('"10 min"', 600_000),
         ('"1.5 h"', 5_400_000),
+        ('"90m"', 5_400_000),
+        ('"1 d"', 86_400_000),
     ],
 )
 def test_a_duration_is_a_number_of_seconds_or_has_a_unit(home, written, ms):
@@ -131,7 +133,8 @@ def test_a_duration_is_a_number_of_seconds_or_has_a_unit(home, written, ms):
 
 
 @pytest.mark.parametrize(
-    "written", ['"soon"', '"-1 s"', "-1", "nan", "inf", '"1 d"', "true", "[1]", '"9 ms"', '"25 h"', "9" * 400, '""']
+    "written",
+    ['"soon"', '"-1 s"', "-1", "nan", "inf", '"1 y"', '"2 d"', "true", "[1]", '"9 ms"', '"25 h"', "9" * 400, '""'],
 )
 def test_a_wrong_duration_is_refused(home, written):
     error = refused(home, f"[run]\nturn_timeout = {written}")
@@ -157,8 +160,8 @@ def test_a_wrong_duration_is_refused(home, written):
         ("[ui]\nambiguous_width = 3", "ui.ambiguous_width takes 1 or 2, not 3."),
         ("[agents.claude]\nlimit = 99", "agents.claude.limit takes a whole number from 0 to 64, not 99."),
         ("[agents.claude]\nargs = [1]", "agents.claude.args takes a list of texts, not [1]."),
-        ("[agents.claude]\nenv = {A = 1}", "agents.claude.env takes a table of texts."),
-        ('[agents.claude]\nenv = {"A=" = "b"}', "agents.claude.env takes a table of texts."),
+        ("[agents.claude]\nenv = {A = 1}", "agents.claude.env takes a table of texts, as '{FOO = \"bar\"}'."),
+        ('[agents.claude]\nenv = {"A=" = "b"}', "agents.claude.env takes a table of texts, as '{FOO = \"bar\"}'."),
         ("[agents.claude]\nkind = 'kodex'", "agents.claude.kind takes"),
         ("[[gates]]\nrun = 1", "gates[1].run takes text, not 1."),
         ("[[gates]]\nrun = 'a'\n[[gates]]\nname = 'b'", "gates[2] has no command."),

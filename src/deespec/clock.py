@@ -65,8 +65,17 @@ def ms_of(text: str) -> int:
 
 def midnight(at_ms: int) -> int:
     """When the day began here to which this time belongs."""
+    return _midnight(at_ms, days=0)
+
+
+def next_midnight(at_ms: int) -> int:
+    """When the day ends here to which this time belongs; some days have 23 hours, or 25."""
+    return _midnight(at_ms, days=1)
+
+
+def _midnight(at_ms: int, *, days: int) -> int:
     here = time.localtime(at_ms / 1000)
-    return (at_ms // 1000 - here.tm_hour * 3600 - here.tm_min * 60 - here.tm_sec) * 1000
+    return int(time.mktime((here.tm_year, here.tm_mon, here.tm_mday + days, 0, 0, 0, 0, 0, -1))) * 1000
 
 
 def local(at_ms: int) -> str:

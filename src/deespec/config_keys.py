@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 SECOND_MS = 1_000
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 UNITS_MS = {"h": HOUR_MS, "min": MINUTE_MS, "s": SECOND_MS, "ms": 1}
+ALL_UNITS_MS = {"w": 7 * DAY_MS, "d": DAY_MS, "m": MINUTE_MS, **UNITS_MS}
+"""What people may write; we write the others only."""
 
 MAX_PARALLEL = 64
 MAX_TURNS = 1_000
@@ -32,9 +35,11 @@ MAX_TEXT_CHARACTERS = 4_096
 KINDS = ("claude", "codex", "gemini", "opencode", "acp", "command", "patch", "scripted")
 IMPLIED = ("claude", "codex", "gemini", "opencode", "patch")
 """Kinds that need no settings: an agent of that name exists without a section."""
+ASKING = ("claude", "opencode", "acp")
+"""Kinds whose program says what it asks leave for."""
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?"
-_DURATION = r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|min|h)?"
+_DURATION = r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|min|h|d|w)?"
 _AGENT_NAME = r"[\w-]{1,64}"
 _LANGUAGE = r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,4}"
 
@@ -81,6 +86,8 @@ class Key:
             return f"a duration from {duration_text(self.low)} to {duration_text(self.high)}"
         if self.type is Type.COUNT and self.high - self.low == 1:
             return f"{self.low} or {self.high}"
+        if self.type is Type.PAIRS:
+            return f"{self.type}, as '{{FOO = \"bar\"}}'"
         if self.type in (Type.COUNT, Type.AMOUNT):
             return f"{self.type} from {self.low:,} to {self.high:,}"
         return str(self.type)
@@ -312,7 +319,7 @@ def _parse_duration(key: Key, raw: object) -> int:
         match = re.fullmatch(_DURATION, raw.strip())
         if match is None:
             raise ValueError(raw)
-        ms = float(match[1]) * UNITS_MS[match[2] or "s"]
+        ms = float(match[1]) * ALL_UNITS_MS[match[2] or "s"]
     elif isinstance(raw, (int, float)) and not isinstance(raw, bool):
         ms = raw * SECOND_MS
     else:

@@ -29,7 +29,7 @@ def main():
         print("9.9.9 (Claude Code)")
         return 0
     if "auth" in ARGUMENTS:
-        print('{"loggedIn": true}')
+        print(json.dumps({"loggedIn": MANNERS != "stranger"}))
         return 0
     say("system", subtype="init", model="sonnet")
     messages, denials = [{"role": "user", "content": sys.stdin.read()}], []

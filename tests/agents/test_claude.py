@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -189,6 +190,15 @@ def test_a_program_that_is_not_there_is_the_agents_fault(tmp_path: Path) -> None
     assert fault(agent.run(request(tmp_path), Watching())) == (Blame.AGENT, "missing")
 
 
+def test_a_call_that_has_used_its_tokens_is_ended(tmp_path: Path) -> None:
+    message = {"id": "m1", "model": "m", "usage": {"input_tokens": 900, "output_tokens": 200}, "content": []}
+    event = json.dumps({"type": "assistant", "message": message})
+    section = player(tmp_path, f"cat > /dev/null; printf '%s\\n' {shlex.quote(event)}; exec sleep 60")
+    result = ClaudeAgent(section, child_env={}).run(request(tmp_path, budget_tokens=1_000), Watching())
+    assert fault(result) == (Blame.BUDGET, "budget")
+    assert (result.usage.tokens_in, result.usage.tokens_out, result.usage.cost_usd) == (900, 200, None)
+
+
 def test_what_it_was_refused_is_asked_of_a_person_where_that_is_wanted(tmp_path: Path) -> None:
     section = player(tmp_path, play("2.1.330/tool_denied"))
     assert ClaudeAgent(section, child_env={}).run(request(tmp_path), Watching()).answer is None
@@ -197,7 +207,12 @@ def test_what_it_was_refused_is_asked_of_a_person_where_that_is_wanted(tmp_path:
     assert answer is not None
     assert (answer.kind, answer.source) == ("question", "asked")
     assert "Bash: pytest -q" in answer.text
-    assert "agents.claude.permissions" in answer.text
+    first, *_, last = answer.text.splitlines()
+    assert first == "claude asked for leave that agents.claude.permissions = edit+shell does not give: Bash: pytest -q"
+    assert last == (
+        "An answer gives no leave. To give it: deespec config set agents.claude.permissions everything (then start "
+        "deespec run again); or answer how it is to do without."
+    )
 
 
 def test_who_was_refused_nothing_asks_nothing(tmp_path: Path) -> None:

@@ -88,6 +88,17 @@ def test_a_usage_limit_says_when_it_ends(version: str, reset_at: int, tmp_path: 
     assert error.reset_at == reset_at
 
 
+def test_a_limit_that_is_not_the_plans_is_a_rate_limit(tmp_path: Path) -> None:
+    words = "API Error: Server is temporarily limiting requests (not your usage limit)"
+    lines = []
+    for line in lines_of("2.1.330/usage_limit"):
+        event = json.loads(line)
+        if event.get("type") == "result":
+            event["result"] = words
+        lines.append(json.dumps(event).encode())
+    assert fault(result_of(request(tmp_path), Ended(exit_code=1), hear(lines))) == (Blame.ACCOUNT, "rate_limit")
+
+
 def test_a_reset_time_that_cannot_be_one_is_left_out() -> None:
     event = {"type": "rate_limit_event", "rate_limit_info": {"status": "rejected", "resetsAt": 17954222250001}}
     heard = hear([json.dumps(event).encode()])

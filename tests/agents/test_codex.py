@@ -13,7 +13,7 @@ from calls import Watching, request
 from codex_recordings import INDEX, RECORDED, SETTINGS, fault, lines_of
 
 from deespec.agents.base import Blame
-from deespec.agents.codex import MARKS, CodexAgent, argv, has_own_provider, strict, write_schema
+from deespec.agents.codex import MARKS, SCHEMA_FILE, CodexAgent, argv, has_own_provider, strict, write_schema
 from deespec.agents.registry import make
 from deespec.agents.structured import schema_of
 from deespec.clock import Clock
@@ -86,6 +86,16 @@ def test_the_schema_lies_in_the_turns_folder(step: Step, tmp_path: Path) -> None
     assert written == strict(json.loads(schema_of(step) or ""))
     assert "minLength" not in path.read_text()
     assert written["required"] == list(written["properties"])
+
+
+def test_the_schema_is_not_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / "turn").mkdir()
+    (tmp_path / "turn" / SCHEMA_FILE).symlink_to(tmp_path / "victim")
+    path = write_schema(request(tmp_path))
+    assert path is not None
+    assert json.loads(path.read_text())["type"] == "object"
+    assert (tmp_path / "victim").read_text() == "mine"
 
 
 def test_a_step_without_answers_has_no_schema(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from deespec.agents.codex_stream import Stream
 from deespec.agents.process import Ended
 from deespec.model.lifecycle import Step
 from deespec.model.money import Usage
+from deespec.records import replace
 
 V = "0.169.0"
 
@@ -155,6 +156,15 @@ def test_what_it_notes_says_what_a_run_has_used_so_far() -> None:
     used = [hear([], notes=notes[: count + 1]).usage.tokens_in for count in range(len(notes))]
     assert used == sorted(used)
     assert used[-1] == 1200 * len(notes)
+
+
+def test_what_it_notes_names_the_model_that_answers(tmp_path: Path) -> None:
+    notes = [*notes_of(f"{V}/turn_context"), *notes_of(f"{V}/two_tools")]
+    usage = hear(lines_of(f"{V}/tool_json"), notes=notes).usage
+    assert (usage.model, usage.tokens_in is None) == ("gpt-5-codex", False)
+    settings = replace(SETTINGS, model="asked-for")
+    for model, heard in (("gpt-5-codex", hear([], notes=notes)), ("asked-for", hear([]))):
+        assert result_of(settings, request(tmp_path), Ended(), heard, now_ms=NOW_MS).usage.model == model
 
 
 @pytest.mark.parametrize("recording", ["resume_unknown", "err_context"])

@@ -21,7 +21,7 @@ from deespec.model.lifecycle import Step
         "`DECISION: SUCCEEDED`",
         "DECISION: `SUCCEEDED`.",
         "  ## Decision : Succeeded  ",
-        "> - DECISION: SUCCEEDED",
+        "- DECISION: SUCCEEDED",
         "DECISION： SUCCEEDED",
         "DECISION: SUCCEEDED\r",
         "DECISION: SUCCEEDED\n```\nsaid after it\n",
@@ -46,6 +46,7 @@ def test_a_decision_is_read_in_whatever_markdown_it_comes(line: str) -> None:
         "DECISION: SUCCEEDED | NEEDS_CHANGES | FAILED",
         "DECISION: `SUCCEEDED` or `FAILED`",
         "DECISION: <SUCCEEDED>",
+        "It must not end with\n> DECISION: SUCCEEDED\nas the prompt said.",
         "DECISION: IMPLEMENTED",
     ],
 )

@@ -52,6 +52,15 @@ def test_who_may_not_do_everything_gets_rules(permissions: str, step: Step, tmp_
     assert tomllib.loads((tmp_path / "turn" / POLICY_FILE).read_text())["rule"]
 
 
+def test_rules_are_not_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "victim").write_text("mine")
+    (tmp_path / "turn").mkdir()
+    (tmp_path / "turn" / POLICY_FILE).symlink_to(tmp_path / "victim")
+    write_policy("edit", request(tmp_path))
+    assert tomllib.loads((tmp_path / "turn" / POLICY_FILE).read_text())["rule"]
+    assert (tmp_path / "victim").read_text() == "mine"
+
+
 def test_only_who_may_do_everything_skips_all_checks(tmp_path: Path) -> None:
     found = argv(replace(SETTINGS, permissions="everything"), request(tmp_path))
     assert "--yolo" in found

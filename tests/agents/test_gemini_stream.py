@@ -132,6 +132,15 @@ def test_what_it_notes_says_what_a_run_has_used_so_far(tmp_path: Path) -> None:
     assert whole == replay(tmp_path, f"{V}/two_tools").usage
 
 
+def test_what_is_noted_again_counts_instead_of_what_it_was() -> None:
+    def note(key: str, tokens: int) -> bytes:
+        used = {"input": tokens, "cached": tokens // 10, "output": tokens // 5, "thoughts": 1}
+        return json.dumps({"type": "gemini", "id": key, "tokens": used}).encode()
+
+    used = hear([], notes=[note("a", 100), note("b", 50), note("a", 200), note("b", 20)]).usage
+    assert (used.tokens_in, used.tokens_cached, used.tokens_out) == (220, 22, 46)
+
+
 def test_a_suggested_wait_is_a_reset_time(tmp_path: Path) -> None:
     error = replay(tmp_path, f"{V}/err_e429").error
     assert error is not None

@@ -300,6 +300,16 @@ def test_doubled_events_are_counted_once() -> None:
     assert hear([line for line in lines for _ in range(2)]).usage == hear(lines).usage
 
 
+def test_a_step_that_is_told_again_counts_instead_of_what_it_was() -> None:
+    def finish(key: str, tokens: int, cost: float) -> bytes:
+        used = {"input": tokens, "output": tokens // 10, "cache": {"read": 5, "write": 0}}
+        return json.dumps({"type": "step_finish", "part": {"id": key, "tokens": used, "cost": cost}}).encode()
+
+    usage = hear([finish("a", 100, 0.5), finish("b", 50, 0.25), finish("a", 200, 1.0), finish("b", 20, 0.0)]).usage
+    assert (usage.tokens_in, usage.tokens_cached, usage.tokens_out) == (230, 10, 22)
+    assert usage.cost_usd == pytest.approx(1.0)
+
+
 anything = st.recursive(
     st.sampled_from([None, True, 0, -1, 2**70, 1e308, float("nan"), "", "a", "\ud800", "a\0", "stop", "9" * 5000]),
     lambda inner: st.one_of(

@@ -28,7 +28,7 @@ from calls import (
 
 from deespec.agents.base import Blame
 from deespec.agents.output import HEAD_BYTES, LAST_BYTES
-from deespec.agents.process import Ended, Program, error_of, run_process
+from deespec.agents.process import PROMPT_FILE, Ended, Program, error_of, run_process
 from deespec.clock import Clock
 from deespec.errors import LeaseLost
 from deespec.model.items import Guard
@@ -54,6 +54,26 @@ def test_a_prompt_of_2_mb_arrives_whole_on_stdin(tmp_path: Path) -> None:
     ended = run_process(Program(argv=("sha256sum",)), request(tmp_path, prompt=prompt), Watching())
     assert len(prompt.encode()) > 2_000_000
     assert ended.stdout_tail.split()[0] == hashlib.sha256(prompt.encode()).hexdigest()
+
+
+def test_the_prompt_is_not_written_through_a_link(tmp_path: Path) -> None:
+    made = request(tmp_path)
+    (tmp_path / "victim").write_text("mine")
+    made.folder.mkdir()
+    (made.folder / PROMPT_FILE).symlink_to(tmp_path / "victim")
+    assert run_process(Program(argv=("cat",)), made, Watching()).stdout_tail == made.prompt
+    assert (tmp_path / "victim").read_text() == "mine"
+    assert (made.folder / PROMPT_FILE).read_text() == made.prompt
+
+
+def test_no_call_is_made_in_a_folder_that_is_a_link(tmp_path: Path) -> None:
+    made = request(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    made.folder.symlink_to(tmp_path / "elsewhere")
+    ended = run_process(Program(argv=("true",)), made, Watching())
+    assert "in the way of a folder" in (ended.error or "")
+    assert not ended.unusable
+    assert not list((tmp_path / "elsewhere").iterdir())
 
 
 def test_it_works_in_the_workspace(tmp_path: Path) -> None:

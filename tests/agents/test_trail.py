@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from deespec.agents.trail import Trail
+from deespec.agents.trail import READ_BYTES, READS_MOST, Trail
 
 PATTERN = "*/note-*-abc.jsonl"
 
@@ -47,3 +48,29 @@ def test_no_folder_and_no_file_say_nothing(tmp_path: Path) -> None:
     (tmp_path / "2026" / "note-1-abc.jsonl").mkdir(parents=True)
     assert [*Trail(tmp_path).added(PATTERN)] == []
     assert [*Trail(tmp_path / "none").added(PATTERN)] == []
+
+
+def test_what_is_no_ordinary_file_any_more_is_not_waited_for(tmp_path: Path) -> None:
+    path = noted(tmp_path, b"one\n")
+    trail = Trail(tmp_path)
+    assert [*trail.added(PATTERN)] == [b"one"]
+    path.unlink()
+    os.mkfifo(path)
+    assert [*trail.added(PATTERN)] == []
+    path.unlink()
+    (tmp_path / "secret").write_bytes(b"one\ntwo\n")
+    path.symlink_to(tmp_path / "secret")
+    assert [*trail.added(PATTERN)] == []
+
+
+def test_a_file_that_grows_as_it_is_read_is_read_on_the_next_time(tmp_path: Path) -> None:
+    line = b"x" * (READ_BYTES - 1) + b"\n"
+    path = noted(tmp_path, line)
+    trail, seen = Trail(tmp_path), 0
+    for _ in trail.added(PATTERN):
+        seen += 1
+        assert seen <= READS_MOST
+        noted(tmp_path, line)
+    assert seen == READS_MOST
+    path.write_bytes(line * (READS_MOST + 1) + b"last\n")
+    assert [*trail.added(PATTERN)] == [line[:-1], b"last"]

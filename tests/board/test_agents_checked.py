@@ -105,6 +105,15 @@ def told(app: App) -> tuple[Level, str]:
     return found.level, found.what
 
 
+def test_doctor_says_of_whose_login_only_a_call_tells(app: App, tmp_path: Path) -> None:
+    (tmp_path / "claude").write_text("#!/bin/sh\necho 2.3.0\n")
+    (found,) = [one for one in of_agents(app) if one.id == "agent-claude"]
+    assert (found.level, found.what) == (
+        Level.OK,
+        "agent claude is there: 2.3.0; whether it is logged in, only a call tells",
+    )
+
+
 def test_doctor_says_that_a_version_was_never_tried(app: App) -> None:
     assert told(app) == (Level.OK, "claude 2.3.0 was never tried; to do so: deespec agent check claude")
 

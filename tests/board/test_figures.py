@@ -11,7 +11,7 @@ import pytest
 
 from deespec.app import App, open_app
 from deespec.backlog import edit
-from deespec.board.figures import Figures, FirstPass, Mark, Spread, figures, table
+from deespec.board.figures import Figures, FirstPass, Mark, Spread, Unpriced, figures, table
 from deespec.board.waited import GLANCE_MS, Cause
 from deespec.model.items import AgentPause, Claim, Sbi, Worker
 from deespec.model.lifecycle import Event, Status
@@ -127,7 +127,7 @@ def test_every_call_counts_whatever_came_of_it_and_costs_of_subscriptions_do_not
         unpriced_tokens=55,
         silent_calls=1,
     )
-    assert book.seen().table.unpriced == (("m3", "ann"),)
+    assert book.seen().table.unpriced == (Unpriced(model="m3", agent="ann", priced_now=False),)
     assert group.turns == 0
 
 
@@ -177,6 +177,17 @@ def test_the_dearest_comes_first_and_is_named(book: Book) -> None:
     book.spend(book.begin(), cost_usd=2.0)
     found = table(book.app, mark=Mark.ITEM).groups
     assert [(group.key, group.title) for group in found] == [("SBI-2", "dear"), ("SBI-1", "cheap")]
+
+
+def test_what_costs_alike_comes_by_its_number_and_names_by_the_alphabet(book: Book) -> None:
+    for agent in ("z", "beta", "alpha"):
+        book.add()
+        book.spend(book.begin(), agent=agent, account=agent)
+    assert [group.key for group in table(book.app, mark=Mark.AGENT).groups] == ["alpha", "beta", "z"]
+    for _ in range(8):
+        book.add()
+        book.spend(book.begin())
+    assert [group.key for group in table(book.app, mark=Mark.ITEM).groups] == [f"SBI-{one}" for one in range(1, 12)]
 
 
 def test_what_is_archived_counts_as_before(book: Book) -> None:
@@ -424,6 +435,12 @@ def test_only_waiting_in_the_time_in_question_counts(book: Book) -> None:
     since = book.clock.wall
     book.clock.forward(MINUTE)
     assert book.waited(since) == {Cause.NO_WORKER: MINUTE}
+
+
+def test_nothing_has_been_waited_since_a_time_that_is_to_come(book: Book) -> None:
+    book.add()
+    book.clock.forward(HOUR)
+    assert book.waited(book.clock.wall + MINUTE) == {}
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_times(book: Book) -> None:

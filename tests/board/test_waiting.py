@@ -12,7 +12,7 @@ from deespec.backlog import edit
 from deespec.backlog.register import Order, register
 from deespec.backlog.start import start
 from deespec.board.waiting import Situation, Waiting
-from deespec.clock import Clock, midnight
+from deespec.clock import Clock, next_midnight
 from deespec.model.items import AgentPause, Claim, Kind, Priority, Worker
 from deespec.model.money import Spend
 from deespec.model.spec import new_item
@@ -221,8 +221,8 @@ def test_a_day_s_budget_that_is_spent_names_the_setting_and_the_time(scene: Scen
         tx.spent(Spend(token=claim.token, sbi=claim.sbi.number, cost_usd=6.0))
     why = scene.why(2)
     assert (why.reason, why.remedy) == ("budget", "deespec config set budget.usd_per_day 20")
-    assert why.until_at == midnight(scene.app.clock.now_ms()) + 86_400_000
-    assert "$10 a day" in why.text
+    assert why.until_at == next_midnight(scene.app.clock.now_ms())
+    assert "10.00 USD a day" in why.text
     assert scene.why(3).reason == "slot"
 
 

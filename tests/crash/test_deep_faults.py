@@ -136,7 +136,7 @@ def test_a_backup_to_a_full_disk_leaves_nothing_there(scene: Scene) -> None:
     there.mkdir()
     with small_disk(scene, there, size="100k") as disk:
         message = refused(scene, "db", "backup", str(there), before=disk.before)
-        assert "The copy needs 0.2 MB in" in message
+        assert "The copy needs 0.3 MB in" in message
         assert list(disk.at.iterdir()) == []
 
 
@@ -363,7 +363,7 @@ TOLD = (
     "cannot be written: … is mounted read-only.",
     "…: Read-only file system.",
     "… cannot be read.",
-    "The copy needs 0.2 MB in …",
+    "The copy needs 0.3 MB in …",
     "Copying to … failed: disk I/O error; nothing was left there.",
     "It was taken back whole; the schema is still 1.",
     ", stopped) has been writing to this backlog for more than ",

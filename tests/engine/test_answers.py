@@ -123,6 +123,22 @@ def test_an_answer_under_an_old_claim_is_refused(project: Workshop) -> None:
         tx.store_answer(sbi=1, turn=2, token=1, answer=answer, actor="agent")
 
 
+# --- what it leaves in the way --------------------------------------------------------------------------------------
+
+
+def test_nothing_is_kept_behind_a_link_of_the_agents(project: Workshop) -> None:
+    (project.seen / "elsewhere").mkdir()
+    kept = '"$DEESPEC_HOME/turns/$DEESPEC_ITEM/$DEESPEC_TURN.${DEESPEC_CLAIM##*-}"'
+    project.agent(steps(CHANGE + f'ln -s "$SEEN/elsewhere" {kept}/gates\necho "DECISION: IMPLEMENTED"'))
+    project.gate("echo checked")
+    project.register()
+    outcome = project.turn()
+    assert outcome is not None
+    assert outcome.what == "given back"
+    assert "in the way of a folder" in (outcome.error or "")
+    assert not list((project.seen / "elsewhere").iterdir())
+
+
 # --- from outside ---------------------------------------------------------------------------------------------------
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from workshop import IMPLEMENTS, Workshop, steps
 
@@ -104,12 +102,13 @@ def test_a_client_sees_the_keys_of_its_own_vendor_only(project: Workshop, client
     assert passed["GH_TOKEN"] == "secret"
 
 
-def test_an_agent_is_told_the_gates_and_the_checks_of_its_item(project: Workshop, tmp_path: Path) -> None:
+def test_an_agent_is_told_the_gates_and_the_checks_of_its_item(project: Workshop) -> None:
     project.agent(steps())
     project.gate("make lint")
     project.register(checks=("pytest -q tests/auth",))
     bench = Crew(project.app, Orders(), tell=lambda _: None).bench
     claim = take(bench)
     assert isinstance(claim, Claim)
-    asked = request_for(bench, claim, "prompt", folder=tmp_path / "turn", session=None, workspace=project.root)
+    folder = project.home / "turns" / "a turn"
+    asked = request_for(bench, claim, "prompt", folder=folder, session=None, workspace=project.root)
     assert asked.gates == ("make lint", "pytest -q tests/auth")

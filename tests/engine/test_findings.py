@@ -10,6 +10,7 @@ import pytest
 from workshop import ACCEPTS, IMPLEMENTS, Workshop, steps
 
 from deespec.backlog import drafts as deciding
+from deespec.backlog import edit
 from deespec.engine.bench import Outcome
 from deespec.model.asking import Draft, Remark
 from deespec.model.lifecycle import Status
@@ -276,6 +277,45 @@ def test_permissions_that_were_denied_are_no_success(project: Workshop) -> None:
     project.settle("run", implement="narrow")
     project.register()
     assert project.took() == "findings"
-    assert project.turns()[0].findings[0].startswith("Nothing was changed. Tools were denied: Bash.")
+    assert project.turns()[0].findings[0].startswith("Nothing was changed. Refused to it: Bash: ")
     project.turn()
-    assert "Tools were denied: Bash." in project.prompt(turn=2)
+    assert "That stays refused: do without." in project.prompt(turn=2)
+
+
+def test_a_turn_that_is_refused_the_same_again_and_again_waits_for_a_person_and_says_what_helps(
+    project: Workshop,
+) -> None:
+    stream = shlex.quote(str(RECORDED / "tool_denied.stdout"))
+    clients(project, "narrow", f"deespec sbi report --type implement --text 'All done.'; cat {stream}")
+    project.settle("run", implement="narrow")
+    project.register()
+    assert [one.what for one in project.drain()] == ["findings"] * 3
+    sbi = project.sbi()
+    assert (sbi.status, sbi.reason) == (Status.PARKED, "stuck")
+    question = sbi.question or ""
+    assert question.startswith("3 turns in a row found the same: Nothing was changed. Refused to it: Bash: ")
+    assert question.endswith("To allow it: deespec config set agents.narrow.permissions everything")
+    edit.answer(project.app.store, 1, "Use the editor.", actor="person@test")
+    project.turn()
+    assert "Use the editor." in project.prompt(turn=4)
+    assert project.sbi().status is Status.IMPLEMENTING
+
+
+def test_a_turn_without_an_answer_says_what_was_refused_and_the_next_try_is_told(project: Workshop) -> None:
+    lines = [
+        line for line in (RECORDED / "tool_denied.stdout").read_text().splitlines() if '"type":"assistant"' not in line
+    ]
+    stream = project.folder / "silent"
+    stream.write_text("\n".join(lines) + "\n")
+    clients(project, "narrow", f"cat {shlex.quote(str(stream))}")
+    project.settle("run", implement="narrow")
+    project.settle("agents.narrow", permissions="edit")
+    project.register()
+    project.drain()
+    sbi = project.sbi()
+    assert (sbi.status, sbi.reason) == (Status.FAILED, "attempts")
+    assert "Refused to it: Bash: " in (sbi.question or "")
+    assert (sbi.question or "").endswith("To allow it: deespec config set agents.narrow.permissions edit+shell")
+    prompt = project.prompt(turn=1)
+    assert "## Why the last try at this turn failed\n\nno_answer: It ended without an answer" in prompt
+    assert "To allow it" not in prompt

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from pathlib import Path
+
 import pytest
 from workshop import Workshop, eventually
 
 from deespec.backlog import edit
+from deespec.clock import local, next_midnight
 from deespec.engine.worker import Crew, Orders
 from deespec.model.lifecycle import Status
 
@@ -89,6 +94,17 @@ def test_agents_that_a_subscription_pays_work_on_when_the_run_s_money_is_spent(c
     assert spent(costs) == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize("drain", [True, False])
+def test_a_run_whose_money_is_spent_waits_for_what_costs_nothing(project: Workshop, *, drain: bool) -> None:
+    project.scripted(costly(1))
+    crashes_once = '[[rules]]\ntimes = 1\nerror = { blame = "call", code = "crash" }\n'
+    project.scripted(crashes_once + REVIEWS.format(usd=0.3, sleep_ms=0), name="free", billing="subscription")
+    project.settle("run", review=["free"], retry_delay="1s")
+    fill(project, 1)
+    Crew(project.app, Orders(usd=0.3, drain=drain, for_ms=30_000), tell=lambda _: None).run()
+    assert project.unfinished() == 0
+
+
 def test_an_agent_that_never_says_what_it_costs_is_not_held_back_by_a_guess(project: Workshop) -> None:
     project.agent(
         'echo x >> "$DEESPEC_ITEM.txt"; case $DEESPEC_STEP in review) echo "DECISION: SUCCEEDED";; *) '
@@ -103,8 +119,17 @@ def test_an_agent_that_never_says_what_it_costs_is_not_held_back_by_a_guess(proj
 def test_the_budget_of_a_run_is_said_in_the_terminal_and_waiting_items_exit_7(costs: Workshop) -> None:
     status, _, told = costs.command("run", "--drain", "--budget-usd", "1")
     assert status == 7
-    assert "budget of metered agents: 1 USD for this run" in told
+    assert "budget of metered agents: 1.00 USD for this run" in told
     assert "allows no further call, 0.90 USD are spent" in told
+    assert "SBI-6 this run's budget is used up → deespec run\n" in told
+    assert "no worker is running" not in told
+
+
+@pytest.mark.parametrize("amount", ["abc", "-1", "nan", "1e9"])
+def test_a_budget_that_is_no_amount_is_refused_in_words(costs: Workshop, amount: str) -> None:
+    status, _, told = costs.command("run", "--once", "--budget-usd", amount)
+    assert status == 2
+    assert f"takes a number from 0 to 1,000,000, not '{amount}'" in told
 
 
 # --- the day's ------------------------------------------------------------------------------------------------------
@@ -119,6 +144,26 @@ def test_a_day_of_1_usd_never_passes_it_and_waits_for_the_next(costs: Workshop, 
         assert status == 0
         assert '"budget"' in out
     assert spent(costs) == pytest.approx(0.9)
+
+
+def test_a_run_that_waits_for_the_next_day_s_money_says_so_once(costs: Workshop) -> None:
+    costs.settle("budget", usd_per_day=0.5)
+    told: list[str] = []
+    crew = Crew(costs.app, Orders(slots=3, for_ms=600_000), tell=lambda _: None, tell_upkeep=told.append)
+    thread = threading.Thread(target=crew.run)
+    thread.start()
+    try:
+        assert eventually(lambda: told)
+        costs.register()  # wakes its slots, which find nothing again
+        assert eventually(lambda: crew.pulse.generation > 1)
+    finally:
+        crew.stop("finish")
+        thread.join()
+    end = local(next_midnight(costs.app.clock.now_ms()))[:16]
+    assert told == [
+        f"the budget of 0.50 USD a day is used up until {end}"
+        " → deespec config set budget.usd_per_day 1, then deespec run anew"
+    ]
 
 
 def test_two_workers_share_the_day_s_money(costs: Workshop) -> None:
@@ -147,7 +192,7 @@ def test_an_item_that_cannot_afford_another_turn_waits_for_a_person(costs: Works
     costs.turn()
     sbi = costs.sbi()
     assert (sbi.status, sbi.reason, sbi.turn) == (Status.PARKED, "budget", 1)
-    assert (sbi.question or "").startswith("It has cost 0.30 USD, its dearest call 0.30; budget.usd_per_item allows")
+    assert (sbi.question or "").startswith("It has cost 0.30 USD, its dearest call 0.30 USD; budget")
 
 
 def test_tokens_of_an_item_are_limited_as_well(costs: Workshop) -> None:
@@ -192,6 +237,14 @@ def test_agents_that_a_subscription_pays_count_against_no_item(project: Workshop
     project.drain()
     assert project.unfinished() == 0
     assert spent(project) == 0
+
+
+def test_an_item_whose_money_is_spent_is_reviewed_by_an_agent_that_costs_nothing(costs: Workshop) -> None:
+    costs.scripted(costly(6), name="free", billing="subscription")
+    costs.settle("run", review=["free"])
+    costs.settle("budget", usd_per_item=0.5)
+    costs.drain()
+    assert costs.unfinished() == 0
 
 
 # --- a call's -------------------------------------------------------------------------------------------------------
@@ -243,6 +296,70 @@ def test_tokens_without_a_price_are_said_at_the_start_and_a_price_makes_them_cou
     told = project.command("run", "--once")[2]
     assert words not in told
     assert "the price of gpt-5-codex has no output" in told
+
+
+@pytest.mark.parametrize(
+    ("model", "remedy"),
+    [
+        ({}, "deespec config set agents.codex.model NAME"),
+        ({"model": "gpt-5-codex"}, "deespec config set prices.gpt-5-codex.input USD, and .output"),
+    ],
+)
+def test_what_no_budget_counts_is_said_once_in_a_run(
+    project: Workshop, tmp_path: Path, model: dict[str, str], remedy: str
+) -> None:
+    project.settle("agents.codex", command=["sh", str(codex(tmp_path))], **model)
+    project.settle("run", implement=["codex"])
+    project.settle("budget", usd_per_day=5)
+    fill(project, 2, only_implement=True)
+    project.write_config()
+    told = project.command("run", "--drain")[2]
+    assert project.unfinished() == 0, told
+    assert [line.partition(" → ")[2] for line in told.splitlines() if "budgets do not count it" in line] == [remedy]
+
+
+def test_a_model_that_only_the_run_shows_is_named_then(project: Workshop, tmp_path: Path) -> None:
+    project.settle("agents.codex", command=["sh", str(codex(tmp_path, model="gpt-9"))])
+    project.settle("run", implement=["codex"])
+    project.settle("budget", usd_per_day=5)
+    project.listed("prices", model="gpt-5", input=1, output=2)
+    fill(project, 2, only_implement=True)
+    project.write_config()
+    told = project.command("run", "--drain")[2]
+    lines = [line for line in told.splitlines() if "budgets do not count it" in line]
+    assert lines == [
+        "! codex reports tokens only and no price is set for gpt-9: budgets do not count it"
+        " → deespec config set prices.gpt-9.input USD, and .output"
+    ]
+
+
+def test_codex_is_counted_by_the_model_that_it_notes(project: Workshop, tmp_path: Path) -> None:
+    project.settle("agents.codex", command=["sh", str(codex(tmp_path, model="gpt-9"))])
+    project.settle("run", implement=["codex"])
+    project.listed("prices", model="gpt-9", input=100, output=1000)
+    fill(project, 1, only_implement=True)
+    project.drain()
+    assert spent(project) == pytest.approx(0.2)
+
+
+def codex(folder: Path, *, model: str | None = None) -> Path:
+    """A program that answers as Codex does, 1,000 tokens in and 100 out a turn; its thread's file names the model."""
+    note = {"type": "turn_context", "payload": {"model": model}}
+    thread = "01a20949-9bd7-7f21-9bd8-7b9c45053852"
+    said = [
+        {"type": "thread.started", "thread_id": thread},
+        {"type": "item.completed", "item": {"type": "agent_message", "text": "Done.\nDECISION: IMPLEMENTED"}},
+        {"type": "turn.completed", "usage": {"input_tokens": 1_000, "output_tokens": 100}},
+    ]
+    lines = "\n".join(json.dumps(one) for one in said)
+    sessions = '"${CODEX_HOME:-$HOME/.codex}/sessions/2026/11/23"'
+    noting = (
+        f"mkdir -p {sessions}; echo '{json.dumps(note)}' > {sessions}/rollout-2026-{thread}.jsonl" if model else ":"
+    )
+    program = folder / "codex.sh"
+    version = "case $1 in --version) echo codex-cli 0.169.0; exit;; login) exit;; esac"
+    program.write_text(f"{version}\n{noting}\necho work > ${{DEESPEC_ITEM#SBI-}}.txt\ncat <<'END'\n{lines}\nEND\n")
+    return program
 
 
 def test_tokens_of_a_turn_cost_what_the_price_of_their_model_says(project: Workshop) -> None:

@@ -196,12 +196,14 @@ def test_what_cannot_be_told_in_time_does_not_hold_up_the_end(
     project: Workshop, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notifying, "FLUSH_S", 0.5)
+    monkeypatch.setattr(notifying, "QUIET_S", 0.1)
     project.env["HANGS"] = "1"
     heard.does("sleep 60")
     project.agent(steps(review='echo "DECISION: FAILED"'))
     for _ in range(3):
         project.register()
-    drained(project)
+    told = drained(project)
+    assert told[0] == "waiting for notify.command (at most 0.5 s)"
     assert not processes_with("HANGS")
     assert "run_finished" not in heard.events()
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from deespec.engine.prompts import TEMPLATES
 
 KNOWN = {
-    "implement": (4, "8132e8e344c0"),
-    "resolve": (2, "53a88e7dbc7d"),
-    "review": (3, "c8b29ef491fd"),
+    "implement": (5, "454cdc6ee75f"),
+    "resolve": (3, "0dd5e1a56966"),
+    "review": (4, "f2523d65e3e6"),
 }
 """Name → (version, the beginning of the SHA-256 of what follows the stamp)."""
 

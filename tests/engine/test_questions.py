@@ -19,7 +19,7 @@ ASKS = 'echo "DECISION: QUESTION (red or blue?)"'
 
 def asking(project: Workshop, times: int, **fields: object) -> None:
     """An item whose agent asks the same so many times, in other spelling, before it works."""
-    again = 'echo "DECISION: QUESTION (Red, or BLUE)"'
+    again = 'echo "DECISION: QUESTION (Red or BLUE)"'
     script = f"""
         n=$(cat "$SEEN/asked" 2>/dev/null | wc -l)
         if test $n -ge {times}; then {IMPLEMENTS}; exit; fi
@@ -75,8 +75,8 @@ def test_the_next_prompt_carries_the_question_and_its_answer(project: Workshop) 
     assert "## A person says\n\nBlue." in first
     assert "That answers what was asked before: red or blue?" in first
     assert "Asked and answered before" not in first
-    assert "- Red, or BLUE\n  Answer: Blue." in second
-    assert "Your last turn asked what stands above as answered: Red, or BLUE" in second
+    assert "- Red or BLUE\n  Answer: Blue." in second
+    assert "Your last turn asked what stands above as answered: Red or BLUE" in second
 
 
 def test_the_third_time_in_a_row_a_person_is_asked_after_all(project: Workshop) -> None:
@@ -84,7 +84,7 @@ def test_the_third_time_in_a_row_a_person_is_asked_after_all(project: Workshop) 
     answered(project)
     assert [one.what for one in project.drain()] == ["asked_again", "question"]
     sbi = project.sbi()
-    assert (sbi.status, sbi.reason, sbi.question) == (Status.PARKED, "question", "Red, or BLUE")
+    assert (sbi.status, sbi.reason, sbi.question) == (Status.PARKED, "question", "Red or BLUE")
     answered(project, "Blue, I said.")
     assert [one.what for one in project.drain()] == ["implemented", "succeeded"]
     assert "  Answer: Blue, I said." in project.prompt(turn=5)

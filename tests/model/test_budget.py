@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deespec.model.budget import UNKNOWN_USD, ItemBudget, Tally, allows, left_usd, reserve
+from deespec.model.budget import UNKNOWN_USD, ItemBudget, Tally, allows, left_usd, more_usd, reserve
 
 usd = st.floats(0.01, 20, allow_nan=False)
 
@@ -32,7 +34,7 @@ def test_calls_that_cost_the_same_never_pass_the_budget_but_by_the_first(
     budget: float, cost: float, slots: int, draws: list[int]
 ) -> None:
     spent = work_off(budget, [cost] * 50, slots, draws)
-    first = max(1, int(budget / UNKNOWN_USD))  # so many may begin before anybody knows what one costs
+    first = max(1, int((budget + 1e-6) / UNKNOWN_USD))  # so many may begin before anybody knows what one costs
     assert sum(spent) <= max(budget, cost * min(first, slots)) + 1e-6
 
 
@@ -119,10 +121,36 @@ def test_an_item_is_short_that_cannot_afford_its_dearest_call_once_more(
 
 def test_the_person_is_told_what_was_spent_and_how_it_goes_on() -> None:
     asked = ItemBudget(usd=5).question(Tally(usd=4.5, dearest_usd=2.25), "SBI-3")
-    assert asked.splitlines()[0] == "It has cost 4.50 USD, its dearest call 2.25; budget.usd_per_item allows 5.00 USD."
+    assert asked.splitlines()[0] == (
+        "It has cost 4.50 USD, its dearest call 2.25 USD; budget.usd_per_item allows 5.00 USD."
+    )
     assert "deespec sbi retry SBI-3" in asked
-    assert "deespec config set budget.usd_per_item 10" in asked
+    assert "deespec config set budget.usd_per_item 10 allows" in asked
     asked = ItemBudget(tokens=1_000).question(Tally(tokens=1_200, most_tokens=700), "SBI-3")
     assert asked.splitlines()[0] == (
         "It has used 1,200 tokens, its largest call 700; budget.tokens_per_item allows 1,000 tokens."
     )
+
+
+def test_small_amounts_are_told_in_figures_that_say_something() -> None:
+    asked = ItemBudget(usd=0.005).question(Tally(usd=0.0063, dearest_usd=0.0063), "SBI-3")
+    assert asked.splitlines()[0] == (
+        "It has cost 0.0063 USD, its dearest call 0.0063 USD; budget.usd_per_item allows 0.005 USD."
+    )
+    assert "deespec config set budget.usd_per_item 0.013 allows more" in asked
+
+
+@given(st.floats(1e-6, 1e5), st.floats(0, 1e5), st.floats(1e-6, 1e5))
+def test_the_limit_that_is_suggested_allows_another_of_the_dearest_calls(
+    limit: float, before: float, dearest: float
+) -> None:
+    used = Tally(usd=before + dearest, dearest_usd=dearest)
+    more = more_usd(limit, used)
+    assert re.fullmatch(r"[0-9]+(\.[0-9]+)?", more), "as config set takes it"
+    assert not ItemBudget(usd=float(more)).is_short(used)
+    assert float(more) > limit
+
+
+def test_the_limit_of_tokens_that_is_suggested_allows_another_call() -> None:
+    used = Tally(tokens=9_000, most_tokens=9_000)
+    assert "budget.tokens_per_item 18000 allows" in ItemBudget(tokens=1_000).question(used, "SBI-3")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from deespec.model.asking import Question, Remark, question_key
+from deespec.model.asking import Question, Remark, first_line, question_key
 from deespec.model.items import Answer, Sbi
 from deespec.model.lifecycle import Event, Status, Step
 from deespec.model.reports import (
@@ -110,7 +110,7 @@ def test_a_new_question_parks_the_item() -> None:
     )
 
 
-@pytest.mark.parametrize("text", ["Red or blue?", "red, or BLUE", "Ｒｅｄ ｏｒ ｂｌｕｅ？"])
+@pytest.mark.parametrize("text", ["Red or blue?", "red  or BLUE", "Ｒｅｄ ｏｒ ｂｌｕｅ？", "Red\nor blue..."])
 def test_what_was_answered_before_is_not_asked_again(text: str) -> None:
     verdict = ask(replace(ITEM, turn=1), asked(1), text=text)
     assert (verdict.outcome, verdict.events) == ("asked_again", ((Event.ASKED_AGAIN, None),))
@@ -143,6 +143,62 @@ def test_an_agent_that_keeps_asking_comes_to_its_limit_of_turns() -> None:
     assert verdict.events == ((Event.ASKED_AGAIN, None), (Event.LIMIT_REACHED, "turns"))
 
 
-@pytest.mark.parametrize(("text", "other"), [("???", "!!!"), ("🎉", "🚀")])
-def test_questions_without_a_word_are_told_apart(text: str, other: str) -> None:
+OTHERS = [
+    *(("???", "!!!"), ("🎉", "🚀"), ("Is it C++?", "Is it C#?"), ("age > 90?", "age < 90?"), ("1.5?", "15?")),
+    *(("-1", "1"), ("a/b", "ab"), ("की", "का"), ("not x, y", "not x y")),
+]
+
+
+@pytest.mark.parametrize(("text", "other"), OTHERS)
+def test_questions_that_differ_in_a_mark_are_told_apart(text: str, other: str) -> None:
     assert question_key(text) != question_key(other)
+
+
+def test_a_question_for_leave_is_never_answered_from_memory() -> None:
+    answer = Answer(kind="question", text="Red or blue?", source="asked")
+    verdict = judge(ITEM, Step.IMPLEMENT, answer, (), RULES, asked=(asked(1),))
+    assert (verdict.outcome, verdict.events) == ("question", ((Event.NEEDS_PERSON, "question"),))
+
+
+# --- turns that find the same -----------------------------------------------------------------------------------------
+
+SAME = ("Nothing was changed. Refused to it: Bash: a. That stays refused: do without.",)
+ALIKE = ("Nothing was changed. Refused to it: Bash: b. That stays refused: do without.",)
+
+
+def work(findings: tuple[str, ...], *before: tuple[str, ...], sbi: Sbi = ITEM) -> Verdict:
+    return judge(sbi, Step.IMPLEMENT, Answer(kind="implement"), findings, RULES, before=before)
+
+
+def test_the_third_turn_in_a_row_that_finds_the_same_asks_a_person() -> None:
+    verdict = work(SAME, ("Other.",), ALIKE, SAME)
+    assert verdict.outcome == "findings"
+    assert verdict.events == ((Event.FINDINGS, None), (Event.NEEDS_PERSON, "stuck"))
+    assert verdict.question == f"3 turns in a row found the same: {SAME[0]}"
+
+
+@pytest.mark.parametrize("before", [(), (SAME,), (SAME, ("Other.",)), (SAME, SAME, ()), (SAME, (*SAME, "Other."))])
+def test_other_findings_between_are_progress(before: tuple[tuple[str, ...], ...]) -> None:
+    assert work(SAME, *before).events == ((Event.FINDINGS, None),)
+
+
+def test_at_the_limit_of_turns_it_is_told_what_the_last_one_found() -> None:
+    verdict = work(SAME, SAME, SAME, sbi=replace(ITEM, turn=7))
+    assert verdict.events[-1] == (Event.LIMIT_REACHED, "turns")
+    assert verdict.question == SAME[0]
+    wants = judge(replace(REVIEWED, turn=7), Step.REVIEW, Answer(kind="review", decision="NEEDS_CHANGES"), (), RULES)
+    assert (wants.question or "").startswith("After 1 round of review")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("After 2 rounds:\n- a.py: One.\n- Two.\n- Three.", "After 2 rounds: a.py: One. (and 2 more)"),
+        ("pytest failed:\n\nE  boom", "pytest failed: E  boom"),
+        ("Red or blue?\nI cannot tell.", "Red or blue?"),
+        ("Only this:", "Only this:"),
+        (" \n", ""),
+    ],
+)
+def test_a_first_line_that_announces_a_list_has_the_first_of_it(text: str, line: str) -> None:
+    assert first_line(text) == line

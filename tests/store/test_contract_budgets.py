@@ -13,7 +13,8 @@ from deespec.model.budget import ItemBudget
 from deespec.model.items import AgentPause, Claim
 from deespec.model.lifecycle import Event, Status
 from deespec.model.money import Spend
-from deespec.model.wanted import AgentSlot, Bar, Idle
+from deespec.model.wanted import MERGE_QUEUE, AgentSlot, Bar, Idle
+from deespec.records import replace
 from deespec.store import migrate, sqlite
 from deespec.store.free_agents import PROBE_MS, FreeAgents, Money
 from deespec.store.opener import open_store
@@ -184,6 +185,19 @@ def test_an_item_that_starts_anew_has_its_budget_anew(ledger: Ledger) -> None:
         assert tx.used_by_item(1).usd == 0
 
 
+def test_sums_of_more_tokens_than_an_integer_holds_are_still_sums(ledger: Ledger) -> None:
+    ledger.add()
+    claim = ledger.begin()
+    with ledger.store.transaction() as tx:
+        for token in range(claim.token, claim.token + 3):
+            call = Spend(token=token, sbi=1, session="s", tokens_in=2**62, tokens_cached=2**62, tokens_out=2**62)
+            tx.spent(replace(call, metered=token > claim.token))
+        assert tx.used_by_item(1).tokens >= 2**62
+        assert tx.session_used(1, "s").tokens_in == 2**63 - 1
+        [found] = tx.figures().spent_by("", since=0)
+    assert (found.tokens_in, found.tokens_cached, found.tokens_out) == (2**63 - 1,) * 3
+
+
 # --- what a run may spend -------------------------------------------------------------------------------------------
 
 
@@ -232,6 +246,54 @@ def test_calls_that_a_subscription_pays_do_not_count_among_those_that_run(ledger
     budget = {"usd_per_day": 1.0, "day_began_at": 0}
     ledger.take(agents=agents, implement=("free",), **budget)
     assert ledger.take(agents=agents, implement=("ann",), **budget).agent == "ann"
+
+
+FREE = AgentSlot(name="free", account="free@test", metered=False)
+QUEUE = AgentSlot(name=MERGE_QUEUE, account="queue", metered=False)
+REVIEWED = {"agents": (FREE, AgentSlot(name="ann", account="ann@test"), QUEUE), "review": ("free",)}
+
+
+def goes_on(ledger: Ledger) -> bool:
+    with ledger.store.read() as tx:
+        return tx.goes_on_for_nothing(ledger.wanted(**REVIEWED))
+
+
+def fail(ledger: Ledger, claim: Claim) -> None:
+    with ledger.store.transaction() as tx:
+        tx.attempt_failed(claim, actor="worker", error="crash", max_attempts=9, delay_ms=5_000)
+
+
+def test_a_review_that_costs_nothing_goes_on_without_money_and_what_costs_does_not(ledger: Ledger) -> None:
+    ledger.add()
+    assert not goes_on(ledger)
+    ledger.implement()
+    assert goes_on(ledger)
+    fail(ledger, ledger.take(**REVIEWED))
+    assert goes_on(ledger), "it waits for its back-off only"
+    ledger.hold(1)
+    assert not goes_on(ledger)
+
+
+def test_a_merge_goes_on_without_money_unless_it_waits_for_a_person(ledger: Ledger) -> None:
+    ledger.add()
+    ledger.settle(ledger.begin(), Event.IMPLEMENTED_ONLY)
+    assert ledger.sbi(1).status is Status.INTEGRATING
+    assert goes_on(ledger)
+    claim = ledger.take(**REVIEWED)
+    with ledger.store.transaction() as tx:
+        tx.waits(claim, actor="worker", why="open", reason="pull_request", until=tx.now + 5_000)
+    assert not goes_on(ledger)
+
+
+def test_an_agent_that_only_a_person_lets_work_again_does_not_go_on(ledger: Ledger) -> None:
+    ledger.add()
+    ledger.implement()
+    for ms, expected in ((None, False), (5_000, True)):
+        with ledger.store.transaction() as tx:
+            until = None if ms is None else tx.now + ms
+            tx.resume_agent("free", account="free@test", actor="me")
+            tx.pause(AgentPause(account="free@test", agent="free", reason="x", message="", until_at=until), actor="w")
+        assert goes_on(ledger) is expected
 
 
 # --- a backlog of before --------------------------------------------------------------------------------------------

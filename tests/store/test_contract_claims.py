@@ -231,7 +231,7 @@ def test_the_day_s_budget_reserves_the_dearest_turn_for_each_that_runs(ledger: L
     ledger.add_many(4)
     ledger.settle(ledger.begin(), Event.IMPLEMENTED_ONLY, Event.MERGED, cost_usd=2.0)
     tomorrow = ledger.clock.now_ms() + 86_400_000
-    budget = {"usd_per_day": 6.0, "day_began_at": ledger.clock.now_ms()}
+    budget = {"usd_per_day": 6.0, "day_began_at": ledger.clock.now_ms(), "day_ends_at": tomorrow}
     assert isinstance(ledger.claim(**budget), Claim)
     assert isinstance(ledger.claim(**budget), Claim)
     assert rests(ledger, **budget) == (2, tomorrow)
@@ -243,8 +243,8 @@ def test_a_call_that_came_to_no_outcome_has_cost_what_it_cost(ledger: Ledger) ->
     with ledger.store.transaction() as tx:
         tx.spent(Spend(token=claim.token, sbi=claim.sbi.number, cost_usd=9.0))
         tx.give_back(claim, actor="worker", why="crash")
-    tomorrow = ledger.clock.now_ms() + 86_400_000
-    assert rests(ledger, usd_per_day=5.0, day_began_at=ledger.clock.now_ms()) == (0, tomorrow)
+    now = ledger.clock.now_ms()
+    assert rests(ledger, usd_per_day=5.0, day_began_at=now, day_ends_at=now + 9) == (0, now + 9)
 
 
 def test_an_agent_that_costs_nothing_works_on_when_the_day_s_budget_is_spent(ledger: Ledger) -> None:

@@ -154,9 +154,12 @@ def test_a_cleanup_frees_what_is_over_and_nothing_else(ledger: Ledger) -> None:
 # --- pauses ---------------------------------------------------------------------------------------------------------
 
 
-def pause(ledger: Ledger, until: int | None, *, account: str = "ann@test", agent: str = "ann") -> None:
+def pause(
+    ledger: Ledger, until: int | None, *, account: str = "ann@test", agent: str = "ann", by_person: bool = False
+) -> None:
     with ledger.store.transaction() as tx:
-        tx.pause(AgentPause(account=account, agent=agent, reason="limit", message="full", until_at=until), actor="w")
+        facts = {"reason": "limit", "message": "full", "until_at": until, "by_person": by_person}
+        tx.pause(AgentPause(account=account, agent=agent, **facts), actor="w")
 
 
 def pauses(ledger: Ledger) -> list[int | None]:
@@ -183,6 +186,22 @@ def test_a_pause_that_waits_for_a_person_is_not_given_an_end(ledger: Ledger) -> 
     pause(ledger, None)
     pause(ledger, ledger.clock.now_ms() + 10)
     assert pauses(ledger) == [None]
+
+
+@pytest.mark.parametrize(("first", "then"), [(10, 5), (5, 10), (None, 5), (5, None)])
+def test_a_person_s_pause_is_replaced_by_a_later_one(ledger: Ledger, first: int | None, then: int | None) -> None:
+    now = ledger.clock.now_ms()
+    for ms in (first, then):
+        pause(ledger, ms and now + ms, by_person=True)
+    assert pauses(ledger) == [then and now + then]
+
+
+@pytest.mark.parametrize("person_first", [True, False])
+def test_a_person_and_a_vendor_do_not_shorten_each_other_s_pause(ledger: Ledger, person_first: bool) -> None:
+    until = ledger.clock.now_ms() + 10
+    pause(ledger, until, by_person=person_first)
+    pause(ledger, until - 5, by_person=not person_first)
+    assert pauses(ledger) == [until]
 
 
 def test_a_pause_that_is_over_is_replaced_by_a_shorter_one(ledger: Ledger) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -286,7 +287,7 @@ def test_labels_that_several_processes_add_at_once_all_count(backlog: Backlog) -
 
 
 @pytest.fixture
-def editor(backlog: Backlog, monkeypatch: pytest.MonkeyPatch) -> Any:
+def editor(backlog: Backlog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Sets what the editor does with the file."""
 
     def does(command: str) -> None:
@@ -295,7 +296,11 @@ def editor(backlog: Backlog, monkeypatch: pytest.MonkeyPatch) -> Any:
         path.chmod(0o755)
         monkeypatch.setenv("VISUAL", str(path))
 
-    return does
+    ours, theirs = pty.openpty()
+    with open(theirs) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        yield does
+    os.close(ours)
 
 
 def test_edit_changes_what_was_changed_in_the_editor(backlog: Backlog, editor: Any) -> None:
@@ -519,9 +524,9 @@ def test_a_pause_may_have_an_end(backlog: Backlog) -> None:
     assert backlog.json("agent", "pause", "player", "--for", "10 min")["until_at"]
 
 
-def test_a_longer_pause_is_not_shortened(backlog: Backlog) -> None:
+def test_a_person_s_last_word_about_a_pause_counts(backlog: Backlog) -> None:
     backlog("agent", "pause", "player")
-    assert "is paused already" in backlog("agent", "pause", "player", "--for", "1 s")
+    assert "✓ player is paused until 2" in backlog("agent", "pause", "player", "--for", "1 h")
 
 
 def test_resuming_ends_the_pause(backlog: Backlog) -> None:
@@ -667,6 +672,20 @@ def test_what_looks_like_a_secret_is_not_printed(backlog: Backlog, form: tuple[s
     assert "(hidden)" in said
     assert "abcdef123456" not in said
     assert "s3cr3t-value" not in said
+
+
+def test_a_name_after_the_name_of_a_secret_is_none(backlog: Backlog) -> None:
+    backlog("config", "set", "agents.player.pass_env", '["ANTHROPIC_API_KEY", "FOO"]')
+    assert backlog.json("config", "get", "agents.player.pass_env")["value"] == ["ANTHROPIC_API_KEY", "FOO"]
+    backlog("config", "set", "agents.player.args", '["--api-key", "abc", "--fast"]')
+    assert backlog.json("config", "get", "agents.player.args")["value"] == ["--api-key", "(hidden)", "--fast"]
+    backlog("config", "set", "agents.player.env", '{MY_TOKEN = "abc", FOO = "bar"}')
+    assert backlog.json("config", "get", "agents.player.env")["value"] == "MY_TOKEN, FOO"
+
+
+def test_a_table_of_texts_is_asked_for_with_an_example(backlog: Backlog) -> None:
+    said = backlog.refusal("config", "set", "agents.player.env", "FOO=bar", exits=2)
+    assert """agents.player.env takes a table of texts, as '{FOO = "bar"}'.""" in said
 
 
 @pytest.mark.parametrize(

@@ -825,6 +825,54 @@ def test_an_agent_that_is_not_ready_is_a_warning_where_another_implements(clinic
     assert clinic.wrong() == {"agent-x"}
 
 
+def test_an_agent_that_is_paused_is_not_called_ready(clinic: Clinic) -> None:
+    clinic("agent", "pause", "patch", "-m", "tea")
+    found = clinic.one("agent-patch")
+    assert (found["level"], found["what"]) == ("warning", "agent patch is paused until resumed: tea")
+    assert found["fix"] == "deespec agent resume patch"
+    clinic("agent", "resume", "patch")
+    assert clinic.one("agent-patch")["level"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("settings", "what", "fix"),
+    [
+        (
+            '[notify]\ncommand = ["no-such"]\n',
+            "notify.command: no-such is not on PATH",
+            "Install no-such, or: deespec config unset notify.command",
+        ),
+        (
+            '[agents.patch]\nadd_dirs = ["/no/such"]\n',
+            "agents.patch.add_dirs: no folder /no/such",
+            "Make it, or: deespec config unset agents.patch.add_dirs",
+        ),
+        (
+            '[agents.patch]\npermission_requests = "ask"\n',
+            'agents.patch.permission_requests = "ask" does nothing for kind patch',
+            "deespec config unset agents.patch.permission_requests",
+        ),
+        (
+            '[[accounts]]\nname = "team"\nlimit = 2\n',
+            "no agent uses [[accounts]] team",
+            'Say account = "team" in the sections of its agents, or remove it from the settings.',
+        ),
+    ],
+    ids=["program", "folder", "leave", "account"],
+)
+def test_what_is_set_in_vain_is_named_with_the_way_out(clinic: Clinic, settings: str, what: str, fix: str) -> None:
+    clinic.configure(f"{CONFIG}\n{settings}")
+    (found,) = [one for one in clinic.json()["findings"] if one["what"] == what]
+    assert (found["level"], found["fix"]) == ("warning", fix)
+
+
+def test_what_is_set_and_is_there_is_no_warning(clinic: Clinic) -> None:
+    (clinic.folder / "more").mkdir()
+    given = '[notify]\ncommand = ["cat"]\n[agents.patch]\nadd_dirs = ["more"]\naccount = "team"\n'
+    clinic.configure(f'{CONFIG}\n{given}[[accounts]]\nname = "team"\nlimit = 2\n')
+    assert clinic.wrong() == set()
+
+
 def test_without_any_agent_nothing_can_be_worked_on(clinic: Clinic) -> None:
     clinic.configure('[[gates]]\nrun = "true"\n')
     assert clinic.one("agents")["fix"] == "deespec config set run.implement claude"
@@ -924,7 +972,9 @@ def test_a_prompt_that_is_not_text_is_broken(clinic: Clinic) -> None:
 def test_a_part_of_a_prompt_is_no_stranger(clinic: Clinic) -> None:
     (clinic.home / "prompts").mkdir()
     (clinic.home / "prompts" / "house.md").write_text("House rules.")
-    (clinic.home / "prompts" / "review.md").write_text("{# deespec-prompt: review 3 #}{% include 'house.md' %}")
+    builtin = Path(deespec.__file__).parent / "engine" / "templates" / "review.md"
+    stamp = builtin.read_text(encoding="utf-8").splitlines()[0]
+    (clinic.home / "prompts" / "review.md").write_text(f"{stamp}{{% include 'house.md' %}}")
     assert {one["level"] for one in clinic.all("prompts")} == {"ok"}
 
 

@@ -56,12 +56,18 @@ def draft(person: Person, number: int, title: str, **fields: object) -> None:
     store.close()
 
 
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, theirs = pty.openpty()
+    monkeypatch.setattr(sys, "stdin", os.fdopen(theirs))
+
+
 def editor(person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """What the person's editor does to the file."""
     program = tmp_path / "editor"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
     monkeypatch.setenv("EDITOR", str(program))
+    on_a_terminal(monkeypatch)
 
 
 # --- looking --------------------------------------------------------------------------------------------------------
@@ -113,6 +119,7 @@ def test_json_has_every_field(drafted: Person) -> None:
 
 
 def test_the_inbox_counts_open_drafts_and_says_what_helps(drafted: Person) -> None:
+    drafted("config", "set", "run.implement", "claude")
     shown = drafted("inbox")
     assert shown.startswith("2 drafts wait for a decision\n  SBI-1/1  Mend �[8mREADME\n  SBI-1/2  Tidy up\n")
     assert ANSWER in shown
@@ -343,3 +350,27 @@ def test_an_editor_that_is_left_without_a_word_answers_nothing(ask: Callable[[],
     status, said = typed(person, "true", tmp_path)
     assert (status, "There is no answer; nothing was changed." in said) == (2, True)
     assert person.json("sbi", "show", "1")["questions"][0]["answer"] is None
+
+
+# --- without a terminal, without words --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "instead"),
+    [(("edit", "SBI-1/2"), "deespec edit SBI-1/2 -f FILE"), (("sbi", "edit", "1"), "deespec sbi update SBI-1 -f FILE")],
+)
+def test_no_editor_is_started_without_a_terminal(
+    drafted: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], instead: str
+) -> None:
+    editor(drafted, tmp_path, monkeypatch, f"touch {tmp_path}/started")
+    with open(os.devnull) as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+        said = drafted.refusal(*command, exits=2)
+    assert said == f"There is no terminal for an editor.\n→ {instead}\n"
+    assert not (tmp_path / "started").exists()
+
+
+def test_an_empty_answer_says_what_helps(ask: Callable[[], Person]) -> None:
+    said = ask().refusal("answer", "1", " ", exits=2)
+    assert said.startswith("The answer is empty; nothing was changed.")
+    assert "deespec sbi retry SBI-1" in said

@@ -49,6 +49,15 @@ def test_all_that_are_found_are_taken_and_another_reviews(person: Person, path: 
     )
 
 
+def test_who_is_not_logged_in_is_told_with_what_helps(person: Person, path: Path, tmp_path: Path) -> None:
+    install(path, "claude", "codex")
+    (path / "codex").write_text('#!/bin/sh\n[ "$1" = --version ] && echo 1.2.3 && exit\necho Not logged in; exit 1\n')
+    said = person("init", "--no-gate", str(tmp_path / "new"))
+    assert "  agents    claude, codex: not logged in (may edit+shell)\n" in said
+    assert "            → codex: Run codex login, or set CODEX_API_KEY.\n" in said
+    assert person.json("init", "--no-gate", str(tmp_path / "other"))["not_logged_in"] == ["codex"]
+
+
 @pytest.mark.parametrize("name", LOOKED_FOR)
 def test_the_only_one_that_is_found_also_reviews(name: str, person: Person, path: Path, tmp_path: Path) -> None:
     install(path, name)

@@ -54,6 +54,33 @@ def test_what_was_set_can_be_unset(person: Person) -> None:
     assert "does not set run.parallel" in person.refusal("config", "unset", "run.parallel", exits=3)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("agents.foo.command", "true"), ("prices.gpt-5.1.input", "1"), ("accounts.team.limit", "2"), ("gates.a.run", "a")],
+)
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_whole_section_can_be_unset(person: Person, key: str, value: str, options: tuple[str, ...]) -> None:
+    person("config", "set", key, value)
+    section = key.rpartition(".")[0]
+    said = person("config", "unset", section, *options)
+    assert section in said
+    assert person.err == ""
+    assert section not in person("config", "list")
+
+
+def test_a_price_with_one_half_is_told_whenever_it_matters(person: Person) -> None:
+    words = "the price of gpt-5.1 has no output: such tokens count as free"
+    fix = "deespec config set prices.gpt-5.1.output USD"
+    person("config", "set", "prices.gpt-5.1.input", "1.25")
+    assert person.err == f"! {words} → {fix}\n"
+    assert person("config", "check") == f"! {words}\n  → {fix}\n✓ settings are valid\n"
+    assert person.json("config", "check")["warnings"] == [{"problem": words, "hint": fix}]
+    assert words in person("doctor", exits=0)
+    person("config", "set", "prices.gpt-5.1.output", "10")
+    assert person.err == ""
+    assert person("config", "check") == "✓ settings are valid\n"
+
+
 def test_unset_tells_programs_what_counts_now(person: Person) -> None:
     person("config", "set", "run.parallel", "4")
     found = person.json("config", "unset", "run.parallel")

@@ -29,7 +29,8 @@ first pass  50 % (1 of 2) had no finding and a review that SUCCEEDED
 lead time   median 1 h 40 min, 90 % within 1 h 41 min (registered to DONE)
 cycle time  median 40 min, 90 % within 41 min (begun to DONE)
 spent       18.40 USD; 3.2M tokens in (2.9M cached), 130k out; 5 calls
-waited      2 h 0 min   without a worker
+waited      2 h 0 min   in all, summed over items:
+            2 h 0 min   without a worker
 
 AGENT  CALLS  TURNS  ITEMS     IN  CACHED    OUT     USD
 ann        2      2      1   2.0M    1.9M  20.0k   18.40
@@ -139,7 +140,7 @@ def test_programs_get_every_figure(person: Person) -> None:
     [day] = found["groups"]
     assert (day["key"], day["calls"], day["usd"], day["done"]) == ("2026-01-01", 5, 18.4, 2)
     assert found["total"]["unpriced_tokens"] == 40_000
-    assert found["unpriced"] == [{"model": "gpt-5-codex", "agent": "cod"}]
+    assert found["unpriced"] == [{"model": "gpt-5-codex", "agent": "cod", "priced_now": False}]
     assert found["ended"] == {"DONE": 2, "FAILED": 0, "CANCELLED": 1}
     assert found["outcomes"] == {"findings": 1, "implemented": 2, "succeeded": 1}
     assert found["first_pass"] == {"judged": 2, "passed": 1}
@@ -160,6 +161,26 @@ def test_since_takes_a_date_or_how_long_ago(person: Person, since: str, calls: i
 @pytest.mark.parametrize("since", ["yesterday", "7", "d", "-7d", "2026-02-30", "", "1e9d"])
 def test_what_is_no_time_is_refused_with_what_would_be_one(person: Person, since: str) -> None:
     assert "Say how long ago, as 7d or 12h, or a date" in person.refusal("stats", "--since", since, exits=2)
+
+
+@pytest.mark.parametrize("since", ["0d", "0 h", "2999-01-01"])
+def test_what_is_not_over_is_refused(person: Person, since: str) -> None:
+    said = person.refusal("stats", "--since", since, exits=2)
+    assert f"--since '{since}' is not before now.\n→ Say how long ago" in said
+
+
+def test_a_price_that_was_set_later_is_not_said_to_be_missing(person: Person) -> None:
+    (person.home / "config.toml").write_text('[[prices]]\nmodel = "gpt-5*"\ninput = 1\noutput = 2\n')
+    said = person("stats")
+    assert "40.0k tokens only: the price of gpt-5-codex counts from when it was set\n" in said
+    assert "no price is set" not in said
+
+
+@pytest.mark.parametrize("args", [("stats", "--by"), ("run", "--budget-usd"), ("agent", "pause", "x", "--for")])
+def test_an_option_without_its_value_leads_to_the_command_s_own_help(person: Person, args: tuple[str, ...]) -> None:
+    *command, option = [word for word in args if word != "x"]
+    said = person.refusal(*args, exits=2)
+    assert said == f"Option '{option}' requires an argument.\n→ deespec {' '.join(command)} --help\n"
 
 
 def test_csv_and_json_together_are_refused(person: Person) -> None:

@@ -234,3 +234,46 @@ def test_a_known_agent_gets_none(with_reader: Person, name: str) -> None:
 def test_the_quiet_hear_nothing_of_it(with_reader: Person) -> None:
     with_reader("-q", "register", "sbi", "--title", "One", "--agent", "raeder")
     assert with_reader.err == ""
+
+
+# --- agents -----------------------------------------------------------------------------------------------------------
+
+
+def test_several_agents_may_be_given_with_commas_between(person: Person) -> None:
+    item = person.add("First", "--agent", "claude,codex")
+    assert person.json("sbi", "show", item)["agent"] == ["claude", "codex"]
+    person("sbi", "update", item, "--agent", "codex, gemini", "--reviewer", "claude")
+    assert person.json("sbi", "show", item)["agent"] == ["codex", "gemini"]
+    file = spec("second.md", "---\ntitle: Second\nagent: claude, codex\n---\nText.\n")
+    person("register", "sbi", file)
+    assert person.json("sbi", "show", "2")["agent"] == ["claude", "codex"]
+
+
+def test_the_inbox_has_what_only_a_person_can_bring_on(person: Person) -> None:
+    person("config", "set", "run.implement", "claude")
+    person.add("First", "--agent", "ghost")
+    person.add("Second", "--hold")
+    person.add("Third")
+    shown = person("inbox")
+    assert "SBI-1  First\n  PENDING: no agent can do it (ghost)\n  → deespec sbi update SBI-1 --clear agent" in shown
+    assert "1 held: SBI-2 → deespec sbi unhold SBI-2" in shown
+    assert "SBI-3" not in shown
+    found = person.json("inbox")
+    assert ([one["id"] for one in found["items"]], found["held"]) == (["SBI-1"], ["SBI-2"])
+
+
+def test_what_needs_a_cancelled_item_waits_for_a_person(person: Person) -> None:
+    person("config", "set", "run.implement", "claude")
+    person.add("First")
+    person.add("Second", "--depends-on", "SBI-1")
+    assert person("inbox") == "Nothing waits for you.\n"
+    person("sbi", "cancel", "1")
+    assert "SBI-2  Second\n  PENDING: needs SBI-1, which was CANCELLED" in person("inbox")
+
+
+def test_of_many_items_for_the_same_agent_that_is_not_there_the_first_are_named(person: Person) -> None:
+    for number in range(12):
+        person.add(f"Item {number}", "--agent", "ghost")
+    shown = person("inbox")
+    assert "… and 2 more → deespec why" in shown
+    assert "SBI-11" not in shown

@@ -19,7 +19,7 @@ from deespec.agents.acp_errors import error_in
 from deespec.agents.acp_policy import Policy
 from deespec.agents.acp_stream import Stream
 from deespec.agents.asking import for_leave
-from deespec.agents.base import AgentError, AgentResult, Blame, Looked
+from deespec.agents.base import AgentError, AgentResult, Blame, Login, Looked
 from deespec.agents.decision import answer_from_text
 from deespec.agents.looking import LOOK_MS
 from deespec.agents.metering import Metered
@@ -98,10 +98,11 @@ class AcpAgent:
             remedy = f"Install it, or change [agents.{self.name}] command."
             return Looked(ready=False, problem=f"{name} is not on PATH", remedy=remedy)
         if os.path.basename(name) in LAUNCHERS:
-            return Looked(ready=True, program=path)
+            return Looked(ready=True, program=path, login=Login.UNKNOWN)
         _, text = capture((path, "--version"), env=env, timeout_ms=LOOK_MS)
         found = re.search(r"\d+(\.\d+)+", text)
-        return Looked(ready=True, program=path, version=found.group() if found else _packaged(Path(path)))
+        version = found.group() if found else _packaged(Path(path))
+        return Looked(ready=True, program=path, version=version, login=Login.UNKNOWN)
 
     def run(self, request: AgentRequest, watch: Watch) -> AgentResult:
         if not self._settings.command:
@@ -175,6 +176,7 @@ def result_of(
         session=heard.session,
         usage=heard.usage,
         denied=heard.denied,
+        wanted=heard.denied,
     )
 
 

@@ -36,7 +36,8 @@ PATH_KEYS = ("path", "file_path", "filePath", "filepath", "absolute_path", "abs_
 CLOSED = frozenset((".git", ".deespec"))
 """Folders that no edit is allowed in: Git would run what is written there, and answers and locks are kept there."""
 
-HERE_DOCUMENT = re.compile(r"<<-?\s*(?P<quote>['\"]?)(?P<mark>\w+)(?P=quote)[ \t]*$")
+MORE = re.compile(r"[;&|>()`$#\n\r\0]|<<")
+"""What, outside quotes, makes more of a command than one call. After a `#` not even quotes are what they seem."""
 SHOWN_CHARACTERS = 200
 
 
@@ -118,34 +119,16 @@ def paths_of(tool: Json) -> Iterator[str]:
 
 
 def is_call_of(program: tuple[str, ...], command: str) -> bool:
-    """Whether a shell command only calls this program: its arguments, a file or a here-document on its stdin. What runs
-    another command, or writes a file, is something else."""
-    head = _without_here_document(command.strip())
-    if head is None or not program:
-        return False
-    plain = _outside_quotes(head)
-    if plain is None or re.search(r"[;&|>()`\n]|<<|<\(|\$", plain):
+    """Whether a shell command only calls this program: its arguments, a file on its stdin. What runs another command,
+    or writes a file, is something else; so is a here-document, whose end only a shell finds for certain."""
+    plain = _outside_quotes(command.strip())
+    if not program or plain is None or MORE.search(plain):
         return False
     try:
-        words = shlex.split(head)
+        words = shlex.split(command)
     except ValueError:
         return False
     return tuple(words[: len(program)]) == program
-
-
-def _without_here_document(command: str) -> str | None:
-    """The command without the document that follows it; None: the document runs commands, or more comes after it."""
-    head, newline, rest = command.partition("\n")
-    found = HERE_DOCUMENT.search(head)
-    if found is None:
-        return command
-    lines = rest.split("\n") if newline else []
-    ends = [at for at, line in enumerate(lines) if line.strip("\t") == found["mark"]]
-    if not ends or any(line.strip() for line in lines[ends[0] + 1 :]):
-        return None
-    if not found["quote"] and re.search(r"\$\(|`", "\n".join(lines[: ends[0]])):
-        return None
-    return head[: found.start()]
 
 
 def _outside_quotes(text: str) -> str | None:

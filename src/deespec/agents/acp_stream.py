@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deespec.agents.output import LastWords
 from deespec.agents.reading import Json, below, count, number, objects, word
 from deespec.model.money import Usage
 from deespec.records import record, replace
@@ -71,7 +72,9 @@ class Stream:
         self._stopped: str | None = None
         self._denied: dict[str, None] = {}
         self._wanted: dict[str, None] = {}
-        self._words: list[tuple[str | None, str]] = []
+        self._words = LastWords()
+        self._message: str | None = None
+        """Which the last words are of."""
         self._note = ""
         self._is_broken = False
         self._model = model
@@ -152,7 +155,7 @@ class Stream:
         return replace(tokens, model=self._model, cost_usd=cost_usd or None)
 
     def heard(self) -> Heard:
-        words = [text for _, text in self._words]
+        words = self._words.messages()
         complaint = (self._note or "It failed without a word.") if self._is_broken else None
         failed = self._is_a(COPILOT) and self._tokens.tokens_in is None  # it says what it used where all went well
         if failed and words and words[-1].startswith(OWN_ERROR):
@@ -182,9 +185,8 @@ class Stream:
             self._note = text.strip()  # its own, not its model's
             return
         is_own = self._is_a(COPILOT) and text.startswith(OWN_ERROR)
-        if self._words and self._words[-1][0] == message and not is_own:
-            text = self._words.pop()[1] + text
-        self._words.append((message, text))
+        self._words.add(text, begins=is_own or message != self._message)
+        self._message = message
 
     def _take_tool(self, _: Json) -> None:
         self._words.clear()

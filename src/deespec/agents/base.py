@@ -40,6 +40,8 @@ class AgentError:
     message: str
     reset_at: int | None = None
     """Wall time in ms when an account's limit ends, if the vendor said so."""
+    remedy: str | None = None
+    """The command by which a person helps it, where one is known. Agents are not told of it."""
 
 
 @record
@@ -56,6 +58,8 @@ class AgentResult:
     usage: Usage = Usage()
     denied: tuple[str, ...] = ()
     """Tools that were refused to it."""
+    wanted: tuple[str, ...] = ()
+    """What they were to do, in words, where the client says so: `Bash: make deploy`."""
 
 
 @record
@@ -122,6 +126,13 @@ class Agent(Protocol):
     def run(self, request: AgentRequest, watch: Watch) -> AgentResult: ...
 
 
+class Login(StrEnum):
+    IN = "in"
+    OUT = "out"
+    UNKNOWN = "unknown"
+    """Only a call would tell."""
+
+
 @record
 class Looked:
     """What a look at an agent found."""
@@ -131,3 +142,5 @@ class Looked:
     program: str | None = None
     problem: str | None = None
     remedy: str | None = None
+    login: Login | None = None
+    """None: it needs none, or it is not there to be asked."""

@@ -18,11 +18,12 @@ import signal
 from typing import TYPE_CHECKING
 
 from deespec.agents.asking import for_leave
-from deespec.agents.base import AgentResult
+from deespec.agents.base import AgentResult, Login
 from deespec.agents.claude_errors import error_in, session_unusable
 from deespec.agents.claude_stream import Heard, Stream
 from deespec.agents.decision import answer_from_text
 from deespec.agents.looking import LOOK_MS, look_for
+from deespec.agents.metering import Metered
 from deespec.agents.process import Ended, Program, capture, error_of, run_process
 from deespec.agents.structured import schema_of
 from deespec.records import replace
@@ -74,10 +75,12 @@ class ClaudeAgent:
         name, *first = self._settings.command or (PROGRAM,)
         asked = (found.program, *first, "--setting-sources", "user", "auth", "status")
         _, text = capture(asked, env=env, timeout_ms=LOOK_MS)
-        if _says_no_login(text):
+        login = _login(text)
+        if login is Login.OUT:
             problem = f"{PROGRAM} {found.version} is not logged in"
-            return replace(found, ready=False, problem=problem, remedy=f"Run {name} once, then deespec run.")
-        return found
+            remedy = f"Run {name} once, then deespec run."
+            return replace(found, ready=False, problem=problem, remedy=remedy, login=login)
+        return replace(found, login=login)
 
     def run(self, request: AgentRequest, watch: Watch) -> AgentResult:
         """One turn. A session that cannot go on is left for a fresh one: the prompt says all that is needed."""
@@ -95,13 +98,21 @@ class ClaudeAgent:
 
     def _call(self, request: AgentRequest, watch: Watch) -> tuple[Ended, Heard]:
         stream = Stream(request.step)
+        metered = Metered(watch, replace(request, budget_usd=None))  # that one it keeps by itself
+
+        def take(line: bytes) -> bool:
+            is_last = stream.feed(line)
+            if not is_last:
+                metered.used(stream.usage())
+            return is_last
+
         program = Program(
             argv=argv(self._settings, request),
             # On SIGINT it ends the commands that it runs, and mostly says what it cost; on SIGTERM it only ends.
             stop_signal=signal.SIGINT,
             stop_grace_ms=STOP_GRACE_MS,
         )
-        ended = run_process(program, request, watch, on_line=stream.feed)
+        ended = run_process(program, request, metered, on_line=take)
         return ended, stream.heard()
 
 
@@ -150,6 +161,7 @@ def result_of(request: AgentRequest, ended: Ended, heard: Heard) -> AgentResult:
         session=heard.session,
         usage=heard.usage,
         denied=heard.denied,
+        wanted=heard.wanted,
     )
 
 
@@ -171,10 +183,11 @@ def _permissions(permissions: str, request: AgentRequest) -> tuple[str, ...]:
     return ("--permission-mode", "acceptEdits", "--allowedTools", *rules, OWN_TOOLS)
 
 
-def _says_no_login(text: str) -> bool:
+def _login(text: str) -> Login:
     """`auth status` prints JSON. What cannot be read is no reason to refuse: the first call will tell."""
     try:
         status = json.loads(text[text.find("{") : text.rfind("}") + 1])
     except ValueError:
-        return False
-    return isinstance(status, dict) and status.get("loggedIn") is False
+        return Login.UNKNOWN
+    said = status.get("loggedIn") if isinstance(status, dict) else None
+    return Login.UNKNOWN if not isinstance(said, bool) else Login.IN if said else Login.OUT

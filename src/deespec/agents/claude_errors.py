@@ -48,6 +48,9 @@ WORDS: tuple[tuple[str, Verdict], ...] = (
 )
 """By the final text of a failed result, where no field tells."""
 
+SERVERS_LIMIT = "not your usage limit"
+"""2.1.330 says so of a limit that its server has for everybody; it has the fields of a limit of the plan."""
+
 
 TERMINAL: dict[str, Verdict] = {
     "prompt_too_long": PROMPT_TOO_LONG,
@@ -131,6 +134,8 @@ def _verdict(heard: Heard, result: Result) -> Verdict:
     is_servers = heard.error == "server_error" or (result.status or 0) >= 500
     told = SERVER_ERROR if is_servers else first_in(WORDS, result.text.casefold()) or FAILED
     found = next(filter(None, verdicts), told)
+    if found[0] is Blame.ACCOUNT and SERVERS_LIMIT in result.text.casefold():
+        return RATE_LIMIT
     return USAGE_LIMIT if found[0] is Blame.ACCOUNT and heard.limited else found
 
 

@@ -77,6 +77,7 @@ class Stream:
         self._wanted: dict[str, None] = {}
         self._model: str | None = None
         self._spent = Spent()
+        self._so_far = SoFar()
         self._answer: Answer | None = None
         self._text = ""
         self._result: Result | None = None
@@ -107,15 +108,20 @@ class Stream:
             reset_at=self._reset_at,
             denied=tuple(self._denied),
             wanted=tuple(self._wanted),
-            usage=Usage(
-                model=self._model,
-                tokens_in=self._spent.tokens_in,
-                tokens_cached=self._spent.tokens_cached,
-                tokens_out=self._spent.tokens_out,
-                cost_usd=self._spent.cost_usd,
-            ),
+            usage=self.usage(),
             answer=self._answer,
             result=self._result,
+        )
+
+    def usage(self) -> Usage:
+        """What this call has used: as its result says, and before that as its messages do, which name no cost."""
+        told = self._spent if self._spent.tokens_in is not None else self._so_far
+        return Usage(
+            model=self._model,
+            tokens_in=told.tokens_in,
+            tokens_cached=told.tokens_cached,
+            tokens_out=told.tokens_out,
+            cost_usd=self._spent.cost_usd,
         )
 
     def _take_system(self, event: Json) -> None:
@@ -130,6 +136,7 @@ class Stream:
                 self._in_background = bool(event.get("tasks"))
 
     def _take_message(self, event: Json) -> None:
+        self._so_far.add(below(event, "message"))
         if event.get("parent_tool_use_id") is not None:
             return  # a helper's: its errors are told to the agent, who may get on without it
         self._error = word(event, "error")
@@ -197,6 +204,29 @@ class Spent:
         elif isinstance(result.get("modelUsage"), dict):
             self.tokens_in, self.tokens_cached, self.tokens_out, _ = _sum(below(result, "modelUsage"))
             self.cost_usd = number(result, "total_cost_usd")
+
+
+class SoFar:
+    """Tokens as the messages name them; a message comes in several events, each with all of it so far."""
+
+    def __init__(self) -> None:
+        self.tokens_in: int | None = None
+        self.tokens_cached: int | None = None
+        self.tokens_out: int | None = None
+        self._by_message: dict[str, tuple[int, int, int]] = {}
+
+    def add(self, message: Json) -> None:
+        name, used = word(message, "id"), below(message, "usage")
+        if name is None or not used:
+            return
+        read = count(used, "cache_read_input_tokens") or 0
+        written = count(used, "cache_creation_input_tokens") or 0
+        now = ((count(used, "input_tokens") or 0) + read + written, read, count(used, "output_tokens") or 0)
+        before = self._by_message.get(name, (0, 0, 0))
+        self._by_message[name] = now
+        self.tokens_in = (self.tokens_in or 0) + now[0] - before[0]
+        self.tokens_cached = (self.tokens_cached or 0) + now[1] - before[1]
+        self.tokens_out = (self.tokens_out or 0) + now[2] - before[2]
 
 
 def _sum(by_model: Json) -> tuple[int, int, int, float]:

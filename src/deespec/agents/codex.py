@@ -9,8 +9,8 @@ It runs commands in a login shell, whose profile sets the PATH anew, unless it i
 project is not obeyed, unless the user has trusted the project. How often it tries again is a setting only for providers
 of one's own. Told by the API to wait an hour, it waits the hour: then the idle limit ends it, and the last error that
 it has printed says why.
-What a turn uses, its output says at the end, and nothing of failed ones; so the file that it keeps of the thread is
-read along, for budgets and for the time at which a limit of the plan ends.
+What a turn uses, its output says at the end, and nothing of failed ones or of the model; so the file that it keeps of
+the thread is read along, for budgets and prices and for the time at which a limit of the plan ends.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deespec.agents.base import AgentError, AgentResult, Blame
+from deespec.agents.base import AgentError, AgentResult, Blame, Login
 from deespec.agents.codex_errors import error_in, session_unusable, waited
 from deespec.agents.codex_stream import Heard, Stream
 from deespec.agents.decision import answer_from_text
 from deespec.agents.looking import LOOK_MS, look_for
 from deespec.agents.metering import Metered
+from deespec.agents.output import make_folder, write_new
 from deespec.agents.process import Ended, Program, capture, error_of, run_process
 from deespec.agents.structured import schema_of
 from deespec.agents.trail import Trail
@@ -72,14 +73,19 @@ class CodexAgent:
         """Two short runs of the client. A key for it alone, or a provider of one's own, needs no login."""
         env = {**self._child_env, **dict(self._settings.env)}
         found = look_for(self._settings, program=PROGRAM, title="Codex", env=env)
-        if not found.ready or found.program is None or env.get("CODEX_API_KEY"):
+        if not found.ready or found.program is None:
             return found
+        if env.get("CODEX_API_KEY"):
+            return replace(found, login=Login.IN)
         name, *first = self._settings.command or (PROGRAM,)
         exit_code, text = capture((found.program, *first, "login", "status"), env=env, timeout_ms=LOOK_MS)
-        if exit_code != 1 or "Not logged in" not in text or has_own_provider(self._settings, env):
+        if has_own_provider(self._settings, env):
             return found
+        if exit_code != 1 or "Not logged in" not in text:
+            return replace(found, login=Login.IN if exit_code == 0 else Login.UNKNOWN)
         problem = f"{PROGRAM} {found.version} is not logged in"
-        return replace(found, ready=False, problem=problem, remedy=f"Run {name} login, or set CODEX_API_KEY.")
+        remedy = f"Run {name} login, or set CODEX_API_KEY."
+        return replace(found, ready=False, problem=problem, remedy=remedy, login=Login.OUT)
 
     def run(self, request: AgentRequest, watch: Watch) -> AgentResult:
         """One turn. A thread that cannot go on is left for a fresh one: the prompt says all that is needed."""
@@ -149,9 +155,9 @@ def write_schema(request: AgentRequest) -> Path | None:
     schema = schema_of(request.step)
     if schema is None:
         return None
-    request.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(request.folder)
     path = request.folder / SCHEMA_FILE
-    path.write_text(json.dumps(strict(json.loads(schema))), encoding="utf-8")
+    write_new(path, json.dumps(strict(json.loads(schema))).encode())
     return path
 
 
@@ -178,8 +184,8 @@ def remove_marks(marks: list[Path]) -> None:
 
 
 def used(settings: AgentSettings, request: AgentRequest, total: Usage) -> Usage:
-    """What this call has used. The client does not say of which model."""
-    return replace(since(total, request.session_used), model=settings.model)
+    """What this call has used; by the model that the settings ask for, if the thread's file does not say."""
+    return replace(since(total, request.session_used), model=total.model or settings.model)
 
 
 def result_of(

@@ -3,7 +3,8 @@
 The facts come from runs of Codex 0.169.0, kept in tests/agents/recorded/codex. An `error` event is not the end: while
 the client tries again, it prints one for each try; and an item of type error is a remark. The stream says what a turn
 has used only when it has succeeded. What the client notes meanwhile in its rollout file says it after each answer of
-the model, and when a limit of the account's plan ends. Both count from the beginning of the thread.
+the model, when a limit of the account's plan ends, and of each turn by which model; the stream never names that. Stream
+and file count from the beginning of the thread.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from deespec.agents.reading import Json, below, count, number, parse, time_ms, word
 from deespec.agents.structured import answer_of
 from deespec.model.money import Usage
-from deespec.records import record
+from deespec.records import record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SESSION = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 WORDS = frozenset(("agent_message", "error", "reasoning", "todo_list"))
 """Items that change nothing outside the session."""
+NOTES = (b'"token_count"', b'"turn_context"')
 FULL_PERCENT = 100.0
 WINDOWS = ("primary", "secondary", "individual_limit")
 
@@ -64,6 +66,7 @@ class Stream:
         self._reset_at: int | None = None
         self._denied: dict[str, None] = {}
         self._usage = Usage()
+        self._model: str | None = None
         self._text = ""
         self._takers: dict[str | None, Callable[[Json], None]] = {
             "thread.started": self._take_thread,
@@ -88,13 +91,15 @@ class Stream:
 
     def feed_note(self, line: bytes) -> None:
         """Takes one line of the rollout file."""
-        if b'"token_count"' not in line:
+        if not any(kind in line for kind in NOTES):
             return
-        note = below(parse(line), "payload")
-        if word(note, "type") != "token_count":
-            return
-        self._usage = _usage(below(note, "info", "total_token_usage")) or self._usage
-        self._reset_at = _reset_at(below(note, "rate_limits"))
+        entry = parse(line)
+        note = below(entry, "payload")
+        if word(entry, "type") == "turn_context":
+            self._model = word(note, "model") or self._model
+        elif word(note, "type") == "token_count":
+            self._usage = _usage(below(note, "info", "total_token_usage")) or self._usage
+            self._reset_at = _reset_at(below(note, "rate_limits"))
 
     def heard(self) -> Heard:
         answer = answer_of(self._step, self._text)
@@ -106,7 +111,7 @@ class Stream:
             trouble=self._trouble,
             reset_at=self._reset_at,
             denied=tuple(self._denied),
-            usage=self._usage,
+            usage=self.usage,
             answer=answer,
             text=answer.text if answer else self._text,
         )
@@ -117,7 +122,7 @@ class Stream:
 
     @property
     def usage(self) -> Usage:
-        return self._usage
+        return replace(self._usage, model=self._model)
 
     def _take_thread(self, event: Json) -> None:
         session = word(event, "thread_id")

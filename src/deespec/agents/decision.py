@@ -1,7 +1,7 @@
 """Reads an answer from an agent's last words: the weakest of the three ways to answer, for clients with no other.
 
-The last line that starts with `DECISION:` counts, in whatever Markdown and case. A line that still offers a choice
-(`DECISION: SUCCEEDED | FAILED`, a prompt said back) or says anything unknown is no answer.
+The last line that starts with `DECISION:` counts, in whatever Markdown and case, unless it is quoted. A line that still
+offers a choice (`DECISION: SUCCEEDED | FAILED`, a prompt said back) or says anything unknown is no answer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
 from deespec.model.reports import DECISIONS
 
-MARKUP = r"(?:[^\S\n]|[>#*_`-])*"
+MARKUP = r"(?:[^\S\n]|[#*_`-])*"
 LINE = re.compile(
     rf"^{MARKUP}DECISION{MARKUP}[:：]{MARKUP}(?P<word>[A-Z]+(?:_[A-Z]+)*)?(?P<rest>.*)$", re.IGNORECASE | re.MULTILINE
 )

@@ -21,13 +21,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deespec.agents.base import AgentError, AgentResult, Blame
+from deespec.agents.base import AgentError, AgentResult, Blame, Login
 from deespec.agents.decision import answer_from_text
 from deespec.agents.gemini_errors import error_in, session_unusable, waited
 from deespec.agents.gemini_policy import ANY_COMMAND, rules_for
 from deespec.agents.gemini_stream import Heard, Stream
 from deespec.agents.looking import look_for
 from deespec.agents.metering import Metered
+from deespec.agents.output import make_folder, write_new
 from deespec.agents.process import Ended, Program, error_of, run_process
 from deespec.agents.trail import Trail
 from deespec.clock import Clock
@@ -72,11 +73,14 @@ class GeminiAgent:
         """One short run of the client. It cannot be asked for its login: there is one if it has a key or chose one."""
         env = {**ENVIRONMENT, **self._child_env, **dict(self._settings.env)}
         found = look_for(self._settings, program=PROGRAM, title="Gemini CLI", env=env)
-        if not found.ready or has_login(env):
+        if not found.ready:
             return found
+        if has_login(env):
+            return replace(found, login=Login.IN)
         name = (self._settings.command or (PROGRAM,))[0]
         problem = f"{PROGRAM} {found.version} is not logged in"
-        return replace(found, ready=False, problem=problem, remedy=f"Run {name} once, or set GEMINI_API_KEY.")
+        remedy = f"Run {name} once, or set GEMINI_API_KEY."
+        return replace(found, ready=False, problem=problem, remedy=remedy, login=Login.OUT)
 
     def run(self, request: AgentRequest, watch: Watch) -> AgentResult:
         """One turn. A session that cannot go on is left for a fresh one: the prompt says all that is needed."""
@@ -141,8 +145,8 @@ def write_policy(permissions: str, request: AgentRequest) -> None:
     if permissions == "everything":
         return
     rules = rules_for(request.report_command, request.gates) if permissions == "edit" else ANY_COMMAND
-    request.folder.mkdir(parents=True, exist_ok=True)
-    (request.folder / POLICY_FILE).write_text(rules, encoding="utf-8")
+    make_folder(request.folder)
+    write_new(request.folder / POLICY_FILE, rules.encode())
 
 
 def without_at_paths(prompt: str) -> str:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from deespec.agents.output import LastWords
 from deespec.agents.reading import Json, below, count, parse, word
-from deespec.model.money import Usage
-from deespec.records import record
+from deespec.model.money import Usage, since, together
+from deespec.records import record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,9 @@ class Stream:
         self._usage = Usage()
         self._noted: dict[str, Usage] = {}
         """By message of the session's file; one is noted again when its tools have ended."""
-        self._text = ""
+        self._noted_all = Usage()
+        """Their sum."""
+        self._words = LastWords()
         self._complaint = ""
         self._result: Result | None = None
         self._takers: dict[str | None, Callable[[Json], None]] = {
@@ -99,11 +102,13 @@ class Stream:
         note = parse(line)
         used, key = below(note, "tokens"), word(note, "id")
         if word(note, "type") == "gemini" and key is not None and used:
-            self._noted[key] = Usage(
+            usage = Usage(
                 tokens_in=count(used, "input") or 0,
                 tokens_cached=count(used, "cached") or 0,
                 tokens_out=(count(used, "output") or 0) + (count(used, "thoughts") or 0),
             )
+            self._noted_all = together(since(self._noted_all, self._noted.get(key, Usage())), usage)
+            self._noted[key] = usage
 
     def heard(self) -> Heard:
         return Heard(
@@ -113,7 +118,7 @@ class Stream:
             awaits_model=self._awaits_model,
             denied=tuple(self._denied),
             usage=self.usage,
-            text=self._text.strip(),
+            text="".join(self._words.messages()).strip(),
             result=self._result,
         )
 
@@ -124,20 +129,8 @@ class Stream:
     @property
     def usage(self) -> Usage:
         """By the result; before there is one, by what was noted."""
-        if self._usage.tokens_in is not None or not self._noted:
-            return Usage(
-                model=self._model,
-                tokens_in=self._usage.tokens_in,
-                tokens_cached=self._usage.tokens_cached,
-                tokens_out=self._usage.tokens_out,
-            )
-        noted = self._noted.values()
-        return Usage(
-            model=self._model,
-            tokens_in=sum(one.tokens_in or 0 for one in noted),
-            tokens_cached=sum(one.tokens_cached or 0 for one in noted),
-            tokens_out=sum(one.tokens_out or 0 for one in noted),
-        )
+        usage = self._noted_all if self._usage.tokens_in is None else self._usage
+        return replace(usage, model=self._model)
 
     def _take_init(self, event: Json) -> None:
         self._began = self._awaits_model = True
@@ -148,7 +141,7 @@ class Stream:
 
     def _take_message(self, event: Json) -> None:
         if word(event, "role") == "assistant":
-            self._text += word(event, "content") or ""
+            self._words.add(word(event, "content") or "")
 
     def _take_use(self, event: Json) -> None:
         self._acted, self._awaits_model = True, False
@@ -158,7 +151,7 @@ class Stream:
 
     def _take_tool_result(self, event: Json) -> None:
         self._awaits_model = True
-        self._text = ""
+        self._words.clear()
         error = below(event, "error")
         said = f"{word(event, 'output') or ''} {word(error, 'message') or ''}"
         if word(error, "type") in REFUSED or any(part in said for part in REFUSED_WORDS):

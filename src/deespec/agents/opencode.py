@@ -16,7 +16,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from deespec.agents.asking import for_leave
-from deespec.agents.base import AgentResult
+from deespec.agents.base import AgentResult, Login
 from deespec.agents.decision import answer_from_text
 from deespec.agents.looking import LOOK_MS, look_for
 from deespec.agents.metering import Metered
@@ -25,6 +25,7 @@ from deespec.agents.opencode_stream import Stream
 from deespec.agents.process import Ended, Program, capture, error_of, run_process
 from deespec.agents.structured import answer_of
 from deespec.clock import Clock
+from deespec.model.money import Usage
 from deespec.records import replace
 
 if TYPE_CHECKING:
@@ -77,14 +78,17 @@ class OpencodeAgent:
         env = {**ENVIRONMENT, **self._child_env, **dict(self._settings.env), "OPENCODE_DISABLE_MODELS_FETCH": "1"}
         found = look_for(self._settings, program=PROGRAM, title="opencode", env=env)
         provider, slash, _ = (self._settings.model or "").partition("/")
-        if not found.ready or found.program is None or not slash or provider.startswith("-"):
+        if not found.ready or found.program is None:
             return found
+        if not slash or provider.startswith("-"):
+            return replace(found, login=Login.UNKNOWN)
         name, *first = self._settings.command or (PROGRAM,)
-        _, text = capture((found.program, *first, "models", provider), env=env, timeout_ms=LOOK_MS)
+        exit_code, text = capture((found.program, *first, "models", provider), env=env, timeout_ms=LOOK_MS)
         if f"Provider not found: {provider}" not in text:
-            return found
+            return replace(found, login=Login.IN if exit_code == 0 else Login.UNKNOWN)
         problem = f"{PROGRAM} {found.version} has no login for {provider}"
-        return replace(found, ready=False, problem=problem, remedy=f"Run {name} auth login, or set the provider's key.")
+        remedy = f"Run {name} auth login, or set the provider's key."
+        return replace(found, ready=False, problem=problem, remedy=remedy, login=Login.OUT)
 
     def run(self, request: AgentRequest, watch: Watch) -> AgentResult:
         """One turn. A session that cannot go on is left for a fresh one: the prompt says all that is needed."""
@@ -99,10 +103,14 @@ class OpencodeAgent:
     def _call(self, request: AgentRequest, watch: Watch) -> tuple[Ended, Heard]:
         stream = Stream()
         metered = Metered(_Impatient(watch, stream, self._clock), request)
+        known = Usage()
 
         def take(line: bytes) -> bool:
+            nonlocal known
             is_last = stream.feed(line)
-            metered.used(replace(stream.usage(), model=self._settings.model))
+            if (usage := stream.usage()) != known:
+                known = usage
+                metered.used(replace(usage, model=self._settings.model))
             return is_last
 
         program = Program(argv=argv(self._settings, request), idle_cpu_share=IDLE_CPU_SHARE)
@@ -204,6 +212,7 @@ def result_of(
         session=heard.session,
         usage=replace(heard.usage, model=settings.model),
         denied=heard.denied,
+        wanted=heard.wanted,
     )
 
 

@@ -12,8 +12,8 @@ import re
 from typing import TYPE_CHECKING
 
 from deespec.agents.reading import below, clean, count, number, parse, word
-from deespec.model.money import Usage
-from deespec.records import record
+from deespec.model.money import Usage, since, together
+from deespec.records import record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,7 +76,9 @@ class Stream:
         self._denied: dict[str, None] = {}
         self._wanted: dict[str, None] = {}
         self._texts: dict[str, str] = {}
-        self._steps: dict[str, Json] = {}
+        self._steps: dict[str, Usage] = {}
+        self._used = Usage()
+        """Their sum."""
         self._takers: dict[str | None, Callable[[Json], None]] = {
             "step_start": self._take_start,
             "text": self._take_text,
@@ -116,16 +118,8 @@ class Stream:
 
     def usage(self) -> Usage:
         """Of the steps that have ended; the call that finds a title for the session is not told."""
-        if not self._steps:
-            return Usage()
-        used = [_usage(part) for part in self._steps.values()]
-        return Usage(
-            tokens_in=sum(one.tokens_in or 0 for one in used),
-            tokens_cached=sum(one.tokens_cached or 0 for one in used),
-            tokens_out=sum(one.tokens_out or 0 for one in used),
-            # It counts with 0 for models that it has no price of, so that 0 is not known to be one.
-            cost_usd=sum(one.cost_usd or 0.0 for one in used) or None,
-        )
+        # It counts with 0 for models that it has no price of, so that 0 is not known to be one.
+        return replace(self._used, cost_usd=self._used.cost_usd or None)
 
     def heard(self) -> Heard:
         return Heard(
@@ -168,7 +162,12 @@ class Stream:
 
     def _take_finish(self, event: Json) -> None:
         part = below(event, "part")
-        self._steps[word(part, "id") or str(len(self._steps))] = part
+        key, used = word(part, "id") or str(len(self._steps)), _usage(part)
+        before = self._steps.get(key, Usage())
+        if used != before:
+            cost_usd = (self._used.cost_usd or 0.0) - (before.cost_usd or 0.0) + (used.cost_usd or 0.0)
+            self._used = replace(together(since(self._used, before), used), cost_usd=cost_usd)
+            self._steps[key] = used
         self._finished = word(part, "reason") == "stop"
 
     def _take_error(self, event: Json) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import stat
+from collections import deque
+from io import StringIO
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,7 +27,40 @@ LAST_BYTES = 1024 * 1024
 TAIL_BYTES = 64 * 1024
 """What the caller gets to see of a stream's end."""
 
+WORDS_MOST = LINE_BYTES
+"""Of what an agent says, so many characters are kept (up to twice this): no less than one line may have."""
+MESSAGES_MOST = 1_000
+
 log = logging.getLogger(__name__)
+
+
+def make_folder(folder: Path, *, below: Path | None = None) -> None:
+    """Makes a folder of a call, and those between it and `below` (else its parent). Agents may have been there before:
+    a link in the way is not followed. Raises OSError."""
+    if below is None:
+        below = folder.parent
+        below.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = below
+    for name in folder.relative_to(below).parts:
+        path /= name
+        try:
+            path.mkdir(mode=0o700)
+        except FileExistsError:
+            if not stat.S_ISDIR(path.lstat().st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, "A link or file is in the way of a folder", str(path)) from None
+
+
+def new_file(path: Path) -> int:
+    """Opens a new file that only its owner may read, for writing; a file or a link of that name is gone then. Raises
+    OSError."""
+    path.unlink(missing_ok=True)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Raises OSError."""
+    with open(new_file(path), "wb") as file:
+        file.write(data)
 
 
 class Stream:
@@ -104,8 +141,7 @@ class Kept:
         self._total = 0
         self._last = bytearray()
         try:
-            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            os.fchmod(self._file, 0o600)
+            self._file = new_file(path)
         except OSError as error:
             self._give_up(error)
 
@@ -142,3 +178,31 @@ class Kept:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+class LastWords:
+    """The end of what an agent says, in messages that come in pieces."""
+
+    def __init__(self) -> None:
+        self._messages: deque[StringIO] = deque()
+        self._size = 0
+
+    def add(self, text: str, *, begins: bool = False) -> None:
+        """Goes on with the last message, or begins another."""
+        if begins or not self._messages:
+            self._messages.append(StringIO())
+        self._messages[-1].write(text)
+        self._size += len(text)
+        while len(self._messages) > 1 and (self._size > WORDS_MOST or len(self._messages) > MESSAGES_MOST):
+            self._size -= self._messages.popleft().tell()
+        if self._size > 2 * WORDS_MOST:
+            rest = self._messages.pop().getvalue()[-WORDS_MOST:]
+            self.clear()
+            self.add(rest)
+
+    def clear(self) -> None:
+        self._messages.clear()
+        self._size = 0
+
+    def messages(self) -> list[str]:
+        return [message.getvalue() for message in self._messages]

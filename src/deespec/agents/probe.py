@@ -24,7 +24,7 @@ from deespec.model.lifecycle import Step
 from deespec.records import record, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Mapping
 
     from deespec.agents.trials import Trial
     from deespec.clock import Clock
@@ -70,7 +70,7 @@ def probe(
     temporary: str,
     clock: Clock,
     trials: tuple[Trial, ...] = TRIALS,
-) -> Iterator[Verdict]:
+) -> Generator[Verdict, None, None]:
     """Tries everything, two things at a time; the verdicts in order. Whoever stops listening ends it."""
     stopping = threading.Event()
     scratch = tempfile.TemporaryDirectory(prefix="deespec-check-", dir=temporary, ignore_cleanup_errors=True)

@@ -14,6 +14,7 @@ from deespec.agents.call import KILL_WAIT_MS, Call
 from deespec.agents.guard_file import guard_file
 from deespec.agents.leftovers import identity
 from deespec.agents.metering import BUDGET
+from deespec.agents.output import make_folder, write_new
 from deespec.agents.signs import CPU_SHARE
 from deespec.clock import Clock
 from deespec.records import record
@@ -124,7 +125,7 @@ def _start_guard(
     program: Program, request: AgentRequest, *, talks: bool
 ) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """The guard waits for `go`. No Python code of ours runs in a fork: there are threads here, and a database."""
-    request.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(request.folder)
     ours, theirs = socket.socketpair()
     with theirs, _prompt(request) as prompt:
         try:
@@ -148,9 +149,8 @@ def _start_guard(
 def _prompt(request: AgentRequest) -> IO[bytes]:
     """The prompt as a file, kept for people who want to know what the agent was told."""
     path = request.folder / PROMPT_FILE
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(request.prompt.encode(errors="replace"))
-    return path.open("rb")
+    write_new(path, request.prompt.encode(errors="replace"))
+    return open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
 
 
 def _reap(guard: subprocess.Popen[bytes]) -> None:

@@ -19,6 +19,8 @@ BUILT_IN = ("command", "patch", "scripted")
 SAY_COST = ("claude", "opencode", "scripted")
 SAY_TOKENS = ("codex", "gemini", "acp")
 """Kinds whose cost is known only where a price is set for their model. The others say nothing of either."""
+SAY_MODEL = ("codex", "gemini")
+"""Of these, kinds that say themselves which model has answered."""
 
 
 def make(name: str, settings: Settings) -> Agent:
@@ -47,10 +49,12 @@ def slot_of(section: AgentSettings, settings: Settings, *, account: str) -> Agen
 
 
 def is_priced(section: AgentSettings, settings: Settings) -> bool:
-    """Whether the tokens that it reports have a price; of a model that is not named here any price may be its."""
+    """Whether the tokens that it reports have a price; of a model that only the client will name any may be its."""
     if section.kind not in SAY_TOKENS:
         return False
-    return bool(settings.prices) if section.model is None else price_of(section.model, settings.prices) is not None
+    if section.model is None and section.kind in SAY_MODEL:
+        return bool(settings.prices)
+    return price_of(section.model, settings.prices) is not None
 
 
 def _make(section: AgentSettings, settings: Settings) -> Agent:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from deespec.agents.reading import Json, count, objects, parse, word
+from deespec.agents.reading import Json, count, listed, parse, word
 from deespec.model.asking import Remark, Severity
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
-from deespec.model.remarks import FILE_CHARACTERS, REMARKS_MOST, TEXT_CHARACTERS
+from deespec.model.remarks import FILE_CHARACTERS, LINE_MOST, REMARKS_MOST, TEXT_CHARACTERS
 from deespec.model.reports import DECISIONS, KINDS, accepts
 
 if TYPE_CHECKING:
@@ -48,20 +48,34 @@ def answer_of(step: Step, found: object) -> Answer | None:
 
 
 def remarks_of(found: Json) -> Iterator[Remark]:
-    """The findings of a review; what is none, or one too many, is left out."""
-    for one in [*objects(found, "findings")][:REMARKS_MOST]:
-        text = (word(one, "text") or "").strip()
-        if text:
-            severity = word(one, "severity") or ""
-            yield Remark(
-                text=text[:TEXT_CHARACTERS],
-                file=(word(one, "file") or "")[:FILE_CHARACTERS] or None,
-                line=count(one, "line"),
-                severity=severity if severity in list(Severity) else Severity.NORMAL,
-                must_fix=one.get("must_fix") is not False,
-                in_scope=one.get("in_scope") is not False,
-            )
+    """The findings of a review, those that send the work back first, as there may be too many.
 
+    They decide, so none of them may get lost on the way: one that cannot be read is one without words.
+    """
+    remarks = [_remark(one) if isinstance(one, dict) else Remark(text=WORDLESS) for one in listed(found, "findings")]
+    yield from sorted(remarks, key=lambda one: not one.blocking)[:REMARKS_MOST]
+
+
+def _remark(one: Json) -> Remark:
+    text = "".join(filter(_is_shown, word(one, "text") or "")).strip()
+    file = "".join(filter(str.isprintable, word(one, "file") or ""))
+    line = count(one, "line")
+    severity = word(one, "severity") or ""
+    return Remark(
+        text=text[:TEXT_CHARACTERS] or WORDLESS,
+        file=file[:FILE_CHARACTERS] or None,
+        line=line if line is not None and line <= LINE_MOST else None,
+        severity=severity if severity in list(Severity) else Severity.NORMAL,
+        must_fix=one.get("must_fix") is not False,
+        in_scope=one.get("in_scope") is not False,
+    )
+
+
+def _is_shown(character: str) -> bool:
+    return character.isprintable() or character in "\n\t"
+
+
+WORDLESS = "(a finding without words)"
 
 _REMARK: Json = {
     "text": {"type": "string", "description": "What is wrong, and what to do about it."},

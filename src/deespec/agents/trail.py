@@ -6,6 +6,7 @@ It is the client's private format and may be missing or change: whoever reads it
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 from deespec.agents.output import Lines
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 READ_BYTES = 1024 * 1024
+READS_MOST = 16
+"""At one time; the rest comes the next time."""
 LOOKS_MOST = 20
 """So often is looked for the file; each look reads some hundred folders at most."""
 
@@ -42,7 +45,9 @@ class Trail:
         """The whole lines that have come since the last time."""
         if self._path is None:
             self._find(pattern)
-        while self._path is not None and (data := self._read(self._path)):
+        for _ in range(READS_MOST):
+            if self._path is None or not (data := self._read(self._path)):
+                break
             yield from self._lines.feed(data)
 
     def _find(self, pattern: str) -> None:
@@ -56,10 +61,14 @@ class Trail:
 
     def _read(self, path: Path) -> bytes:
         try:
-            with path.open("rb") as file:
-                file.seek(self._at)
-                data = file.read(READ_BYTES)
+            file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError:
             return b""
+        try:
+            data = os.pread(file, READ_BYTES, self._at) if stat.S_ISREG(os.fstat(file).st_mode) else b""
+        except OSError:
+            return b""
+        finally:
+            os.close(file)
         self._at += len(data)
         return data

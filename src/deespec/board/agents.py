@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deespec.agents.base import Looked
 from deespec.agents.standin.clients import client_of, knows
+from deespec.clock import local
 from deespec.errors import DeespecError
 from deespec.records import record
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from deespec.app import App
     from deespec.config import AgentSettings, Settings
+    from deespec.model.items import AgentPause
     from deespec.model.probes import AgentCheck
 
 AT_ONCE = 8
@@ -67,6 +69,12 @@ def look_at(app: App, names: Iterable[str]) -> dict[str, Looked]:
     asked = list(names)
     with ThreadPoolExecutor(AT_ONCE) as threads:
         return dict(zip(asked, threads.map(lambda name: look(app, name), asked), strict=True))
+
+
+def paused(pause: AgentPause, name: str) -> str:
+    """That an agent is paused, until when and why."""
+    until = f"until {local(pause.until_at)}" if pause.until_at else "until resumed"
+    return f"{name} is paused {until}: {pause.message}".rstrip(".")
 
 
 def checks_of(app: App) -> list[AgentCheck]:

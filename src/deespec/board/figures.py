@@ -5,6 +5,7 @@ Times are wall time in ms; "since" counts what ended then or later, and of waiti
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from enum import StrEnum
 from functools import cache
@@ -14,6 +15,7 @@ from deespec.agents.registry import slot_of
 from deespec.board.waited import Cause, waited
 from deespec.clock import local
 from deespec.model.lifecycle import Event, Status, Step
+from deespec.model.money import price_of
 from deespec.model.wanted import MERGE_QUEUE
 from deespec.records import record
 from deespec.store.figures import Spent
@@ -42,6 +44,7 @@ class Mark(StrEnum):
     TURN = "turn"
 
 
+_DIGITS = re.compile(r"([0-9]+)")
 _COUNTS_DONE = (Mark.DAY, Mark.PBI)
 _TITLED = (Mark.ITEM, Mark.PBI)
 
@@ -83,6 +86,17 @@ class FirstPass:
 
 
 @record
+class Unpriced:
+    """Metered calls whose tokens had no price when they were made."""
+
+    model: str
+    """Empty where the client names none."""
+    agent: str
+    priced_now: bool
+    """The settings have a price by now; it counts for calls from then on."""
+
+
+@record
 class Table:
     """What was spent, by one mark. Of calls that were spent before turns were kept with them, the marks are empty."""
 
@@ -93,8 +107,7 @@ class Table:
     groups: tuple[Group, ...]
     """Days in order, everything else the dearest first."""
     total: Group
-    unpriced: tuple[tuple[str, str], ...]
-    """(model, agent) of metered calls whose tokens have no price; the model is empty where the client names none."""
+    unpriced: tuple[Unpriced, ...]
 
 
 @record
@@ -122,7 +135,7 @@ def figures(app: App, *, mark: Mark, since: int = 0) -> Figures:
         ended = read.ended(since=since)
         done = [one for one in ended if one[0] == Status.DONE]
         return Figures(
-            table=_table(read, mark, since=since, now=tx.now),
+            table=_table(app, read, mark, since=since, now=tx.now),
             ended={status: sum(one[0] == status for one in ended) for status in ENDINGS},
             outcomes=read.outcomes(since=since),
             first_pass=first_pass(read.first_turns(), since=since),
@@ -136,10 +149,10 @@ def figures(app: App, *, mark: Mark, since: int = 0) -> Figures:
 def table(app: App, *, mark: Mark, since: int = 0) -> Table:
     """Only what was spent, by a mark; from one snapshot, too."""
     with app.store.read() as tx:
-        return _table(tx.figures(), mark, since=since, now=tx.now)
+        return _table(app, tx.figures(), mark, since=since, now=tx.now)
 
 
-def _table(read: FigureVerbs, mark: Mark, *, since: int, now: int) -> Table:
+def _table(app: App, read: FigureVerbs, mark: Mark, *, since: int, now: int) -> Table:
     spent = {one.key: one for one in read.spent_by(mark, since=since)}
     turns = read.turns_by(mark, since=since)
     done = _done_by(mark, read.ended(since=since)) if mark in _COUNTS_DONE else {}
@@ -162,7 +175,10 @@ def _table(read: FigureVerbs, mark: Mark, *, since: int, now: int) -> Table:
         until_at=now,
         groups=tuple(sorted(found, key=_by_day if mark is Mark.DAY else _dearest_first)),
         total=Group(key="", spent=total[0] if total else Spent(), turns=sum(turns.values())),
-        unpriced=tuple(read.unpriced(since=since)),
+        unpriced=tuple(
+            Unpriced(model=model, agent=agent, priced_now=price_of(model or None, app.settings.prices) is not None)
+            for model, agent in read.unpriced(since=since)
+        ),
     )
 
 
@@ -176,9 +192,16 @@ def _by_day(one: Group) -> tuple[str, ...]:
     return (one.key,)
 
 
-def _dearest_first(one: Group) -> tuple[float, int, int, str]:
+def _dearest_first(one: Group) -> tuple[float, int, tuple[str | int, ...]]:
     spent = one.spent
-    return -(spent.usd or 0), -((spent.tokens_in or 0) + (spent.tokens_out or 0)), len(one.key), one.key
+    tokens = (spent.tokens_in or 0) + (spent.tokens_out or 0)
+    return -(spent.usd or 0), -tokens, _natural(one.key)
+
+
+def _natural(key: str) -> tuple[str | int, ...]:
+    """Names by the alphabet, the numbers in them by their size: SBI-9 before SBI-10."""
+    parts = _DIGITS.split(key.casefold())
+    return (*(int(part) if at % 2 else part for at, part in enumerate(parts)), key)
 
 
 def _waited(app: App, read: FigureVerbs, *, since: int, now: int) -> dict[Cause, int]:

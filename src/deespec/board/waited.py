@@ -97,7 +97,7 @@ def _in_order(
 ) -> list[Happened]:
     """The entries, and between them the moments that entries speak of. A clock that was set back does not turn time."""
     entries: list[Happened] = []
-    moments: list[Happened] = [(since, "since", None, None, None, None, None)]
+    moments: list[Happened] = [(min(since, now), "since", None, None, None, None, None)]
     latest = 0
     for entry in happened:
         at, event, sbi, _, agent, _, detail = entry

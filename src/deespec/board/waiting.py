@@ -5,8 +5,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from deespec.clock import local, midnight
+from deespec.clock import local, midnight, next_midnight
+from deespec.model.asking import NEEDS_WORDS, first_line
+from deespec.model.budget import more_usd
 from deespec.model.lifecycle import Status
+from deespec.model.money import usd
 from deespec.model.selection import paths_conflict, paths_overlap
 from deespec.model.wanted import WAIT_MOST_MS, Bar, Barred, Scope
 from deespec.model.work import BROKEN_BASE, PULL_REQUEST, TARGET_TAKEN
@@ -36,20 +39,25 @@ class Waiting:
     by: tuple[str, ...] = ()
     until_at: int | None = None
     remedy: str | None = None
+    person: bool = False
+    """The item itself waits for a person: nothing that runs will bring it on. (Agents that do are listed as such.)"""
 
 
 class Situation:
     """What all conditions are tested against, read once."""
 
-    def __init__(self, app: App, tx: Transaction) -> None:
+    def __init__(self, app: App, tx: Transaction, *, run_is_spent: bool = False) -> None:
+        """`run_is_spent`: the run that asks has ended because its own budget is used up."""
         self.app = app
+        self._run_is_spent = run_is_spent
         self._tx = tx
         self.now = tx.now
         home = str(app.settings.home)
         self.workers: list[Worker] = [worker for worker in tx.workers() if is_alive(home, worker.uid)]
         self._alive = {worker.uid for worker in self.workers}
         self.pauses: list[AgentPause] = tx.pauses()
-        money = Money(usd_per_day=app.settings.usd_per_day, day_began_at=midnight(self.now))
+        today, tomorrow = midnight(self.now), next_midnight(self.now)
+        money = Money(usd_per_day=app.settings.usd_per_day, day_began_at=today, day_ends_at=tomorrow)
         self.agents = FreeAgents(tx, app.agent_slots(), money)
         """Who may be given a call, as choosing sees it."""
         self.working = tx.working_paths()
@@ -156,6 +164,7 @@ class Situation:
             reason="need",
             text=f"needs {culprit}, which {_verb(status)}{f' ({why})' if why else ''}",
             by=by,
+            person=status == Status.CANCELLED,
             remedy=f"deespec sbi {again} {culprit}, or deespec sbi update {line.id} --remove-need {culprit}",
         )
 
@@ -172,7 +181,8 @@ class Situation:
             if line.agent or line.reviewer:
                 make = f'deespec config set agents.{names[0]}.command "PROGRAM …"'
                 remedy = f"deespec sbi update {line.id} --clear agent, or {make}"
-            yield Waiting(reason="agent_paused", text=f"no agent can do it ({named})", by=names, remedy=remedy)
+            text = f"no agent can do it ({named})"
+            yield Waiting(reason="agent_paused", text=text, by=names, remedy=remedy, person=True)
             return
         barred = [self._barred(name, line) for name in known]
         if all(one is not None for one in barred) and barred[0] is not None:
@@ -246,9 +256,10 @@ class Situation:
             text = f"agent {name}'s account was at its limit a moment ago: one call tries it, others follow"
             return Waiting(reason="agent_paused", text=text, by=(name,), until_at=bar.until_at)
         if bar.why is Bar.DAY:
-            usd = self.app.settings.usd_per_day
-            text = f"the budget of ${usd:g} a day does not allow another turn of {name} today"
-            remedy = f"deespec config set budget.usd_per_day {2 * usd:g}"
+            limit = self.app.settings.usd_per_day
+            text = f"the budget of {usd(limit)} a day does not allow another turn of {name} today"
+            more = more_usd(limit, self._tx.used_since(midnight(self.now)))
+            remedy = f"deespec config set budget.usd_per_day {more}"
             return Waiting(reason="budget", text=text, by=(name,), until_at=bar.until_at, remedy=remedy)
         return self._at_limit(name, line, bar)
 
@@ -281,7 +292,8 @@ class Situation:
 
     def _slot(self) -> Waiting:
         if not self.workers:
-            return Waiting(reason="slot", text="no worker is running", remedy="deespec run")
+            text = "this run's budget is used up" if self._run_is_spent else "no worker is running"
+            return Waiting(reason="slot", text=text, remedy="deespec run")
         if all(one.state == "finishing" for one in self.workers):
             text = "no running worker takes anything new: they finish their turns and end"
             return Waiting(reason="slot", text=text, remedy="deespec run")
@@ -292,20 +304,22 @@ class Situation:
 
 
 def _stopped(line: Line) -> Waiting:
-    asked = f": {line.question.strip().splitlines()[0]}" if line.question and line.question.strip() else ""
+    asked = f": {first_line(line.question)}" if line.question and line.question.strip() else ""
     if line.status is Status.FAILED:
         return Waiting(
             reason="failed",
             text=f"FAILED ({line.reason or 'no reason given'}){asked}",
             by=(line.reason,) if line.reason else (),
             remedy=f"deespec sbi show {line.id}, then deespec sbi retry {line.id}",
+            person=True,
         )
-    remedy = f'deespec answer {line.id} "…"' if line.reason == "question" else f"deespec sbi retry {line.id}"
+    remedy = f'deespec answer {line.id} "…"' if line.reason in NEEDS_WORDS else f"deespec sbi retry {line.id}"
     return Waiting(
         reason="parked",
         text=f"needs a person ({line.reason}){asked}",
         by=(line.reason,) if line.reason else (),
         remedy=remedy,
+        person=True,
     )
 
 

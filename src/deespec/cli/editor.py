@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from typing import TYPE_CHECKING
 
+from deespec.cli.stdin import is_terminal
 from deespec.errors import UsageError
 from deespec.model.items import Kind
 
@@ -49,8 +50,11 @@ def template(kind: Kind) -> str:
     return _SBI if kind is Kind.SBI else _GROUP
 
 
-def edit(session: Session, text: str) -> str | None:
-    """The text after the editor was left; None if it is the same. Raises UsageError if there is no editor."""
+def edit(session: Session, text: str, *, instead: str) -> str | None:
+    """The text after the editor was left; None if it is the same. Raises UsageError if there is no editor, or no
+    terminal for one; `instead` is what to do then."""
+    if not is_terminal():
+        raise UsageError("There is no terminal for an editor.", hint=instead)
     command = _command(session)
     with tempfile.NamedTemporaryFile("w+", suffix=".md", prefix="deespec-", encoding="utf-8") as file:
         file.write(text)
@@ -58,7 +62,7 @@ def edit(session: Session, text: str) -> str | None:
         try:
             done = subprocess.run([*shlex.split(command), file.name], check=False)
         except (OSError, ValueError) as error:
-            raise UsageError(f"The editor {command} cannot be started.", hint="Set EDITOR, or use -f FILE.") from error
+            raise UsageError(f"The editor {command} cannot be started.", hint=f"Set EDITOR. Or: {instead}") from error
         if done.returncode != 0:
             raise UsageError(f"The editor {command} ended with {done.returncode}; nothing was changed.")
         with open(file.name, encoding="utf-8", errors="replace", newline="") as again:

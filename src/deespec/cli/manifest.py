@@ -158,8 +158,18 @@ GROUPS: dict[str, tuple[Entry, ...]] = {
     "config": (
         _e("list", "Every setting, its value and where it comes from.", "config", "config_list"),
         _e("get", "One setting.", "config", "config_get"),
-        _e("set", "Change a setting, or make an agent or a gate, in config.toml.", "config", "config_set"),
-        _e("unset", "Remove a setting, an agent or a gate from config.toml.", "config", "config_unset"),
+        _e(
+            "set",
+            "Change a setting, or make an agent, a gate, a price or an account, in config.toml.",
+            "config",
+            "config_set",
+        ),
+        _e(
+            "unset",
+            "Remove a setting, an agent, a gate, a price or an account from config.toml.",
+            "config",
+            "config_unset",
+        ),
         _e("path", "Where the settings files are.", "config", "config_path"),
         _e("check", "Check the settings files.", "config", "config_check"),
     ),

@@ -23,22 +23,52 @@ session = click.pass_obj
 
 MANY = 2**31 - 1
 """The largest number that a limit may be."""
+LONGEST_DAYS = 366
 PRIORITIES = click.Choice([priority.value for priority in Priority], case_sensitive=False)
 
 
 class Duration(click.ParamType[int]):
-    """A time such as 90 s, 10 min or 2 h; in ms."""
+    """A time such as 90 s, 10 min, 2 h or 3 d; in ms."""
 
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        from deespec.config_keys import HOUR_MS, Key, Type, from_text
+        from deespec.config_keys import DAY_MS, Key, Type, from_text
 
-        key = Key(name="--for", field="", type=Type.DURATION, help="", low=1, high=31 * 24 * HOUR_MS)
+        key = Key(name="--for", field="", type=Type.DURATION, help="", low=1, high=LONGEST_DAYS * DAY_MS)
         try:
             return int(str(from_text(key, str(value))))
         except ValueError:
-            self.fail(f"{value!r} is not a duration; say 90 s, 10 min or 2 h", param, ctx)
+            words = f"takes a duration up to {LONGEST_DAYS} d, as 90 s, 10 min, 2 h, 3 d or 1 w, not {value!r}"
+            self.fail(words, param, ctx)
+
+
+class Amount(click.ParamType[float]):
+    """USD."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from deespec.config_keys import MAX_USD
+
+        try:
+            amount = float(value)
+        except ValueError:
+            amount = -1
+        if not 0 <= amount <= MAX_USD:
+            self.fail(f"takes a number from 0 to {MAX_USD:,}, not {value!r}", param, ctx)
+        return amount
+
+
+def agents(name: str, *, help: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """An option that takes the name of an agent, several times or several names with commas between."""
+    return click.option(name, multiple=True, metavar="NAME", help=help, callback=_names)
+
+
+def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    from deespec.model.fields import split_names
+
+    return split_names(given)
 
 
 def fields(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,8 +79,8 @@ def fields(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--body", "-b", help="The spec as Markdown."),
             click.option("--priority", type=PRIORITIES, help="Default: normal."),
             click.option("--parent", metavar="ID", help="The PBI or EPIC it belongs to."),
-            click.option("--agent", multiple=True, metavar="NAME", help="Who implements it; several: in that order."),
-            click.option("--reviewer", multiple=True, metavar="NAME", help="Who reviews it."),
+            agents("--agent", help="Who implements it; several: in that order."),
+            agents("--reviewer", help="Who reviews it."),
             click.option("--only-implement/--with-review", default=None, help="DONE without a review."),
             click.option("--estimate-hours", type=float, help="For people only."),
             click.option("--max-turns", type=int, help="Its limit of turns."),

@@ -18,7 +18,8 @@ class Answered:
 
     sbi: Sbi
     answer: Answer
-    result: AgentResult
+    result: AgentResult | None
+    """None: this claim has called nobody, an earlier one left the answer."""
     findings: tuple[str, ...] = ()
     tree: str | None = None
     work: Work | None = None
@@ -30,7 +31,8 @@ class Failed:
     """The call failed; whose error it is decides what follows."""
 
     error: AgentError
-    result: AgentResult
+    result: AgentResult | None
+    """None: it was no call that failed; what one has used is in the ledger."""
 
 
 @record

@@ -8,11 +8,13 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from deespec.agents.asking import refused
 from deespec.agents.base import AgentError, AgentResult, Blame
 from deespec.agents.leftovers import clear_leftovers
 from deespec.config import CONFIG_NAME
 from deespec.engine import gates, integrating, outbox, prompts
 from deespec.engine.acted import Answered, Failed, GivenBack, Merged, Needed, Waits
+from deespec.engine.asking import leave_for
 from deespec.engine.calling import AgentWatch, agent_actor, call_agent, step_for, turn_folder
 from deespec.engine.place import place_of
 from deespec.errors import DeespecError, WorkspaceError
@@ -58,7 +60,7 @@ def act(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Acted:
         observe("prepared")
         claim = replace(claim, sbi=sbi, step=sbi.step or claim.step, answer=found)
         if found is not None:
-            return _look(bench, claim, place, found, AgentResult())
+            return _look(bench, claim, place, found, None)
         return _work(bench, claim, place, prompt, observe)
     except WorkspaceError as error:
         return GivenBack(why=f"workspace: {error.message}")
@@ -71,7 +73,7 @@ def act(bench: Bench, claim: Claim, observe: Callable[[str], None]) -> Acted:
     except Exception as error:
         # A defect that one item has met must not stop the others; that item uses an attempt, so it comes to an end.
         log.exception("turn failed", extra={"item": claim.sbi.id, "turn": claim.turn})
-        return Failed(error=AgentError(blame=Blame.CALL, code="internal", message=repr(error)), result=AgentResult())
+        return Failed(error=AgentError(blame=Blame.CALL, code="internal", message=repr(error)), result=None)
     finally:
         shutil.rmtree(claim.outbox, ignore_errors=True)
 
@@ -145,9 +147,12 @@ def _work(bench: Bench, claim: Claim, place: Place, prompt: str, observe: Callab
         return Failed(error=result.error, result=result)
     if answer is None:
         message = "It ended without an answer: no report command, no structured answer, no DECISION line."
-        if result.denied:
-            message += f" Tools were denied to it: {', '.join(result.denied)}."
-        return Failed(error=AgentError(blame=Blame.CALL, code="no_answer", message=message), result=result)
+        if not_allowed := refused(result):
+            message += f" {not_allowed}"
+        remedy = leave_for(bench, claim, result)
+        return Failed(
+            error=AgentError(blame=Blame.CALL, code="no_answer", message=message, remedy=remedy), result=result
+        )
     observe("answered")
     return _look(bench, claim, place, answer, result)
 
@@ -172,7 +177,7 @@ def _answer(bench: Bench, claim: Claim, result: AgentResult) -> Answer | None:
     return result.answer
 
 
-def _look(bench: Bench, claim: Claim, place: Place, answer: Answer, result: AgentResult) -> Acted:
+def _look(bench: Bench, claim: Claim, place: Place, answer: Answer, result: AgentResult | None) -> Acted:
     """Looks at the workspace and runs gates and checks, where the step makes something."""
     sbi = claim.sbi
     if step_for(claim) is Step.REVIEW:
@@ -184,7 +189,7 @@ def _look(bench: Bench, claim: Claim, place: Place, answer: Answer, result: Agen
     if sbi.reason == BROKEN_BASE:
         place.catch_up()
     evidence, state = place.look(sbi.manifest, alone=claim.alone and _still_alone(bench, claim))
-    evidence = replace(_without_own_settings(bench, evidence), denied=result.denied)
+    evidence = replace(_without_own_settings(bench, evidence), refused=refused(result or AgentResult()))
     if answer.kind == "question" and not bench.apart:
         return Answered(sbi=sbi, answer=answer, result=result)
     findings = (*findings_of(sbi, answer, evidence, bench.rules), *place.findings(evidence))
@@ -271,7 +276,8 @@ def _keep_diff(bench: Bench, claim: Claim, place: Place, evidence: Evidence, sta
     shown = evidence.changed if evidence.whole is None else evidence.whole
     own = tuple(path for path in shown if path not in evidence.forbidden)
     text = place.diff(claim.sbi.manifest, state, own)
-    prompts.keep_change(turn_folder(bench.app.settings.home, claim), own, text)
+    home = bench.app.settings.home
+    prompts.keep_change(home, turn_folder(home, claim), own, text)
 
 
 def _still_alone(bench: Bench, claim: Claim) -> bool:

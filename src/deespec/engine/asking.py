@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deespec.agents.asking import refused, to_allow
 from deespec.engine.calling import agent_actor
 from deespec.model.asking import Draft, Question, answer_to, question_key
+from deespec.model.lifecycle import Event
 from deespec.model.spec import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from deespec.agents.base import AgentResult
     from deespec.engine.bench import Bench
     from deespec.model.asking import Remark
     from deespec.model.items import Answer, Claim, Turn
@@ -27,6 +30,26 @@ def asked_before(bench: Bench, claim: Claim, answer: Answer) -> tuple[Question, 
         return ()
     with bench.app.store.read() as tx:
         return tuple(tx.questions(claim.sbi.number))
+
+
+def found_before(bench: Bench, claim: Claim) -> tuple[tuple[str, ...], ...]:
+    """What the item's turns found since it was begun or retried, oldest first; another outcome found nothing."""
+    with bench.app.store.read() as tx:
+        turns = [turn for turn in tx.turns(claim.sbi.number) if turn.number > claim.sbi.turns_before]
+    return tuple(turn.findings if turn.outcome == Event.FINDINGS else () for turn in turns)
+
+
+def leave_for(bench: Bench, claim: Claim, result: AgentResult) -> str | None:
+    """The command by which a person allows more to an agent that something was refused to; None: nothing was, or no
+    setting says what it may do."""
+    section = bench.settings.agent(claim.agent)
+    return to_allow(section) if section is not None and refused(result) else None
+
+
+def stops_with(bench: Bench, claim: Claim, result: AgentResult, verdict: Verdict) -> str | None:
+    """What a person is told of an item that stops: also by what command it is allowed what was refused to it."""
+    remedy = leave_for(bench, claim, result) if verdict.outcome == Event.FINDINGS else None
+    return f"{verdict.question}\nTo allow it: {remedy}" if verdict.question and remedy else verdict.question
 
 
 def bring_before_people(

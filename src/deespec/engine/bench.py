@@ -6,12 +6,13 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from deespec.clock import midnight
+from deespec.clock import midnight, next_midnight
 from deespec.engine import outbox
 from deespec.engine.checkouts import Checkouts
 from deespec.engine.ports import Ports
 from deespec.engine.terms import Terms
 from deespec.model.budget import ItemBudget
+from deespec.model.lifecycle import Status
 from deespec.model.reports import Rules
 from deespec.model.wanted import MERGE_QUEUE, AgentSlot, Scope, Wanted
 from deespec.records import record
@@ -91,6 +92,13 @@ class Bench:
     def item_budget(self) -> ItemBudget:
         return ItemBudget(usd=self.settings.usd_per_item, tokens=self.settings.tokens_per_item)
 
+    def budget_after(self, sbi: Sbi) -> ItemBudget:
+        """What the item has to keep to in order to go on: nothing, where its next step's agents cost nothing."""
+        names = sbi.agent or self.implement
+        if Status.REVIEWING in (sbi.status, sbi.stopped_in):
+            names = sbi.reviewer or self.settings.review or self.implement
+        return self.item_budget if any(map(self.is_metered, names)) else ItemBudget()
+
     @cached_property
     def slots(self) -> tuple[AgentSlot, ...]:
         """The agents that can be used here, as the claim sees them."""
@@ -128,6 +136,7 @@ class Bench:
 def wanted(bench: Bench) -> Wanted:
     """What this worker asks the store for now."""
     app, settings = bench.app, bench.terms.refresh()
+    now = app.clock.now_ms()
     return Wanted(
         worker=bench.worker.uid,
         actor=bench.actor,
@@ -141,7 +150,8 @@ def wanted(bench: Bench) -> Wanted:
         exclusive=settings.undeclared == "exclusive",
         scope=bench.scope,
         usd_per_day=settings.usd_per_day,
-        day_began_at=midnight(app.clock.now_ms()),
+        day_began_at=midnight(now),
+        day_ends_at=next_midnight(now),
         usd_per_run=bench.usd_per_run,
         item_budget=bench.item_budget,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from deespec.agents.registry import SAY_TOKENS, is_priced
-from deespec.clock import midnight
-from deespec.model.budget import CALL_LEAST_TOKENS, left_usd
+from deespec.clock import local, midnight
+from deespec.model.budget import CALL_LEAST_TOKENS, left_usd, more_usd
+from deespec.model.money import half_priced, usd
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,14 +37,15 @@ def budget_of(bench: Bench, claim: Claim) -> tuple[float | None, int | None]:
 
 
 def _shared(bench: Bench, tx: Transaction, slot: AgentSlot) -> Iterable[float]:
-    """What the day and the run have left for this call, beside the others that run."""
+    """What the day and the run have left for this call, beside the others that are still to pay."""
+    calls = tx.calls_to_pay()
     if bench.settings.usd_per_day:
         spent = tx.used_since(midnight(bench.app.clock.now_ms()))
-        others = bench.metered_among(line.lease_agent for line in tx.running()) - 1
+        others = bench.metered_among(agent for agent, _ in calls) - 1
         yield left_usd(bench.settings.usd_per_day, spent, others=others, priced=slot.priced)
     if bench.usd_per_run is not None:
         spent = tx.used_by_run(bench.worker.uid)
-        own = (line.lease_agent for line in tx.running() if line.lease_worker == bench.worker.uid)
+        own = (agent for agent, worker in calls if worker == bench.worker.uid)
         yield left_usd(bench.usd_per_run, spent, others=bench.metered_among(own) - 1, priced=slot.priced)
 
 
@@ -54,8 +57,15 @@ def told_before(app: App, names: Iterable[str], *, usd_per_run: float | None) ->
     settings = app.settings
     if not (settings.usd_per_item or settings.usd_per_day or usd_per_run is not None):
         return []
-    sections = (section for name in dict.fromkeys(names) if (section := settings.agent(name)) is not None)
-    return [*(words for one in sections if (words := _unpriced(one, settings))), *_half_priced(settings)]
+    halves = (f"{what} → {fix}" for what, fix in half_priced(settings.prices))
+    return [*(_no_price(one.name, one.model) for one in unpriced(settings, names)), *halves]
+
+
+def unpriced(settings: Settings, names: Iterable[str]) -> list[AgentSettings]:
+    """Of these agents, the metered ones that report tokens of which nobody knows what they cost."""
+    sections = [section for name in dict.fromkeys(names) if (section := settings.agent(name)) is not None]
+    metered = (one for one in sections if one.billing == "metered" and one.kind in SAY_TOKENS)
+    return [one for one in metered if not is_priced(one, settings)]
 
 
 def told_after(turn: Turn) -> str | None:
@@ -65,23 +75,20 @@ def told_after(turn: Turn) -> str | None:
     return _no_price(turn.agent, turn.model)
 
 
-def _unpriced(section: AgentSettings, settings: Settings) -> str | None:
-    if section.billing != "metered" or section.kind not in SAY_TOKENS or is_priced(section, settings):
-        return None
-    return _no_price(section.name, section.model)
+def told_waiting(app: App, *, until_at: int) -> str:
+    """That items wait for the next day's budget."""
+    limit = app.settings.usd_per_day
+    with app.store.read() as tx:
+        more = more_usd(limit, tx.used_since(midnight(tx.now)))
+    return (
+        f"the budget of {usd(limit)} a day is used up until {local(until_at)[:16]}"
+        f" → deespec config set budget.usd_per_day {more}, then deespec run anew"
+    )
 
 
 def _no_price(agent: str, model: str | None) -> str:
+    """A model that nobody has named cannot be given a price."""
     words = f"{agent} reports tokens only and no price is set for {model or 'its model'}: budgets do not count it"
-    return f"{words} → deespec config set prices.{model or 'MODEL'}.input USD, and .output"
-
-
-def _half_priced(settings: Settings) -> list[str]:
-    """Prices of which one half is missing: what it leaves out costs nothing then."""
-    return [
-        f"the price of {price.model} has no {missing}: such tokens count as free"
-        f" → deespec config set prices.{price.model}.{missing} USD"
-        for price in settings.prices
-        for missing in ("input", "output")
-        if not getattr(price, missing) and (price.input or price.output)
-    ]
+    if model is None:
+        return f"{words} → deespec config set agents.{agent}.model NAME"
+    return f"{words} → deespec config set {shlex.quote(f'prices.{model}.input')} USD, and .output"

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deespec.agents.base import AgentRequest
+from deespec.agents.output import make_folder
 from deespec.agents.secrets import is_foreign_secret
 from deespec.engine import outbox
 from deespec.engine.budgets import budget_of
 from deespec.engine.itself import own_command
 from deespec.errors import LeaseLost
 from deespec.model.lifecycle import Step
-from deespec.model.money import Spend, Usage, cost_of, together
+from deespec.model.money import Spend, Usage, bounded, cost_of, together
 from deespec.model.reports import accepts
 from deespec.records import replace
 
@@ -110,8 +111,8 @@ def call_agent(
     request = request_for(bench, claim, prompt, folder=folder, session=session, workspace=at.folder)
     request = replace(request, env=request.env | at.variables)
     result = bench.app.agent(claim.agent).run(request, watch)
+    result = replace(result, usage=bounded(together(used or Usage(), result.usage)))
     if result.usage != Usage():
-        result = replace(result, usage=together(used or Usage(), result.usage))
         with bench.app.store.transaction() as tx:
             tx.spent(spend(bench, claim, result))
     if bench.pulse.is_revoked(claim.token):
@@ -145,7 +146,7 @@ def request_for(
 ) -> AgentRequest:
     settings = bench.settings
     section = settings.agent(claim.agent)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder, below=settings.home)
     lock = guard_lock(settings.home, claim)
     lock.parent.mkdir(mode=0o700, exist_ok=True)
     idle = section.idle_timeout_ms if section else None

@@ -46,7 +46,8 @@ def settle_failure(bench: Bench, claim: Claim, failed: Failed) -> Outcome:
     error = failed.error
     shown = f"{error.code}: {error.message}"
     with bench.app.store.transaction() as tx:
-        tx.spent(spend(bench, claim, failed.result))
+        if failed.result is not None:
+            tx.spent(spend(bench, claim, failed.result))
         if error.blame is Blame.STOPPED and error.code != FROZEN:
             tx.release(claim, actor=bench.actor, why=STOPPED)
             tx.call_over(claim.token)
@@ -56,14 +57,14 @@ def settle_failure(bench: Bench, claim: Claim, failed: Failed) -> Outcome:
         if error.blame is Blame.AGENT:
             only = "" if error.code in OF_THE_ACCOUNT else claim.agent
             return _waits_for_person(bench, tx, claim, error, error.message, only_agent=only)
-        if error.blame is Blame.BUDGET and _is_known(failed.result.usage):
+        if error.blame is Blame.BUDGET and failed.result is not None and _is_known(failed.result.usage):
             return _out_of_money(bench, tx, claim, shown)
         if error.blame is Blame.CALL and tx.strike(
             account=claim.account, agent=claim.agent, sbi=claim.sbi.number, code=error.code
         ):
             words = f"the same error on three items: {shown}"
             return _waits_for_person(bench, tx, claim, error, words, only_agent=claim.agent)
-        return _uses_attempt(bench, tx, claim, shown)
+        return _uses_attempt(bench, tx, claim, shown, remedy=error.remedy)
 
 
 def lost(bench: Bench, claim: Claim) -> Outcome:
@@ -97,10 +98,10 @@ def delay(bench: Bench, tries: int) -> int:
 # --- attempts and money ---------------------------------------------------------------------------------------------
 
 
-def _uses_attempt(bench: Bench, tx: Transaction, claim: Claim, shown: str) -> Outcome:
+def _uses_attempt(bench: Bench, tx: Transaction, claim: Claim, shown: str, *, remedy: str | None) -> Outcome:
     wait_ms = delay(bench, claim.sbi.attempts + 1)
     limit = bench.app.settings.max_attempts
-    sbi = tx.attempt_failed(claim, actor=bench.actor, error=shown, max_attempts=limit, delay_ms=wait_ms)
+    sbi = tx.attempt_failed(claim, actor=bench.actor, error=shown, max_attempts=limit, delay_ms=wait_ms, remedy=remedy)
     sbi = _keep_to_budget(bench, tx, claim, sbi)
     return Outcome(claim=claim, what="attempt failed", after=sbi, error=shown)
 
@@ -115,7 +116,7 @@ def _out_of_money(bench: Bench, tx: Transaction, claim: Claim, shown: str) -> Ou
 
 
 def _keep_to_budget(bench: Bench, tx: Transaction, claim: Claim, sbi: Sbi) -> Sbi:
-    return tx.keep_to_budget(sbi, bench.item_budget, actor=bench.actor, turn=claim.turn)
+    return tx.keep_to_budget(sbi, bench.budget_after(sbi), actor=bench.actor, turn=claim.turn)
 
 
 def _is_known(usage: Usage) -> bool:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from deespec.agents.secrets import is_foreign_secret
 from deespec.clock import iso
 from deespec.errors import DeespecError
+from deespec.model.asking import NEEDS_WORDS
 from deespec.model.lifecycle import Event, Status
 from deespec.workspace.program import run_program
 
@@ -30,10 +31,12 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 TIMEOUT_S = 30.0
-FLUSH_S = 35.0
-"""At the end of a run, for what is not told yet; one call may take TIMEOUT_S of it."""
+FLUSH_S = 30.0
+"""At the end of a run, for all that is not told yet."""
 FLUSH_NOW_S = 5.0
 """The same for a run that was stopped at once."""
+QUIET_S = 2.0
+"""So long the end of a run may be held up without a word."""
 QUEUE_MOST = 100
 """Events that wait to be told; of more the oldest are left out."""
 TEXT_CHARACTERS = 4_000
@@ -93,7 +96,10 @@ class Notifier:
         self._until_ms = self.app.clock.waking_ms() + round(flush_s * 1000)
         self._over.set()
         self._wake.set()
-        self._thread.join(flush_s + 1)
+        self._thread.join(QUIET_S)
+        if self._thread.is_alive():
+            self._tell(f"waiting for notify.command (at most {flush_s:.3g} s)")
+        self._thread.join(flush_s + 1 - QUIET_S)
 
     # --- the thread ---
 
@@ -189,7 +195,7 @@ def _stopped(tx: Transaction, item: str, *, at: int | None = None) -> Iterator[T
         remedy = f"deespec sbi show {sbi.id}, then deespec sbi retry {sbi.id}"
         yield told("failed", sbi.title, at=at, **facts, remedy=remedy)
     else:
-        remedy = f'deespec answer {sbi.id} "…"' if sbi.reason == "question" else f"deespec sbi retry {sbi.id}"
+        remedy = f'deespec answer {sbi.id} "…"' if sbi.reason in NEEDS_WORDS else f"deespec sbi retry {sbi.id}"
         yield told("parked", sbi.title, at=at, **facts, remedy=remedy)
 
 

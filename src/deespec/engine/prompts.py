@@ -9,6 +9,7 @@ import shlex
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from deespec.agents.output import make_folder, write_new
 from deespec.engine.asking import ASKS
 from deespec.engine.calling import step_for
 from deespec.engine.itself import own_command
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
     from deespec.engine.place import Place
     from deespec.model.asking import Question
     from deespec.model.items import Claim, Turn
+    from deespec.store.base import Transaction
 
 TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
 REPORT_CHARACTERS = 2_000
 REPORTS_MOST = 10
 QUESTIONS_MOST = 20
 DRAFTS_MOST = 50
+TRIES_MOST = 10
+"""Ends of claims among which the last error of a turn is looked for."""
 CHANGE_FILE = "change.json"
 WORDS_FILE = "report.md"
 FINDINGS_FILE = "findings.json"
@@ -61,6 +65,8 @@ class Past:
     questions: tuple[Question, ...]
     drafts: tuple[str, ...]
     """The titles of those that its reviews have made."""
+    failed: str | None
+    """Why the last try at this very turn ended without an outcome."""
 
 
 def render(bench: Bench, claim: Claim, place: Place) -> str:
@@ -71,6 +77,7 @@ def render(bench: Bench, claim: Claim, place: Place) -> str:
             turns=tuple(turn for turn in tx.turns(number) if turn.number > claim.sbi.turns_reset),
             questions=tuple(tx.questions(number)),
             drafts=tuple(draft.title for draft in tx.drafts(id_, decided=True)),
+            failed=_last_error(tx, claim) if claim.sbi.attempts else None,
         )
     step = step_for(claim)
     values = _values(bench, claim, place, past) | _asked(claim, past) | _reviewed(bench, claim, past)
@@ -111,10 +118,10 @@ def commands(claim: Claim) -> dict[str, str]:
     return {name: f"{own} {words} -f {file}" for name, words in COMMANDS.items()}
 
 
-def keep_change(folder: Path, files: tuple[str, ...], diff: str) -> None:
-    """Keeps what a turn changed, for the reviewer's prompt and for people."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / CHANGE_FILE).write_text(json.dumps({"files": files, "diff": diff}), encoding="utf-8")
+def keep_change(home: Path, folder: Path, files: tuple[str, ...], diff: str) -> None:
+    """Keeps what a turn changed, for the reviewer's prompt and for people. The agent may have been there before."""
+    make_folder(folder, below=home)
+    write_new(folder / CHANGE_FILE, json.dumps({"files": files, "diff": diff}).encode(errors="replace"))
 
 
 def load_change(home: Path, item: str, turns: list[Turn]) -> tuple[list[str], str]:
@@ -146,6 +153,7 @@ def _values(bench: Bench, claim: Claim, place: Place, past: Past) -> dict[str, A
         "drift": place.drift(),
         "hint": sbi.hint,
         "findings": last.findings if last and last.outcome == Event.FINDINGS else (),
+        "failed": past.failed,
         "report": work[-1].report if work else None,
         "files": files,
         "diff": diff,
@@ -155,6 +163,11 @@ def _values(bench: Bench, claim: Claim, place: Place, past: Past) -> dict[str, A
         "commands": commands(claim),
         "file": os.path.join(claim.outbox, WORDS_FILE),
     }
+
+
+def _last_error(tx: Transaction, claim: Claim) -> str | None:
+    entries = tx.journal(item=claim.sbi.id, event=Event.RELEASED, newest=True, limit=TRIES_MOST)
+    return next((one.error for one in reversed(entries) if one.turn == claim.turn and one.error), None)
 
 
 def _asked(claim: Claim, past: Past) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deespec.clock import iso, local
 from deespec.model.lifecycle import IN_WORK, Status
-from deespec.model.money import counted
+from deespec.model.money import counted, usd
 from deespec.records import record
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def span(ms: int) -> str:
 
 def _cost(spent: Spent) -> list[str]:
     """Money, and tokens of which nobody knows what they cost or for which nobody pays by the call."""
-    told = [f"{spent.usd:.2f} USD"] if spent.usd else []
+    told = [usd(spent.usd)] if spent.usd else []
     if spent.unpriced_tokens:
         told.append(f"{counted(spent.unpriced_tokens)} tokens without a price")
     if spent.subscription_tokens:

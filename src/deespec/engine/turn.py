@@ -9,9 +9,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from deespec.agents.base import AgentResult
 from deespec.engine.acted import Answered, ChangesWanted, Conflicted, Failed, GivenBack, Merged, Needed, Waits
 from deespec.engine.acting import act
-from deespec.engine.asking import asked_before, bring_before_people
+from deespec.engine.asking import asked_before, bring_before_people, found_before, stops_with
 from deespec.engine.bench import Outcome, wanted
 from deespec.engine.calling import guard_lock, spend, step_for
 from deespec.engine.failing import delay, lost, settle_failure
@@ -19,7 +20,6 @@ from deespec.engine.place import rescue
 from deespec.errors import LeaseLost, UsageError
 from deespec.model.items import Turn
 from deespec.model.lifecycle import Event
-from deespec.model.money import cost_of
 from deespec.model.reports import judge
 from deespec.model.wanted import Idle
 from deespec.records import replace
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from deespec.engine.acted import Acted
     from deespec.engine.bench import Bench
     from deespec.model.items import Claim
+    from deespec.model.money import Spend
     from deespec.model.reports import Rules, Verdict
+    from deespec.store.base import Transaction
 
 
 def run_turn(
@@ -100,29 +102,38 @@ def settle(bench: Bench, claim: Claim, acted: Acted) -> Outcome:
 
 def _settle_answer(bench: Bench, claim: Claim, acted: Answered, rules: Rules) -> Outcome:
     asked = asked_before(bench, claim, acted.answer)
-    verdict = judge(acted.sbi, step_for(claim), acted.answer, acted.findings, rules, asked=asked)
+    before = found_before(bench, claim) if acted.findings else ()
+    verdict = judge(acted.sbi, step_for(claim), acted.answer, acted.findings, rules, asked=asked, before=before)
     with bench.app.store.transaction() as tx:
-        turn = _turn(bench, claim, acted, verdict, now=tx.now)
+        used = _used(bench, tx, claim, acted.result)
+        turn = _turn(bench, claim, acted, verdict, used, now=tx.now)
         turn = replace(turn, spec_changed=tx.sbi(claim.sbi.number).spec != claim.sbi.spec)
-        tx.went_well(account=claim.account, agent=claim.agent)
-        tx.spent(spend(bench, claim, acted.result))
+        if acted.result is not None:
+            tx.went_well(account=claim.account, agent=claim.agent)
+            tx.spent(used)
         bring_before_people(tx, claim, turn, verdict, asked=asked)
         sbi = tx.settle(
             claim,
             turn,
             verdict.events,
             actor=bench.actor,
-            budget=bench.item_budget,
-            question=verdict.question,
+            question=stops_with(bench, claim, acted.result or AgentResult(), verdict),
         )
+        sbi = tx.keep_to_budget(sbi, bench.budget_after(sbi), actor=bench.actor, turn=turn.number)
         if acted.work is not None:
             solved = verdict.outcome == Event.IMPLEMENTED
             tx.keep_work(replace(acted.work, conflict=None) if solved else acted.work)
         return Outcome(claim=claim, what=turn.outcome, after=sbi, turn=turn)
 
 
-def _turn(bench: Bench, claim: Claim, acted: Answered, verdict: Verdict, *, now: int) -> Turn:
-    usage = acted.result.usage
+def _used(bench: Bench, tx: Transaction, claim: Claim, result: AgentResult | None) -> Spend:
+    """What the call has used that gave the answer; the ledger has that of an earlier claim."""
+    if result is not None:
+        return spend(bench, claim, result)
+    return tx.spent_in_turn(claim.sbi.number, claim.turn) or spend(bench, claim, AgentResult())
+
+
+def _turn(bench: Bench, claim: Claim, acted: Answered, verdict: Verdict, used: Spend, *, now: int) -> Turn:
     return Turn(
         sbi=claim.sbi.number,
         number=claim.turn,
@@ -137,13 +148,13 @@ def _turn(bench: Bench, claim: Claim, acted: Answered, verdict: Verdict, *, now:
         worker=bench.worker.name,
         token=claim.token,
         attempt=acted.sbi.attempts + 1,
-        session=acted.result.session,
-        model=usage.model,
-        cost_usd=cost_of(usage, bench.settings.prices),
-        metered=bench.is_metered(claim.agent),
-        tokens_in=usage.tokens_in,
-        tokens_cached=usage.tokens_cached,
-        tokens_out=usage.tokens_out,
+        session=used.session if used.agent == claim.agent else None,
+        model=used.model,
+        cost_usd=used.cost_usd,
+        metered=used.metered,
+        tokens_in=used.tokens_in,
+        tokens_cached=used.tokens_cached,
+        tokens_out=used.tokens_out,
         tree=acted.tree,
         started_at=claim.claimed_at,
         finished_at=now,

@@ -13,8 +13,8 @@ from deespec.agents.leftovers import namespace, start_time
 from deespec.engine import outbox
 from deespec.engine.afterwards import after, tidy
 from deespec.engine.awake import Awake
-from deespec.engine.bench import Bench, Outcome
-from deespec.engine.budgets import told_after
+from deespec.engine.bench import Bench, Outcome, wanted
+from deespec.engine.budgets import told_after, told_waiting, unpriced
 from deespec.engine.notifying import Notifier, told
 from deespec.engine.pulse import Pulse, settle_in
 from deespec.engine.ready import begin_apart
@@ -24,7 +24,8 @@ from deespec.engine.turn import run_turn
 from deespec.engine.upkeep import Upkeep
 from deespec.errors import DeespecError
 from deespec.model.items import Worker
-from deespec.model.wanted import Idle, Scope
+from deespec.model.money import usd
+from deespec.model.wanted import Bar, Idle, Scope
 from deespec.records import record
 from deespec.store.alive import LifeLock
 
@@ -96,7 +97,11 @@ class Crew:
         self._tell_idle = tell_idle
         self._heeded = 0
         self._told_last = ""
-        self._unpriced: set[str] = set()
+        self._waits_until: int | None = None
+        """The end of the day whose budget is used up, once that is said."""
+        known = (*(orders.implement or app.settings.implement), *app.settings.review)
+        self._unpriced = {one.name for one in unpriced(app.settings, known)}
+        """Agents of which people know that no budget counts them: told_before() has said it of these."""
         self._last: dict[int, Status] = {}
         """Where its last act left each item that it has worked on."""
         self._telling = threading.Lock()
@@ -241,21 +246,29 @@ class Crew:
         if self.orders.drain and not self._goes_on():
             self.stop("finish")
             return
-        if idle.run_is_spent and self.usd is not None:
+        if idle.run_is_spent and self.usd is not None and not self._goes_on_for_nothing():
             self._runs_out(self.usd)
             return
         if self.orders.drain and idle.running == 0 and idle.next_at is None:
             self.stop("finish")
             return
-        if idle.running:
-            with self._telling:
+        with self._telling:
+            if idle.running:
                 self._tell_idle()
+            self._tell_waiting(idle)
         timeout_ms = DRAIN_LOOK_MS if self.orders.drain else 60_000
         if idle.next_at is not None:
             timeout_ms = max(1, min(timeout_ms, idle.next_at - self.app.clock.now_ms()))
         with self.pulse.changed:
             if self.pulse.generation == generation and not self.stopping:
                 self.pulse.changed.wait(timeout_ms / 1000)
+
+    def _tell_waiting(self, idle: Idle) -> None:
+        """Once a day; each slot comes by here again and again."""
+        day = next((bar.until_at for _, bar in idle.kept_by if bar.why is Bar.DAY), None)
+        if day is not None and day != self._waits_until:
+            self._waits_until = day
+            self._tell_upkeep(told_waiting(self.app, until_at=day))
 
     def _causes(self, idle: Idle) -> Causes:
         if not idle.kept_by:
@@ -269,7 +282,7 @@ class Crew:
         with self._telling:
             if self.out_of_money is None:
                 self.out_of_money = (
-                    f"this run's budget of {budget_usd:.2f} USD allows no further call, {spent:.2f} USD are spent: "
+                    f"this run's budget of {usd(budget_usd)} allows no further call, {usd(spent)} are spent: "
                     "nothing new is taken → deespec run goes on"
                 )
                 self._tell_upkeep(self.out_of_money)
@@ -279,6 +292,12 @@ class Crew:
         """Whether anything in scope can go on without a person."""
         with self.app.store.read() as tx:
             return tx.may_go_on(self.orders.scope)
+
+    def _goes_on_for_nothing(self) -> bool:
+        """Whether anything in scope can go on without money and without a person."""
+        asked = wanted(self.bench)
+        with self.app.store.read() as tx:
+            return tx.goes_on_for_nothing(asked)
 
     def _begun(self, claim: Claim) -> None:
         self.resting.works()
@@ -298,10 +317,11 @@ class Crew:
             if outcome.after is not None:
                 self._last[outcome.after.number] = outcome.after.status
             self._tell(outcome)
-            unpriced = told_after(outcome.turn) if outcome.turn is not None and self._has_budget else None
-            if unpriced is not None and unpriced not in self._unpriced:
-                self._unpriced.add(unpriced)
-                self._tell_upkeep(unpriced)
+            turn = outcome.turn if self._has_budget else None
+            words = told_after(turn) if turn is not None else None
+            if turn is not None and words is not None and turn.agent not in self._unpriced:
+                self._unpriced.add(turn.agent)
+                self._tell_upkeep(words)
 
     def _tell_end(self) -> None:
         """Whatever happened, those who are to hear of runs hear of the end of this one."""

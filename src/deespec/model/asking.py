@@ -7,6 +7,13 @@ from enum import StrEnum
 
 from deespec.records import record
 
+NEEDS_WORDS = ("question", "stuck")
+"""Reasons for which an item is parked that only a person's words help."""
+
+
+MARKS_AT_END = " .!?…。"
+"""In NFKC, which makes plain ones of the wide ones."""
+
 
 class Severity(StrEnum):
     HIGH = "high"
@@ -100,9 +107,18 @@ def place(file: str | None, line: int | None) -> str:
 
 
 def question_key(text: str) -> str:
-    """The words alone: width, case, punctuation and space make no other question of it."""
+    """The words as they are: only width, case, white space and the mark at the end make no other question of them."""
     plain = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(character for character in plain if character.isalnum()) or plain.strip()
+    return " ".join(plain.split()).rstrip(MARKS_AT_END) or plain.strip()
+
+
+def first_line(text: str) -> str:
+    """What a text says in a line: one that only announces a list has the first of it behind it."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if len(lines) < 2 or not lines[0].endswith(":"):
+        return lines[0] if lines else ""
+    others = sum(line.startswith("- ") for line in lines[2:])
+    return f"{lines[0]} {lines[1].removeprefix('- ')}{f' (and {others} more)' if others else ''}"
 
 
 def answer_to(key: str, asked: tuple[Question, ...]) -> Question | None:

@@ -5,6 +5,7 @@ Pure. 0 is no budget, as in the settings. What a call has cost is known when it 
 
 from __future__ import annotations
 
+from deespec.model.money import raised, usd
 from deespec.records import record
 
 UNKNOWN_USD = 5.0
@@ -41,10 +42,11 @@ class ItemBudget:
     def question(self, used: Tally, item: str) -> str:
         """What the person is told who has to decide how it goes on."""
         if _is_short(self.usd, used.usd, used.dearest_usd):
-            name, limit, more = "usd_per_item", f"{self.usd:.2f} USD", f"{2 * self.usd:g}"
-            spent = f"It has cost {used.usd:.2f} USD, its dearest call {used.dearest_usd:.2f}"
+            name, limit, more = "usd_per_item", usd(self.usd), more_usd(self.usd, used)
+            spent = f"It has cost {usd(used.usd)}, its dearest call {usd(used.dearest_usd)}"
         else:
-            name, limit, more = "tokens_per_item", f"{self.tokens:,} tokens", f"{2 * self.tokens}"
+            more = str(max(2 * self.tokens, used.tokens + used.most_tokens))
+            name, limit = "tokens_per_item", f"{self.tokens:,} tokens"
             spent = f"It has used {used.tokens:,} tokens, its largest call {used.most_tokens:,}"
         return (
             f"{spent}; budget.{name} allows {limit}.\n"
@@ -72,6 +74,11 @@ def reserve(spent: Tally, *, priced: bool) -> float:
 def left_usd(budget_usd: float, spent: Tally, *, others: int, priced: bool) -> float:
     """What one call may cost beside so many others."""
     return max(CALL_LEAST_USD, budget_usd - spent.usd - reserve(spent, priced=priced) * others)
+
+
+def more_usd(limit: float, used: Tally) -> str:
+    """A limit, as a setting takes it, that allows one more of the dearest calls, and twice this one at least."""
+    return raised(max(2 * limit, used.usd + used.dearest_usd))
 
 
 def least(amounts: list[float]) -> float | None:

@@ -11,7 +11,7 @@ from deespec.model.items import Kind, Priority
 from deespec.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 MAX_TITLE_CHARACTERS = 200
 MAX_SPEC_BYTES = 1 << 20
@@ -142,7 +142,12 @@ def _paths(raw: Any, _: Kind) -> tuple[str, ...]:
 
 
 def _agents(raw: Any, _: Kind) -> tuple[str, ...]:
-    return (_name(raw),) if isinstance(raw, str) else _list(raw, _name, MAX_AGENTS)
+    return _list(split_names((raw,)) if isinstance(raw, str) else raw, _name, MAX_AGENTS)
+
+
+def split_names(given: Iterable[str]) -> tuple[str, ...]:
+    """Names that were given one by one, or several with commas between, as `deespec config` takes them."""
+    return tuple(name.strip() for one in given for name in one.split(","))
 
 
 def _checks(raw: Any, _: Kind) -> tuple[str, ...]:

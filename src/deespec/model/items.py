@@ -248,7 +248,7 @@ class Answer:
     decision: str | None = None
     """SUCCEEDED, NEEDS_CHANGES or FAILED, of a review."""
     source: str = "command"
-    """How it came: command, structured or text."""
+    """How it came: command, structured or text; asked: a question for leave that the agent's client has put."""
     remarks: tuple[Remark, ...] = ()
     """Of a review: what it found, one by one."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import shlex
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,12 @@ if TYPE_CHECKING:
 
 PER = 1_000_000
 """Prices are for so many tokens."""
+ANY = "*"
+"""The price of a model that nobody knows, too."""
+DECIMALS_MOST = 9
+TOKENS_MOST = 10**12
+USD_MOST = 1e9
+"""What a client may say that one claim has used: sums of these stay numbers."""
 
 
 @record
@@ -63,6 +71,21 @@ def together(one: Usage, other: Usage) -> Usage:
     )
 
 
+def bounded(usage: Usage) -> Usage:
+    """The same, no number of it larger than any real call has."""
+
+    def least(tokens: int | None) -> int | None:
+        return None if tokens is None else min(tokens, TOKENS_MOST)
+
+    return Usage(
+        model=usage.model,
+        tokens_in=least(usage.tokens_in),
+        tokens_cached=least(usage.tokens_cached),
+        tokens_out=least(usage.tokens_out),
+        cost_usd=None if usage.cost_usd is None or math.isnan(usage.cost_usd) else min(usage.cost_usd, USD_MOST),
+    )
+
+
 def since(total: Usage, before: Usage) -> Usage:
     """What was used since `before`, of clients that count from their session's start. Never less than nothing."""
 
@@ -91,15 +114,46 @@ def cost_of(usage: Usage, prices: tuple[Price, ...]) -> float | None:
     cached = min(usage.tokens_cached or 0, tokens_in)
     each_cached = price.input if price.cached is None else price.cached
     spent = (tokens_in - cached) * price.input + cached * each_cached + (usage.tokens_out or 0) * price.output
-    return spent / PER
+    return min(spent / PER, USD_MOST)
 
 
 def price_of(model: str | None, prices: tuple[Price, ...]) -> Price | None:
-    """That of this very name, else the first whose glob fits."""
+    """That of this very name, else the first whose glob fits; of a model that nobody knows, that of any."""
     if model is None:
-        return None
+        return next((price for price in prices if price.model == ANY), None)
     named = next((price for price in prices if price.model == model), None)
     return named or next((price for price in prices if fnmatchcase(model, price.model)), None)
+
+
+def half_priced(prices: tuple[Price, ...]) -> list[tuple[str, str]]:
+    """Prices of which one half is missing, and what sets it: what it leaves out costs nothing until then."""
+    return [
+        (
+            f"the price of {price.model} has no {missing}: such tokens count as free",
+            f"deespec config set {shlex.quote(f'prices.{price.model}.{missing}')} USD",
+        )
+        for price in prices
+        for missing in ("input", "output")
+        if not getattr(price, missing) and (price.input or price.output or price.cached)
+    ]
+
+
+# --- in words -------------------------------------------------------------------------------------------------------
+
+
+def usd(amount: float) -> str:
+    """`0.30 USD`, `0.0063 USD`: cents, and of less than ten of them two figures that say something."""
+    decimals = 2 if amount < 10**-DECIMALS_MOST else min(DECIMALS_MOST, max(2, 1 - _magnitude(amount)))
+    whole, _, part = f"{amount:,.{decimals}f}".partition(".")
+    return f"{whole}.{part.rstrip('0'):0<2} USD"
+
+
+def raised(amount: float) -> str:
+    """This amount or little more, in two figures, as a setting takes it."""
+    decimals = 1 - _magnitude(amount)
+    unit = 10.0**-decimals
+    text = f"{math.ceil(amount / unit - 1e-6) * unit:.{max(0, decimals)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def counted(tokens: int) -> str:
@@ -108,6 +162,11 @@ def counted(tokens: int) -> str:
         if tokens >= size:
             return f"{tokens / size:.1f}{letter}" if tokens < 100 * size else f"{tokens // size}{letter}"
     return str(tokens)
+
+
+def _magnitude(amount: float) -> int:
+    """0 for 1 to 10, -1 for 0.1 to 1."""
+    return math.floor(math.log10(amount))
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

@@ -20,12 +20,17 @@ KINDS: dict[Step, tuple[str, ...]] = {
 }
 """Which answers a step accepts."""
 DECISIONS = ("SUCCEEDED", "NEEDS_CHANGES", "FAILED")
+ASKED_BY_CLIENT = "asked"
+"""The source of a question for leave; see agents/asking.py."""
 ASKED_MOST = 3
 """Times in a row that the same question is asked; then a person is asked after all, answered or not."""
 OPEN_MOST = 20
 """Findings that a person is told of who has to go on from where rounds of review did not end."""
 OPEN_CHARACTERS = 500
 """Of each of them."""
+SAME_MOST = 3
+"""Turns in a row that find the same; then a person is asked, as one more would find it again."""
+NOTHING_CHANGED = "Nothing was changed."
 NOTHING_TO_FIX = "The reviewer said NEEDS_CHANGES and found nothing that must be fixed here: it counts as SUCCEEDED."
 MUST_BE_FIXED = "The reviewer said SUCCEEDED and found something that must be fixed: it counts as NEEDS_CHANGES."
 
@@ -42,8 +47,8 @@ class Evidence:
     """Nobody else worked in this folder meanwhile, so changes outside its paths are its own."""
     forbidden: tuple[str, ...] = ()
     """Changed files below .deespec."""
-    denied: tuple[str, ...] = ()
-    """Tools that the agent asked for and did not get."""
+    refused: str = ""
+    """What the agent asked for and did not get, in a sentence."""
     nested: tuple[str, ...] = ()
     """Repositories inside of the project's own in which something was changed."""
 
@@ -80,7 +85,7 @@ class Verdict:
     note: str | None = None
     """Why it does not count as it was given."""
     question: str | None = None
-    """What a person is asked, if the item is parked."""
+    """What a person is asked if the item is parked, or told if it has come to its limit of turns."""
 
 
 def accepts(step: Step, answer: Answer) -> str | None:
@@ -124,8 +129,8 @@ def findings_of(sbi: Sbi, answer: Answer, evidence: Evidence, rules: Rules) -> t
     if strayed:
         found.append(f"Changed outside the paths of this item ({', '.join(sbi.paths)}): {_some(outside)}")
     if answer.kind in ("implement", "resolve") and not own and not strayed:
-        denied = f" Tools were denied: {', '.join(evidence.denied)}." if evidence.denied else ""
-        found.append(f"Nothing was changed.{denied} Make the change, or report `nothing` with the reason.")
+        refused = f" {evidence.refused} That stays refused: do without." if evidence.refused else ""
+        found.append(f"{NOTHING_CHANGED}{refused} Make the change, or report `nothing` with the reason.")
     return tuple(found)
 
 
@@ -150,9 +155,19 @@ def findings_of_checks(results: tuple[CheckResult, ...]) -> tuple[str, ...]:
 
 
 def judge(
-    sbi: Sbi, step: Step, answer: Answer, findings: tuple[str, ...], rules: Rules, *, asked: tuple[Question, ...] = ()
+    sbi: Sbi,
+    step: Step,
+    answer: Answer,
+    findings: tuple[str, ...],
+    rules: Rules,
+    *,
+    asked: tuple[Question, ...] = (),
+    before: tuple[tuple[str, ...], ...] = (),
 ) -> Verdict:
-    """The outcome of a turn and the events that follow from it, limits included. `asked`: its questions so far."""
+    """The outcome of a turn and the events that follow from it, limits included.
+
+    `asked`: its questions so far; `before`: what its turns found since it was begun or retried, oldest first.
+    """
     if answer.kind == "question":
         verdict = _judge_question(sbi, answer, asked)
     elif step is Step.REVIEW:
@@ -161,7 +176,12 @@ def judge(
         verdict = _judge_work(sbi, findings, rules)
     used = sbi.turns_used + 1
     if verdict.events[-1][0] in _GO_ON and used >= (sbi.max_turns or rules.max_turns):
-        return replace(verdict, events=(*verdict.events, (Event.LIMIT_REACHED, "turns")))
+        told = _still_open(answer, sbi.reviews + 1) if answer.kind == "review" else "\n\n".join(findings) or None
+        return replace(verdict, events=(*verdict.events, (Event.LIMIT_REACHED, "turns")), question=told)
+    if verdict.outcome == Event.FINDINGS and _is_stuck(findings, before):
+        told = "\n\n".join(findings)
+        question = f"{SAME_MOST} turns in a row found the same: {told}"
+        return replace(verdict, events=(*verdict.events, (Event.NEEDS_PERSON, "stuck")), question=question)
     return verdict
 
 
@@ -169,10 +189,25 @@ _GO_ON = (Event.IMPLEMENTED, Event.FINDINGS, Event.NEEDS_CHANGES, Event.ASKED_AG
 """After these the item needs another agent turn."""
 
 
+def _is_stuck(findings: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> bool:
+    same = [_core(one) for one in findings]
+    last = before[-(SAME_MOST - 1) :]
+    return len(last) == SAME_MOST - 1 and all([_core(one) for one in found] == same for found in last)
+
+
+def _core(finding: str) -> str:
+    """What was refused to a turn that changed nothing, it may have tried in other words."""
+    return NOTHING_CHANGED if finding.startswith(NOTHING_CHANGED) else finding
+
+
 def _judge_question(sbi: Sbi, answer: Answer, asked: tuple[Question, ...]) -> Verdict:
-    """What was answered once is not asked again, unless the agent does not get on with that answer."""
+    """What was answered once is not asked again, unless the agent does not get on with that answer.
+
+    A question for leave, which its client asks, has no answer that could be given once more.
+    """
     key = question_key(answer.text)
-    if answer_to(key, asked) is not None and _in_a_row(sbi, key, asked) + 1 < ASKED_MOST:
+    is_own = answer.source != ASKED_BY_CLIENT
+    if is_own and answer_to(key, asked) is not None and _in_a_row(sbi, key, asked) + 1 < ASKED_MOST:
         return Verdict(outcome="asked_again", events=((Event.ASKED_AGAIN, None),))
     return Verdict(outcome="question", events=((Event.NEEDS_PERSON, "question"),), question=answer.text)
 

@@ -95,6 +95,7 @@ class Wanted:
     scope: Scope = Scope()
     usd_per_day: float = 0
     day_began_at: int = 0
+    day_ends_at: int = 0
     usd_per_run: float | None = None
     """What the calls of this worker may cost in all; None: no limit."""
     item_budget: ItemBudget = ItemBudget()

@@ -191,6 +191,12 @@ class ClaimVerbs(ItemVerbs, SpendVerbs):
             kept_by=tuple(sorted(agents.kept_by.items(), key=lambda one: one[0])),
         )
 
+    def goes_on_for_nothing(self, wanted: Wanted) -> bool:
+        """Whether the merge queue or an agent that is not metered will take something in scope, without a person."""
+        agents = FreeAgents(self, wanted.agents, _money(wanted))
+        found = map(_candidate, self._all("claim_later", **scope_values(wanted.scope)))
+        return any(agents.costs_nothing(_names(one, wanted)) for one in found)
+
     def may_go_on(self, scope: Scope) -> bool:
         """Whether anything in scope does not have to wait for a person first."""
         return self._value("may_go_on", **scope_values(scope)) is not None
@@ -297,6 +303,7 @@ def _money(wanted: Wanted) -> Money:
     return Money(
         usd_per_day=wanted.usd_per_day,
         day_began_at=wanted.day_began_at,
+        day_ends_at=wanted.day_ends_at,
         usd_per_run=wanted.usd_per_run,
         worker=wanted.worker,
     )

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 PROBE_MS = 30_000
 """An account whose pause is over is tried by one call; the others follow when that ends well, or after this time."""
-DAY_MS = 86_400_000
 
 
 @record
@@ -28,6 +27,7 @@ class Money:
 
     usd_per_day: float = 0
     day_began_at: int = 0
+    day_ends_at: int = 0
     usd_per_run: float | None = None
     worker: str = ""
 
@@ -97,6 +97,11 @@ class FreeAgents:
         metered = [slot for slot in self.slots.values() if slot.metered]
         return bool(metered) and all(self._is_spent(Bar.RUN, slot) for slot in metered)
 
+    def costs_nothing(self, names: tuple[str, ...]) -> bool:
+        """Whether one of them that is not metered takes work, now or by itself later."""
+        free = ((slot, self.barred(slot)) for slot in self._known(names) if not slot.metered)
+        return any(bar is None or bar.why in NO_SLOT or bar.until_at is not None for _, bar in free)
+
     # --- below ---
 
     def _known(self, names: tuple[str, ...]) -> Iterator[AgentSlot]:
@@ -108,7 +113,7 @@ class FreeAgents:
         if slot.metered and self._is_spent(Bar.RUN, slot):
             return Barred(why=Bar.RUN)
         if slot.metered and self._is_spent(Bar.DAY, slot):
-            return Barred(why=Bar.DAY, until_at=self.money.day_began_at + DAY_MS)
+            return Barred(why=Bar.DAY, until_at=self.money.day_ends_at)
         if slot.account in self._limited and (until := self._probed_until(slot.account)) is not None:
             return Barred(why=Bar.PROBED, until_at=until)
         return self._at_limit(slot)

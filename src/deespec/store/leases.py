@@ -139,7 +139,15 @@ class LeaseVerbs(ItemVerbs, WorkVerbs):
         return self.use_attempt(sbi, actor="deespec", error=why, max_attempts=max_attempts, delay_ms=delay_ms)
 
     def use_attempt(
-        self, sbi: Sbi, *, actor: str, error: str, max_attempts: int, delay_ms: int, agent: str | None = None
+        self,
+        sbi: Sbi,
+        *,
+        actor: str,
+        error: str,
+        max_attempts: int,
+        delay_ms: int,
+        agent: str | None = None,
+        remedy: str | None = None,
     ) -> Sbi:
         """A try at the turn ended without an outcome: back-off, or FAILED when it was the last."""
         if sbi.status is Status.INTEGRATING:
@@ -147,7 +155,8 @@ class LeaseVerbs(ItemVerbs, WorkVerbs):
         tried = replace(sbi, attempts=sbi.attempts + 1, not_before=self.now + delay_ms if delay_ms else None)
         facts: dict[str, Any] = {"turn": sbi.turn + 1, "agent": agent}
         if tried.attempts >= max_attempts:
-            tried = replace(tried, question=f"{tried.attempts} tries, the last: {error}")
+            tries = f"{tried.attempts} tries, the last" if tried.attempts > 1 else "1 try"
+            tried = replace(tried, question=f"{tries}: {error}" + (f" To allow it: {remedy}" if remedy else ""))
             return self.move(tried, Event.LIMIT_REACHED, actor=actor, reason="attempts", error=error, **facts)
         return self.move(tried, Event.RELEASED, actor=actor, error=error, **facts)
 

@@ -20,7 +20,7 @@ class PauseVerbs(JournalVerbs):
     def pause(self, pause: AgentPause, *, actor: str) -> None:
         """Pauses an account, or one agent of it, for every worker.
 
-        A pause that lasts longer or waits for a person is not shortened.
+        A pause that lasts longer or waits for a person is not shortened, but by a person who has made it.
         """
         values = {
             "account": pause.account,

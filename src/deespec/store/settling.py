@@ -43,13 +43,12 @@ class SettleVerbs(LeaseVerbs, SpendVerbs):
         events: Sequence[tuple[Event, str | None]],
         *,
         actor: str,
-        budget: ItemBudget = NO_BUDGET,
         question: str | None = None,
     ) -> Sbi:
         """Records a turn's outcome and moves the item along `events` (event, reason); ends the claim.
 
-        `question` is what a person is asked, if they park it. An item that its `budget` does not allow one more of its
-        dearest calls is parked. Raises LeaseLost, and writes nothing, if the claim is not the item's any more.
+        `question` is what a person is asked, if they park it. Raises LeaseLost, and writes nothing, if the claim is not
+        the item's any more.
         """
         sbi = self.owned(claim)
         self.free(sbi.number)
@@ -76,7 +75,7 @@ class SettleVerbs(LeaseVerbs, SpendVerbs):
         }
         for event, reason in events:
             changed = self.move(changed, event, actor=actor, reason=reason, **facts)
-        return self.keep_to_budget(changed, budget, actor=actor, turn=turn.number)
+        return changed
 
     def keep_to_budget(self, sbi: Sbi, budget: ItemBudget, *, actor: str, turn: int) -> Sbi:
         """Parks an item that cannot afford one more of its dearest calls; being merged costs it nothing."""
@@ -88,13 +87,21 @@ class SettleVerbs(LeaseVerbs, SpendVerbs):
         asked = replace(sbi, question=budget.question(used, sbi.id))
         return self.move(asked, Event.NEEDS_PERSON, actor=actor, reason="budget", turn=turn)
 
-    def attempt_failed(self, claim: Claim, *, actor: str, error: str, max_attempts: int, delay_ms: int) -> Sbi:
-        """This call's error: uses an attempt and ends the claim. Raises LeaseLost like settle."""
+    def attempt_failed(
+        self, claim: Claim, *, actor: str, error: str, max_attempts: int, delay_ms: int, remedy: str | None = None
+    ) -> Sbi:
+        """This call's error: uses an attempt and ends the claim; `remedy` is for people. Raises LeaseLost."""
         sbi = self.owned(claim)
         self.free(sbi.number)
         self._run("call_remove", token=claim.token)
         return self.use_attempt(
-            sbi, actor=actor, error=error, max_attempts=max_attempts, delay_ms=delay_ms, agent=claim.agent
+            sbi,
+            actor=actor,
+            error=error,
+            max_attempts=max_attempts,
+            delay_ms=delay_ms,
+            agent=claim.agent,
+            remedy=remedy,
         )
 
     def give_back(self, claim: Claim, *, actor: str, why: str) -> Sbi:

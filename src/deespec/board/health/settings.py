@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from deespec.agents.process import capture
 from deespec.board.health.findings import Finding, Level, broken, ok, several, warning
+from deespec.board.health.names import of_names
 from deespec.config import CONFIG_NAME, user_config
 from deespec.config_keys import KEYS
+from deespec.model.money import half_priced
 from deespec.suggest import closest
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def of_settings(app: App, env: Mapping[str, str]) -> list[Finding]:
     home, user = app.settings.home, user_config(env)
     files = [str(path) for path in (home / CONFIG_NAME, user) if path is not None and path.is_file()]
     valid = ok("settings", f"settings are valid: {', '.join(files) or 'all are defaults'}")
-    return [valid, *_user_file(user), *_variables(env), *_gates(app)]
+    return [valid, *_user_file(user), *_variables(env), *_prices(app), *of_names(app), *_gates(app)]
 
 
 def of_bad_settings(error: BadConfig) -> Finding:
@@ -62,6 +64,11 @@ def _variables(env: Mapping[str, str]) -> list[Finding]:
         what = f"{name} sets nothing{f'; did you mean {near}?' if near else ''}"
         found.append(warning("environment", what, why="no setting has that name", fix=f"unset {name}"))
     return found
+
+
+def _prices(app: App) -> list[Finding]:
+    why = "budgets see only a part of what such calls cost"
+    return [warning("prices", what, why=why, fix=fix) for what, fix in half_priced(app.settings.prices)]
 
 
 # --- gates ----------------------------------------------------------------------------------------------------------

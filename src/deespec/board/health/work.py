@@ -8,9 +8,11 @@ import shlex
 import shutil
 from typing import TYPE_CHECKING
 
+from deespec.agents.base import Login
 from deespec.agents.process import capture
-from deespec.board.agents import Standing, checked, checks_of, configured, look_at
-from deespec.board.health.findings import Finding, Level, broken, ok, several, warning
+from deespec.board.agents import Standing, checked, checks_of, configured, look_at, paused
+from deespec.board.health.findings import Finding, broken, ok, several, warning
+from deespec.board.waiting import Situation
 from deespec.clock import local
 from deespec.errors import StoreUnusable
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from deespec.agents.base import Looked
     from deespec.app import App
     from deespec.board.agents import Checked
+    from deespec.model.items import AgentPause
+    from deespec.model.probes import AgentCheck
 
 GIT_MS = 5_000
 WITHOUT = "changes are found by comparing files, and none can be taken back"
@@ -41,21 +45,36 @@ def of_agents(app: App) -> list[Finding]:
     if not named:
         what, why = "no agent is set up", "nothing can be worked on"
         return [warning("agents", what, why=why, fix="deespec config set run.implement claude")]
-    try:
-        checks = checks_of(app)
-    except StoreUnusable:
-        checks = []  # that is told elsewhere
+    checks, pauses = _remembered(app, named)
     looked = look_at(app, named)
-    found = {name: _agent(name, looked[name]) for name in named}
+    found = {name: _agent(name, looked[name], pauses.get(name)) for name in named}
     known = {name: checked(app.settings.agent(name), looked[name].version, checks) for name in named}
     behaviour = [_behaviour(name, looked[name], known[name]) for name in named if looked[name].version]
-    return [*found.values(), *filter(None, behaviour), *_nobody(app.settings.implement, found)]
+    return [*found.values(), *filter(None, behaviour), *_nobody(app.settings.implement, looked)]
 
 
-def _agent(name: str, looked: Looked) -> Finding:
+def _remembered(app: App, names: Iterable[str]) -> tuple[list[AgentCheck], dict[str, AgentPause]]:
+    """What `agent check` found here, and the pauses in force; nothing where the store fails, as is told elsewhere."""
+    try:
+        with app.store.read() as tx:
+            situation = Situation(app, tx)
+            found = {name: situation.pause_of(name) for name in names}
+        return checks_of(app), {name: pause for name, pause in found.items() if pause is not None}
+    except StoreUnusable:
+        return [], {}
+
+
+def _agent(name: str, looked: Looked, pause: AgentPause | None) -> Finding:
+    if pause is not None and looked.ready:
+        fix = f"deespec agent resume {name}"
+        return warning(f"agent-{name}", f"agent {paused(pause, name)}", why="items that go to it wait", fix=fix)
     if looked.ready:
-        return ok(f"agent-{name}", f"agent {name} is ready{f': {looked.version}' if looked.version else ''}")
+        version = f": {looked.version}" if looked.version else ""
+        unknown = "; whether it is logged in, only a call tells" if looked.login is Login.UNKNOWN else ""
+        return ok(f"agent-{name}", f"agent {name} is {'there' if unknown else 'ready'}{version}{unknown}")
     what = f"agent {name}: {looked.problem or 'not ready'}"
+    if pause is not None:
+        what = f"{what.rstrip('.')}; {paused(pause, name).removeprefix(f'{name} is ')} (deespec agent resume {name})"
     why = "items that go to it cannot be worked on"
     return warning(f"agent-{name}", what, why=why, fix=looked.remedy or f"deespec agent check {name}")
 
@@ -78,9 +97,9 @@ def _behaviour(name: str, looked: Looked, known: Checked) -> Finding | None:
             return warning(id, f"{what} does not behave as expected{since}", why=why, fix=fix)
 
 
-def _nobody(implement: Iterable[str], looked: dict[str, Finding]) -> list[Finding]:
+def _nobody(implement: Iterable[str], looked: dict[str, Looked]) -> list[Finding]:
     """Without one that implements, `run` refuses to begin."""
-    if any(looked[name].level is Level.OK for name in implement):
+    if any(looked[name].ready for name in implement):
         return []
     what = "no agent that implements is ready"
     return [broken("agents", what, why="deespec run would refuse to begin", fix="deespec agent check")]

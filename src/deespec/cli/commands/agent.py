@@ -6,22 +6,27 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deespec.agents.base import Login
 from deespec.agents.registry import LOOKED_FOR
-from deespec.board.agents import Standing, checked, look_at
+from deespec.board.agents import Standing, checked, look_at, paused
 from deespec.board.snapshot import agents_now
 from deespec.board.waiting import Situation
 from deespec.cli import options, output, shapes
 from deespec.cli.agent_names import must_be_there
 from deespec.clock import iso, local, midnight
 from deespec.model.items import AgentPause
-from deespec.records import record
+from deespec.model.money import counted, usd
+from deespec.records import record, replace
 from deespec.store.figures import Spent
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from deespec.agents.base import Looked
     from deespec.app import App
     from deespec.board.agents import Checked
     from deespec.board.snapshot import AgentNow
+    from deespec.cli.output import Style
     from deespec.cli.session import Session
 
 
@@ -32,16 +37,18 @@ if TYPE_CHECKING:
 def agent_list(session: Session, *, no_look: bool, as_json: bool) -> int:
     """List the agents that the settings name: version and state, what they are for, what they have spent today.
 
-    CHECKED says whether the installed version was found to behave by agent check. Tokens and USD count from midnight.
+    CALLS are those that run, of so many where there is a limit. TODAY counts USD and tokens from midnight. CHECKED says
+    whether agent check found that the installed version behaves; another: only another version was checked.
     """
     rows = _rows(session.app, no_look=no_look)
     if as_json:
         output.emit(agents=[_json(session.app, row) for row in rows])
         return 0
-    head = ("NAME", "KIND", "VERSION", "FOR", "RUNNING", "STATE", "TODAY", "CHECKED")
-    cells = [_cells(session.app, row) for row in rows]
-    for text in output.table(head, cells, session.style, elastic=head.index("STATE")):
+    for text in _table(session.app, rows, session.style):
         output.say(text)
+    for row in rows:
+        for text in _remedies(row):
+            output.say(output.clean(text))
     if not rows:
         output.say(f"No agent is set up (known: {', '.join(LOOKED_FOR)}) → deespec config set run.implement claude")
     return 0
@@ -140,8 +147,10 @@ def _json(app: App, row: _Row) -> dict[str, object]:
         **shapes.agent(row.now),
         "steps": _steps(app, row.now.name),
         "ready": looked.ready if looked else None,
+        "login": looked.login if looked else None,
         "version": looked.version if looked else None,
         "problem": looked.problem if looked else None,
+        "remedy": looked.remedy if looked else None,
         "today": {"tokens_in": spent.tokens_in or 0, "tokens_out": spent.tokens_out or 0, "usd": spent.usd or 0.0},
         "checked": {
             "standing": known.standing,
@@ -153,14 +162,24 @@ def _json(app: App, row: _Row) -> dict[str, object]:
     }
 
 
+def _table(app: App, rows: list[_Row], how: Style) -> list[str]:
+    """Without the kinds, where these make it too wide."""
+    head = ("NAME", "VERSION", "FOR", "CALLS", "STATE", "TODAY", "CHECKED")
+    cells = [_cells(app, row) for row in rows]
+    names = [row.now.name if row.now.name == row.now.kind else f"{row.now.name} ({row.now.kind})" for row in rows]
+    full = [(name, *one[1:]) for name, one in zip(names, cells, strict=True)]
+    plain = output.table(head, full, replace(how, colour=False), elastic=0)
+    is_too_wide = how.width is not None and max(map(len, plain), default=0) > how.width
+    return output.table(head, cells if is_too_wide else full, how, elastic=0)
+
+
 def _cells(app: App, row: _Row) -> tuple[str, ...]:
-    one = row.now
+    one, steps = row.now, _steps(app, row.now.name)
     return (
         one.name,
-        one.kind,
         (row.looked.version if row.looked else None) or "-",
-        ", ".join(_steps(app, one.name)) or "by name",
-        f"{one.running} of {one.limit or 'any'}",
+        "both" if len(steps) > 1 else next(iter(steps), "by name"),
+        f"{one.running} of {one.limit}" if one.limit else str(one.running),
         _state(row),
         _today(row.spent),
         _standing(row),
@@ -175,17 +194,34 @@ def _steps(app: App, name: str) -> list[str]:
 def _state(row: _Row) -> str:
     one, looked = row.now, row.looked
     if one.pause is not None:
-        until = f"until {local(one.pause.until_at)}" if one.pause.until_at else "until resumed"
-        return f"paused {until}: {one.pause.message}"
+        return "paused"
     if looked is not None and not looked.ready:
-        return looked.problem or "not ready"
-    return "free" if not one.limit or one.running < one.limit else "at its limit"
+        return "not logged in" if looked.login is Login.OUT else "not ready"
+    if one.limit and one.running >= one.limit:
+        return "at its limit"
+    return "login not known" if looked is not None and looked.login is Login.UNKNOWN else "free"
+
+
+def _remedies(row: _Row) -> Iterator[str]:
+    """Why one cannot work, or may work wrongly, and what helps."""
+    one, looked, known = row.now, row.looked, row.checked
+    if one.pause is not None:
+        yield f"! {paused(one.pause, one.name)}"
+        yield f"  → deespec agent resume {one.name}"
+    if looked is not None and not looked.ready:
+        yield f"✗ {one.name}: {(looked.problem or 'not ready').rstrip('.')}"
+        yield f"  → {looked.remedy or f'deespec agent check {one.name}'}"
+    if known.standing is Standing.DIFFERS:
+        since = "" if known.since == known.version else f", as no version has since {known.since}"
+        yield f"! {one.name} {known.version} does not behave as expected{since}"
+        yield f"  → deespec agent check {one.name}"
 
 
 def _today(spent: Spent) -> str:
-    tokens = (spent.tokens_in or 0) + (spent.tokens_out or 0)
-    usd = f"{spent.usd:.2f} USD" if spent.usd else None
-    return ", ".join(filter(None, (usd, f"{tokens:,} tokens" if tokens else None))) or "-"
+    tokens = counted((spent.tokens_in or 0) + (spent.tokens_out or 0))
+    if spent.usd:
+        return f"{usd(spent.usd)}, {tokens}"
+    return "-" if tokens == "0" else f"{tokens} tokens"
 
 
 def _standing(row: _Row) -> str:
@@ -195,9 +231,9 @@ def _standing(row: _Row) -> str:
         case Standing.BEHAVES:
             return f"{which}behaves"
         case Standing.DIFFERS:
-            return f"{which}differs" if known.since == known.version else f"{which}differs since {known.since}"
+            return f"{which}differs"
         case Standing.NEW:
-            return f"only {known.version}"
+            return "another"
         case Standing.NEVER:
             return "never"
         case Standing.NOTHING:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
+from deespec.agents.base import Login
 from deespec.agents.registry import LOOKED_FOR
 from deespec.agents.standin.clients import client_of, knows
 from deespec.board.agents import configured, look_at
@@ -16,6 +19,8 @@ from deespec.model.probes import AgentCheck
 from deespec.records import record, replace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from deespec.agents.base import Looked
     from deespec.agents.probe import Verdict
     from deespec.app import App
@@ -36,7 +41,8 @@ class Found:
 
     @property
     def is_well(self) -> bool:
-        return self.looked.ready and not self.problems
+        """One that was tried is judged by that alone: the trial needs no login."""
+        return not self.problems if self.verdicts else self.looked.ready
 
 
 @click.command(name="check")
@@ -51,7 +57,8 @@ def agent_check(session: Session, *, names: tuple[str, ...], quick: bool, as_jso
     server that hangs, a stop. It talks to a model server of our own on this machine, with none of your settings and
     logins, and costs nothing. What was found is kept for its version: agent list and doctor show it.
 
-    Exit 1 if one that was named here, or that run.implement or run.review names, is not ready, or does not behave.
+    Exit 1 if one that was tried does not behave, whether it is logged in or not; and where none is tried, if one that
+    was named here, or that run.implement or run.review names, is not ready.
     """
     app = session.app_for_writing() if names and not quick else session.app
     for name in names:
@@ -84,10 +91,11 @@ def _try(app: App, name: str, found: Found, *, aloud: bool) -> Found:
     if aloud:
         output.say(f"  {name} {version} against a model server on this machine, with none of your settings:")
     verdicts = []
-    for verdict in probe(section, app.settings, temporary=app.temporary, clock=app.clock):
-        verdicts.append(verdict)
-        if aloud:
-            _show_verdict(verdict)
+    with _unwinding(), closing(probe(section, app.settings, temporary=app.temporary, clock=app.clock)) as trying:
+        for verdict in trying:
+            verdicts.append(verdict)
+            if aloud:
+                _show_verdict(verdict)
     found = replace(found, verdicts=tuple(verdicts))
     check = AgentCheck(kind=client_of(section), version=version, host=app.host, result=found.problems)
     with app.store.transaction() as tx:
@@ -97,12 +105,33 @@ def _try(app: App, name: str, found: Found, *, aloud: bool) -> Found:
     return found
 
 
+@contextmanager
+def _unwinding() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the trials as SIGINT does, so that neither the client nor its folder stays behind."""
+
+    def end(came: int, _: object) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise SystemExit(128 + came)
+
+    found = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: handler for number, handler in found.items() if handler is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def _json(app: App, name: str, found: Found) -> dict[str, object]:
     section, looked = app.settings.agent(name), found.looked
     return {
         "name": name,
         "kind": section.kind if section else None,
         "ready": looked.ready,
+        "login": looked.login,
         "version": looked.version,
         "program": looked.program,
         "problem": looked.problem,
@@ -124,7 +153,8 @@ def _json(app: App, name: str, found: Found) -> dict[str, object]:
 def _show_looked(name: str, one: Looked) -> None:
     if one.ready:
         words = " ".join(part for part in (one.version, f"({one.program})" if one.program else None) if part)
-        output.say(f"✓ {name} {output.clean(words)}".rstrip())
+        login = ", login not known" if one.login is Login.UNKNOWN else ""
+        output.say(f"✓ {name} {output.clean(words)}".rstrip() + login)
         return
     output.say(f"✗ {name}: {output.clean(one.problem or 'not ready')}")
     if one.remedy:

@@ -56,7 +56,8 @@ def answer(
 
 def _edited(session: Session, sbi: Sbi) -> str:
     question = output.clean((sbi.question or "").strip(), lines=True)
-    found = editor.edit(session, f"\n\n{CUT}\n{sbi.id}  {output.clean(sbi.title)}\n\n{question}\n")
+    below = f"\n\n{CUT}\n{sbi.id}  {output.clean(sbi.title)}\n\n{question}\n"
+    found = editor.edit(session, below, instead=f'deespec answer {sbi.id} "…"')
     words = (found or "").partition(CUT)[0].strip()
     if not words:
         raise UsageError("There is no answer; nothing was changed.", hint=f'deespec answer {sbi.id} "…"')
@@ -65,7 +66,8 @@ def _edited(session: Session, sbi: Sbi) -> str:
 
 def _answer(session: Session, number: int, words: str, *, as_json: bool) -> int:
     if not words.strip():
-        raise UsageError("The answer is empty.")
+        hint = f'deespec answer SBI-{number} "…", or to go on without one: deespec sbi retry SBI-{number}'
+        raise UsageError("The answer is empty; nothing was changed.", hint=hint)
     app = session.app
     done = edit.answer(app.store, number, words.strip(), actor=app.person)
     if as_json:

@@ -17,11 +17,13 @@ from deespec.board.health.prompts import check_prompts
 from deespec.cli import options, output
 from deespec.config_change import config_set as set_in_file
 from deespec.config_change import config_unset as unset_in_file
-from deespec.config_file import find_key, split
+from deespec.config_file import split
+from deespec.config_keys import BY_NAME
 from deespec.config_write import shown, shown_one
 from deespec.engine.prompts import TEMPLATES
 from deespec.engine.terms import differing
 from deespec.errors import BadConfig, NotFound, WorkspaceError
+from deespec.model.money import half_priced
 
 if TYPE_CHECKING:
     from deespec.app import App
@@ -31,10 +33,10 @@ if TYPE_CHECKING:
 HIDDEN = "(hidden)"
 _SECRET_NAMES = r"(?i:[\w-]*(?:api[-_]?key|token|secret|passw(?:or)?d|credential|authorization)[\w-]*)"
 _SECRET = re.compile(
-    rf"(?P<name>{_SECRET_NAMES}[\"']?\s*(?:[=:]|,\s|\s)\s*[\"']?(?:Bearer\s+)?)[^\s\"',\]]+"
+    rf"(?P<name>(?:{_SECRET_NAMES}[\"']?\s*[=:\s]|-{_SECRET_NAMES}[\"'],)\s*[\"']?(?:Bearer\s+)?)[^\s\"',\]]+"
     r"|\b(?:sk-|gh[pousr]_|github_pat_|glpat-|xox[abpr]-|AKIA|AIza|eyJ)[\w.-]{8,}"
 )
-"""What follows a name that says so, and the forms that vendors give their keys."""
+"""What follows a name that says so, in a list an option, and the forms that vendors give their keys."""
 
 
 @click.command(name="list")
@@ -80,13 +82,17 @@ def config_get(session: Session, key: str, as_json: bool) -> int:
 @options.as_json
 @options.session
 def config_set(session: Session, key: str, value: str, as_json: bool) -> int:
-    """Change a setting in this backlog's config.toml; its comments stay. Running workers keep what they began with."""
+    """Change a setting in this backlog's config.toml; its comments stay. Running workers keep what they began with.
+
+    agents.NAME.KEY, gates.NAME.KEY, prices.MODEL.KEY and accounts.NAME.KEY make what is not there yet.
+    """
     home = session.app_for_writing().settings.home
     set_in_file(home, key, value, env=session.env)
     note_settings(session.app)
     settings = config.load_settings(home, session.env, {})
     one = shown_one(settings, key)
     _tell_of_terms(session.app, settings, key)
+    _tell_of_half_price(settings, key)
     file = str(home / config.CONFIG_NAME)
     if as_json:
         output.emit(**_json(one), file=file)
@@ -103,12 +109,13 @@ def config_set(session: Session, key: str, value: str, as_json: bool) -> int:
 @options.as_json
 @options.session
 def config_unset(session: Session, key: str, as_json: bool) -> int:
-    """Remove a setting, or all of agents.NAME or gates.NAME, from this backlog's config.toml."""
+    """Remove a setting from config.toml, or all of agents.NAME, gates.NAME, prices.MODEL or accounts.NAME."""
     home = session.app_for_writing().settings.home
     unset_in_file(home, key, env=session.env)
     note_settings(session.app)
     settings = config.load_settings(home, session.env, {})
     _tell_of_terms(session.app, settings, key)
+    _tell_of_half_price(settings, key)
     try:
         one = shown_one(settings, key)
     except (BadConfig, NotFound):  # a whole section
@@ -131,13 +138,19 @@ def note_settings(app: App) -> None:
 
 def _tell_of_terms(app: App, settings: config.Settings, key: str) -> None:
     """Gates and the like count as they are committed: who changes them here should know."""
-    section, own, _ = split(key)
-    is_term = section == "gates" or (not own and find_key(key, key).field in config.TERMS)
+    is_term = split(key)[0] == "gates" or (key in BY_NAME and BY_NAME[key].field in config.TERMS)
     if not is_term or settings.workspace_mode != "worktree":
         return
     with suppress(WorkspaceError, BadConfig):
         if words := differing(app, settings):
             output.tell(f"! {output.clean(words)}")
+
+
+def _tell_of_half_price(settings: config.Settings, key: str) -> None:
+    section, own, _ = split(key)
+    prices = tuple(price for price in settings.prices if section == "prices" and price.model == own)
+    for what, fix in half_priced(prices):
+        output.tell(output.clean(f"! {what} → {fix}"))
 
 
 @click.command(name="path")
@@ -163,19 +176,23 @@ def config_check(session: Session, as_json: bool) -> int:
     """Check the settings files, the environment's settings, and the prompts of this backlog; 2 if one is not valid."""
     home = config.find_home(session.home, session.env, Path.cwd())
     problems: list[tuple[str, str | None]] = []
+    warnings: list[tuple[str, str]] = []
     try:
-        config.load_settings(home, session.env, {})
+        warnings = half_priced(config.load_settings(home, session.env, {}).prices)
     except BadConfig as error:
         problems.append((error.message, error.hint))
     prompts = check_prompts(home, Path(TEMPLATES))
     problems += [(one.what, one.fix) for one in prompts if one.level is Level.BROKEN]
     if as_json:
-        output.emit(ok=not problems, problems=[{"problem": what, "hint": hint} for what, hint in problems])
-    for what, hint in () if as_json else problems:
-        output.say(f"✗ {output.clean(what)}")
+        told = [{"problem": what, "hint": hint} for what, hint in problems]
+        output.emit(ok=not problems, problems=told, warnings=[{"problem": what, "hint": fix} for what, fix in warnings])
+        return 2 if problems else 0
+    found = [*(("✗", *one) for one in problems), *(("!", *one) for one in warnings)]
+    for mark, what, hint in found:
+        output.say(f"{mark} {output.clean(what)}")
         if hint:
             output.say(f"  → {output.clean(hint)}")
-    if not problems and not as_json:
+    if not problems:
         output.say(f"✓ settings are valid{f', and {len(prompts)} prompts' if prompts else ''}")
     return 2 if problems else 0
 

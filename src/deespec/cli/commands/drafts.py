@@ -113,7 +113,8 @@ def edit(session: Session, item_id: str, file: str | None, as_json: bool) -> int
     deciding.refuse_decided(seen)
     if file is not None:
         return _rewritten(session, seen, views.read_text(file), place=file, as_json=as_json)
-    text = editor.edit(session, render(NewItem(kind=Kind.SBI, title=seen.title, spec=seen.spec)))
+    words = render(NewItem(kind=Kind.SBI, title=seen.title, spec=seen.spec))
+    text = editor.edit(session, words, instead=f"deespec edit {seen.id} -f FILE")
     if text is None:
         return _rewritten(session, seen, None, place="", as_json=as_json)
     with kept(session, seen.id, text, then=f"deespec edit {seen.id} -f") as path:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deespec.model.work import Notice
 
 SHOWN_ITEMS = 10
+STOPPED = ("parked", "failed")
 
 
 @click.command()
@@ -32,7 +33,8 @@ SHOWN_ITEMS = 10
 def inbox(session: Session, as_json: bool) -> int:
     """Show all that waits for a person: questions, stopped items, drafts, paused agents, work to land, and more."""
     seen = snapshot(session.app)
-    asked = [(line, why) for line, why in seen.waiting if why.reason in ("parked", "failed")]
+    asked = [(line, why) for line, why in seen.waiting if why.person]
+    held = [line for line, why in seen.waiting if why.reason == "held"]
     paused = _paused(seen.agents)
     landable = _to_land(session.app)
     with session.app.store.read() as tx:
@@ -49,18 +51,23 @@ def inbox(session: Session, as_json: bool) -> int:
                 }
                 for line, why in asked
             ],
+            held=[line.id for line in held],
             drafts=[shapes.draft(one) for one in drafts],
             agents=[shapes.agent(agent) for agent in paused],
             notices=[shapes.notice(one) for one in seen.notices],
             to_land=None if landable is None else shapes.to_land(landable),
         )
         return 0
-    if not (asked or drafts or paused or seen.notices or landable):
+    if not (asked or held or drafts or paused or seen.notices or landable):
         output.say("Nothing waits for you.")
     for notice in seen.notices:
         _show_notice(notice)
     for line, why in asked:
-        _show_item(line, why)
+        if why.reason in STOPPED:
+            _show_item(line, why)
+    _show_barred([one for one in asked if one[1].reason not in STOPPED])
+    if held:
+        _show_held(held)
     if drafts:
         _show_drafts(drafts)
     for agent in paused:
@@ -85,6 +92,22 @@ def _show_item(line: Line, why: Waiting) -> None:
         output.say("  " + output.clean(line.question.strip(), lines=True).replace("\n", "\n  "))
     if why.remedy:
         output.say(f"  → {why.remedy}")
+
+
+def _show_barred(barred: list[tuple[Line, Waiting]]) -> None:
+    """Items that have not stopped and that nobody but a person brings on."""
+    for line, why in barred[:SHOWN_ITEMS]:
+        output.say(f"{line.id}  {output.clean(line.title)}")
+        output.say(f"  {line.status}: {output.clean(why.text)}")
+        if why.remedy:
+            output.say(f"  → {output.clean(why.remedy)}")
+    if len(barred) > SHOWN_ITEMS:
+        output.say(f"… and {len(barred) - SHOWN_ITEMS} more → deespec why")
+
+
+def _show_held(held: list[Line]) -> None:
+    first = held[0].id
+    output.say(f"{len(held)} held: {first}{', …' if len(held) > 1 else ''} → deespec sbi unhold {first}")
 
 
 def _show_drafts(drafts: list[Draft]) -> None:

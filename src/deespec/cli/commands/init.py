@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deespec.agents.base import Login
 from deespec.agents.registry import LOOKED_FOR
+from deespec.app import App
 from deespec.backlog.start import (
     Started,
     Surroundings,
@@ -19,6 +21,7 @@ from deespec.backlog.start import (
     look_around,
     start,
 )
+from deespec.board.agents import look_at
 from deespec.cli import options, output
 from deespec.clock import Clock
 from deespec.config import HOME_NAME, AgentSettings, Gate, Settings, load_settings, refuse_cut_off
@@ -85,10 +88,11 @@ def init(
     around = look_around(root, session.env)
     done = start(home, clock=Clock(), agents=agents, review=review, gates=gates, sections=sections, base=around.base)
     settings = load_settings(done.home, session.env, {})
+    logged_out = _logged_out(settings, session.env, clients) if done.config_written else {}
     if as_json:
-        _emit(done, settings, around, agents=agents, review=review, gates=gates)
+        _emit(done, settings, around, agents=agents, review=review, gates=gates, logged_out=logged_out)
         return 0
-    _show(done, agents, review, allowed, gates)
+    _show(done, agents=agents, review=review, allowed=allowed, gates=gates, logged_out=logged_out)
     if done.fresh or done.config_written:
         _show_place(settings, around)
         _show_next(settings, around, session.env)
@@ -109,12 +113,14 @@ def _emit(
     agents: list[str],
     review: list[str],
     gates: list[Gate],
+    logged_out: dict[str, str],
 ) -> None:
     output.emit(
         home=str(done.home),
         fresh=done.fresh,
         agents=agents,
         review=review or agents,
+        not_logged_in=list(logged_out),
         gates=[one.run for one in gates],
         mode=settings.workspace_mode,
         base=settings.base,
@@ -122,7 +128,21 @@ def _emit(
     )
 
 
-def _show(done: Started, agents: list[str], review: list[str], allowed: str, gates: list[Gate]) -> None:
+def _logged_out(settings: Settings, env: Mapping[str, str], clients: list[str]) -> dict[str, str]:
+    """Those of the clients that say so at a look, and what helps."""
+    looked = look_at(App(settings, clock=Clock(), env=env), clients)
+    return {name: one.remedy or f"Log in to {name}." for name, one in looked.items() if one.login is Login.OUT}
+
+
+def _show(
+    done: Started,
+    *,
+    agents: list[str],
+    review: list[str],
+    allowed: str,
+    gates: list[Gate],
+    logged_out: dict[str, str],
+) -> None:
     if not done.fresh and not done.config_written:
         output.say(f"✓ {done.home} is a backlog already; nothing was changed")
         return
@@ -132,13 +152,16 @@ def _show(done: Started, agents: list[str], review: list[str], allowed: str, gat
         return
     if agents:
         is_client = any(name in LOOKED_FOR for name in agents)
-        output.say(f"  agents    {', '.join(agents)}" + (f" (may {allowed})" if is_client else ""))
+        told = ", ".join(f"{name}: not logged in" if name in logged_out else name for name in agents)
+        output.say(f"  agents    {told}" + (f" (may {allowed})" if is_client else ""))
+        for name, remedy in logged_out.items():
+            output.say(f"            → {name}: {output.clean(remedy)}")
     else:
         output.say(f"  agents    none found ({', '.join(LOOKED_FOR)}) → {NO_AGENTS}")
     if review:
         output.say(f"  reviews   {', '.join(review)}")
     output.say(f"  gates     {', '.join(gate.run for gate in gates) or NO_GATES}")
-    output.say("  budget    $5 an item, $50 a day")
+    output.say("  budget    5.00 USD an item, 50.00 USD a day")
 
 
 def _show_place(settings: Settings, around: Surroundings) -> None:

@@ -162,7 +162,7 @@ def _from_words(session: Session, kind: Kind, given: dict[str, Any], *, stdin: b
     if not stdin and is_terminal():
         from deespec.cli.editor import edit, template
 
-        written = edit(session, template(kind))
+        written = edit(session, template(kind), instead=f"deespec register {kind.lower()} FILE")
         if written is None:
             raise InvalidInput("The editor was left without a change; nothing was registered.")
         new = parse_spec(written, kind=kind, file="the edited text")

@@ -17,6 +17,7 @@ from deespec.engine.terms import Terms
 from deespec.engine.worker import Crew, Orders
 from deespec.errors import DeespecError, InvalidInput, NotPossible
 from deespec.model.lifecycle import ENDED, Status, Step
+from deespec.model.money import usd
 from deespec.model.wanted import Scope
 
 if TYPE_CHECKING:
@@ -38,13 +39,13 @@ WORDS = {"lost": "taken away", "paused": "put off"}
 @click.command()
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @click.option("--parallel", "-p", type=click.IntRange(1, 64), help="Items at the same time (default: run.parallel).")
-@click.option("--agent", multiple=True, metavar="NAME", help="Who implements items that name nobody.")
+@options.agents("--agent", help="Who implements items that name nobody.")
 @click.option("--once", is_flag=True, help="One turn, then stop: 0 an outcome, 1 an agent's error, 6 nothing to do.")
 @click.option("--drain", is_flag=True, help="Stop when nothing can go on without a person: 0 all DONE, 1, or 7.")
 @click.option("--for", "for_ms", type=options.Duration(), metavar="DURATION", help="Take nothing new after this time.")
 @click.option(
     "--budget-usd",
-    type=click.FloatRange(0, 1_000_000),
+    type=options.Amount(),
     metavar="X",
     help="What metered agents may cost in this run (default: budget.usd_per_run).",
 )
@@ -83,7 +84,7 @@ def run(
         usd=budget_usd,
     )
     crew = _work(session, orders, dirty=dirty, as_json=as_json)
-    left = _drain_status(app, orders.scope, as_json=as_json) if drain and not crew.signal else 0
+    left = _drain_status(crew, as_json=as_json) if drain and not crew.signal else 0
     _tell_end(session, crew, as_json=as_json)
     if once:
         return _once_status(crew)
@@ -92,7 +93,7 @@ def run(
 
 @click.command(name="run")
 @options.one_id
-@click.option("--agent", multiple=True, metavar="NAME", help="Who implements it, if it names nobody.")
+@options.agents("--agent", help="Who implements it, if it names nobody.")
 @click.option("--dirty", is_flag=True, help="Work in a checkout with changes that are not this backlog's.")
 @options.as_json
 @options.session
@@ -107,7 +108,7 @@ def sbi_run(session: Session, *, item_id: str, agent: tuple[str, ...], dirty: bo
         raise NotPossible(f"{sbi.id} is {sbi.status}.", hint=f"deespec sbi {again} {sbi.id}" if again else None)
     orders = Orders(drain=True, scope=Scope(numbers=(number,)), implement=agent)
     crew = _work(session, orders, dirty=dirty, as_json=as_json)
-    left = 0 if crew.signal else _drain_status(app, orders.scope, as_json=as_json)
+    left = 0 if crew.signal else _drain_status(crew, as_json=as_json)
     _tell_end(session, crew, as_json=as_json)
     return 128 + crew.signal if crew.signal else left
 
@@ -162,18 +163,22 @@ def _terms(app: App, orders: Orders) -> list[str]:
     few = "; only items with only_implement can be DONE in one turn" if settings.max_turns == 1 else ""
     return [
         f"{orders.slots} slot{'s' if orders.slots > 1 else ''} in {settings.root} ({_where(app)}){allowed}",
-        f"limits: {settings.max_turns} turns, {settings.max_attempts} attempts{few}; {gates}",
+        f"limits: {_count(settings.max_turns, 'turn')}, {_count(settings.max_attempts, 'attempt')}{few}; {gates}",
     ]
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 def _budgets(app: App, orders: Orders) -> list[str]:
     """What may be spent, and what of it cannot be counted; nothing where no budget is set."""
     settings = app.settings
-    usd = orders.usd if orders.usd is not None else settings.usd_per_run or None
-    amounts = {"an item": settings.usd_per_item or None, "a day": settings.usd_per_day or None, "this run": usd}
-    set_here = [f"{amount:g} USD for {what}" for what, amount in amounts.items() if amount is not None]
+    of_run = orders.usd if orders.usd is not None else settings.usd_per_run or None
+    amounts = {"an item": settings.usd_per_item or None, "a day": settings.usd_per_day or None, "this run": of_run}
+    set_here = [f"{usd(amount)} for {what}" for what, amount in amounts.items() if amount is not None]
     names = (*(orders.implement or settings.implement), *settings.review)
-    told = told_before(app, names, usd_per_run=usd)
+    told = told_before(app, names, usd_per_run=of_run)
     return [*([f"budget of metered agents: {', '.join(set_here)}"] if set_here else []), *told]
 
 
@@ -206,7 +211,9 @@ def _tell(outcome: Outcome) -> None:
     found = turn.findings[0].splitlines()[0].rstrip(":") if turn is not None and turn.findings else None
     error = f": {output.clean(said)}" if (said := outcome.error or found) else ""
     if after is not None and after.in_work and after.not_before is not None and after.not_before > after.updated_at:
-        error += f" Tried again in {output.ago(after.not_before - after.updated_at)}."
+        error += (
+            f"{'' if error.endswith('.') else '.'} Tried again in {output.ago(after.not_before - after.updated_at)}."
+        )
     failed = outcome.what in ERRORS or (after is not None and after.status is Status.FAILED)
     mark = "✗" if failed else "!" if outcome.what in ATTENTION else "✓"
     output.tell(f"{mark} {_turn(claim)} {WORDS.get(outcome.what, outcome.what)}{status}{took}{error}")
@@ -311,13 +318,15 @@ def _once_status(crew: Crew) -> int:
     return 1 if any(what in ERRORS for what in crew.outcomes) else 0
 
 
-def _drain_status(app: App, scope: Scope, *, as_json: bool) -> int:
+def _drain_status(crew: Crew, *, as_json: bool) -> int:
     """0: everything in scope DONE (or cancelled); 1: something FAILED; 7: something waits, listed as by `why`."""
     from deespec.board.waiting import Situation
 
-    with app.store.read() as tx:
-        situation = Situation(app, tx)
-        lines = tx.list_sbis(scope, statuses=tuple(status for status in Status if status not in ENDED)).lines
+    with crew.app.store.read() as tx:
+        situation = Situation(crew.app, tx, run_is_spent=crew.out_of_money is not None)
+        lines = tx.list_sbis(
+            crew.orders.scope, statuses=tuple(status for status in Status if status not in ENDED)
+        ).lines
         waiting: list[tuple[Line, list[Waiting]]] = [(line, situation.waiting(line)) for line in lines]
     if not as_json:
         for line, reasons in waiting:

@@ -28,7 +28,7 @@ SHOWN_MOST = 20
 @click.command(name="retry")
 @options.ids
 @click.option("--turns", "max_turns", type=click.IntRange(1, 1000), help="Its limit of turns from now on.")
-@click.option("--agent", multiple=True, metavar="NAME", help="Who goes on with it.")
+@options.agents("--agent", help="Who goes on with it.")
 @click.option("-m", "--hint", help="What its next prompt says from you.")
 @options.as_json
 @options.session

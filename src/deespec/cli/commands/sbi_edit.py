@@ -37,7 +37,7 @@ def sbi_edit(session: Session, item_id: str, as_json: bool) -> int:
         seen = tx.sbi(number)
     if seen.status in ENDED:
         raise NotPossible(f"{seen.id} is {seen.status}: it cannot be changed.")
-    text = edit(session, render(draft_of(seen)))
+    text = edit(session, render(draft_of(seen)), instead=f"deespec sbi update {seen.id} -f FILE")
     if text is None:
         show(seen, seen, as_json=as_json)
         return 0

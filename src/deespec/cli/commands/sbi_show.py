@@ -11,6 +11,7 @@ from deespec.board.waiting import Situation, Waiting
 from deespec.cli import options, output, shapes
 from deespec.clock import iso, local
 from deespec.model.lifecycle import Status
+from deespec.model.money import usd
 
 if TYPE_CHECKING:
     from deespec.board.places import ItemPlace
@@ -141,7 +142,7 @@ def _in_git(work: Work, merges: list[Merge], place: ItemPlace) -> dict[str, str]
 
 def _turn_lines(turn: Turn, question: Question | None) -> list[str]:
     took = output.ago(turn.finished_at - turn.started_at)
-    cost = f", ${turn.cost_usd:.2f}" if turn.cost_usd else ""
+    cost = f", {usd(turn.cost_usd)}" if turn.cost_usd else ""
     lines = [f"Turn {turn.number}: {turn.step} by {turn.agent}, {turn.outcome} ({took}{cost})"]
     if turn.report:
         lines.append(_indented(turn.report))

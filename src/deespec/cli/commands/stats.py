@@ -14,13 +14,13 @@ from deespec.cli import options, output
 from deespec.clock import from_local, iso, local
 from deespec.config_keys import HOUR_MS, UNITS_MS
 from deespec.errors import InvalidInput, UsageError
-from deespec.model.money import counted
+from deespec.model.money import counted, usd
 from deespec.records import as_dict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from deespec.board.figures import Figures, Group, Spread, Table
+    from deespec.board.figures import Figures, Group, Spread, Table, Unpriced
     from deespec.cli.output import Style
     from deespec.cli.session import Session
 
@@ -40,7 +40,7 @@ CAUSES = {
     Cause.SLOT: "for a free slot",
     Cause.MERGE_QUEUE: "for the merge queue",
     Cause.AGENT_LIMIT: "for an agent's limit",
-    Cause.OTHER: "for something else",
+    Cause.OTHER: "left alone: no run was told to take it, or a budget was used up",
 }
 NAMELESS = {Mark.MODEL: "(not said)", Mark.PBI: "(no PBI)"}
 
@@ -55,7 +55,10 @@ def stats(session: Session, *, since: str | None, by: str | None, as_csv: bool, 
     """Show what came out of the work: items, first-pass rate, times, waiting by cause, tokens and cost.
 
     With --by only what was spent, by that mark. Cost is what metered agents said or what the settings' prices make of
-    their tokens; what subscriptions pay counts as tokens. Archived items count like all others.
+    their tokens when a call ends; what subscriptions pay counts as tokens. Archived items count like all others.
+
+    Waiting is summed over items: two that wait an hour side by side have waited two. Left alone means that nothing
+    else is known to have kept an item: runs were told to take others (as by --label), or a budget was used up.
     """
     if as_csv and as_json:
         raise UsageError("Say either --csv or --json.")
@@ -75,15 +78,21 @@ def stats(session: Session, *, since: str | None, by: str | None, as_csv: bool, 
 
 
 def _since(text: str, *, now: int) -> int:
-    """A moment, ms. Raises InvalidInput for what is none."""
+    """A moment that is over, ms. Raises InvalidInput for what is none."""
+    at = _moment(text, now=now)
+    hint = "Say how long ago, as 7d or 12h, or a date, as 2026-01-31 or '2026-01-31 08:00'."
+    if at is None:
+        raise InvalidInput(f"--since {text!r} is no time.", hint=hint)
+    if at >= now:
+        raise InvalidInput(f"--since {text!r} is not before now.", hint=hint)
+    return at
+
+
+def _moment(text: str, *, now: int) -> int | None:
     number, unit = text.strip().rstrip("dwhmins ").strip(), text.strip().lstrip("0123456789. ")
     if unit in LONGEST and number.replace(".", "", 1).isdigit():
         return max(0, round(now - float(number) * LONGEST[unit]))
-    at = from_local(text.strip())
-    if at is None:
-        hint = "Say how long ago, as 7d or 12h, or a date, as 2026-01-31 or '2026-01-31 08:00'."
-        raise InvalidInput(f"--since {text!r} is no time.", hint=hint)
-    return at
+    return from_local(text.strip())
 
 
 # --- for people -----------------------------------------------------------------------------------------------------
@@ -129,7 +138,7 @@ def _spread(one: Spread | None, what: str) -> str:
 
 def _spent_lines(total: Group) -> list[str]:
     spent = total.spent
-    cost = "cost not known" if spent.usd is None else f"{spent.usd:,.2f} USD"
+    cost = "cost not known" if spent.usd is None else usd(spent.usd)
     if spent.usd is None and not spent.unpriced_calls:
         cost = "no cost" if spent.subscription_tokens else "not known"
     cached = f" ({_tokens(spent.tokens_cached)} cached)" if spent.tokens_cached else ""
@@ -140,7 +149,9 @@ def _spent_lines(total: Group) -> list[str]:
 
 def _waited_lines(seen: Figures) -> list[str]:
     causes = sorted(seen.waited.items(), key=lambda one: -one[1])
-    told = [f"{output.ago(ms):<12}{CAUSES[cause]}" for cause, ms in causes if ms >= 1000] or ["-"]
+    told = [f"{output.ago(ms):<12}{CAUSES[cause]}" for cause, ms in causes if ms >= 1000]
+    total = output.ago(sum(seen.waited.values()))
+    told = [f"{total:<12}in all, summed over items:", *told] if told else ["-"]
     return [_fact("waited" if not at else "", text) for at, text in enumerate(told)]
 
 
@@ -196,19 +207,26 @@ def _notes(found: Table) -> list[str]:
     """What the sums leave out."""
     spent, notes = found.total.spent, []
     if found.unpriced:
-        names = list(dict.fromkeys(model or f"the model of {agent}" for model, agent in found.unpriced))
-        more = f" and {len(names) - SHOWN_MODELS} more" if len(names) > SHOWN_MODELS else ""
-        told = output.clean(", ".join(names[:SHOWN_MODELS]))
-        notes.append(
-            f"{_tokens(spent.unpriced_tokens)} tokens only: no price is set for {told}{more}"
-            " → [[prices]] in config.toml"
-        )
+        unset = [one for one in found.unpriced if not one.priced_now]
+        late = [one for one in found.unpriced if one.priced_now]
+        words = []
+        if unset:
+            words.append(f"no price is set for {_models(unset)} → [[prices]] in config.toml")
+        if late:
+            words.append(f"the price of {_models(late)} counts from when it was set")
+        notes.append(f"{_tokens(spent.unpriced_tokens)} tokens only: {'; '.join(reversed(words))}")
     if spent.subscription_tokens:
-        nominal = f" ({spent.nominal_usd:,.2f} USD as their clients count, not counted)" if spent.nominal_usd else ""
+        nominal = f" ({usd(spent.nominal_usd)} as their clients count, not counted)" if spent.nominal_usd else ""
         notes.append(f"{_tokens(spent.subscription_tokens)} tokens were on subscriptions{nominal}")
     if spent.silent_calls:
         notes.append(f"{_count(spent.silent_calls, 'call')} of {spent.calls:,} said neither tokens nor cost")
     return notes
+
+
+def _models(unpriced: list[Unpriced]) -> str:
+    names = list(dict.fromkeys(one.model or f"the model of {one.agent}" for one in unpriced))
+    more = f" and {len(names) - SHOWN_MODELS} more" if len(names) > SHOWN_MODELS else ""
+    return output.clean(", ".join(names[:SHOWN_MODELS])) + more
 
 
 def _count(number: int, what: str) -> str:
@@ -226,7 +244,9 @@ def _json(seen: Figures) -> dict[str, Any]:
         "by": found.mark,
         "groups": [_group(one) for one in found.groups],
         "total": _group(found.total),
-        "unpriced": [{"model": model or None, "agent": agent} for model, agent in found.unpriced],
+        "unpriced": [
+            {"model": one.model or None, "agent": one.agent, "priced_now": one.priced_now} for one in found.unpriced
+        ],
         "ended": seen.ended,
         "outcomes": seen.outcomes,
         "first_pass": {"judged": first.judged, "passed": first.passed},

@@ -1,4 +1,5 @@
 -- What calls have used, by one of their marks. What a subscription's client calls its cost stands apart: nobody pays it.
+-- Sums of REAL: those of INTEGER fail where they pass 2^63.
 SELECT
     CASE :mark
         WHEN 'agent' THEN agent
@@ -13,14 +14,14 @@ SELECT
     END AS key,
     count(*),
     count(DISTINCT sbi),
-    sum(tokens_in),
-    sum(tokens_cached),
-    sum(tokens_out),
+    CAST(sum(tokens_in + 0.0) AS INTEGER),
+    CAST(sum(tokens_cached + 0.0) AS INTEGER),
+    CAST(sum(tokens_out + 0.0) AS INTEGER),
     sum(CASE WHEN metered THEN cost_usd END),
-    coalesce(sum(CASE WHEN NOT metered THEN coalesce(tokens_in, 0) + coalesce(tokens_out, 0) END), 0),
+    CAST(total(CASE WHEN NOT metered THEN coalesce(tokens_in, 0.0) + coalesce(tokens_out, 0) END) AS INTEGER),
     sum(CASE WHEN NOT metered THEN cost_usd END),
     sum(metered AND cost_usd IS NULL AND coalesce(tokens_in, tokens_out) IS NOT NULL),
-    coalesce(sum(CASE WHEN metered AND cost_usd IS NULL THEN coalesce(tokens_in, 0) + coalesce(tokens_out, 0) END), 0),
+    CAST(total(CASE WHEN metered AND cost_usd IS NULL THEN coalesce(tokens_in, 0.0) + coalesce(tokens_out, 0) END) AS INTEGER),
     sum(coalesce(tokens_in, tokens_out, cost_usd) IS NULL)
 FROM spend
 WHERE at >= :since AND (:worker IS NULL OR worker = :worker)
