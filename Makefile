@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-agents check lint format soak bench bench-short docs lock clean
+.PHONY: help demo demo-planning test test-agents check lint format soak bench bench-short docs lock clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -16,6 +16,9 @@ help: ## Say what there is.
 
 demo: $(VENV)/base.stamp ## Play the example project in a temporary folder.
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" deespec demo
+
+demo-planning: $(VENV)/base.stamp ## Play the other one: from an idea to merged code.
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" deespec demo --planning
 
 test: $(VENV)/dev.stamp ## Run the tests, short seeds; two at a time.
 	@$(PY) -m pytest $(FAST) $(SIDE_BY_SIDE) $(ARGS)

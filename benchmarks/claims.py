@@ -114,6 +114,7 @@ def _wanted(app: App) -> Wanted:
         agents=(AgentSlot(name="program", account="benchmark"),),
         implement=("program",),
         review=("program",),
+        decompose=("program",),
         outboxes="",
         boot=app.clock.boot_id(),
         boot_ms=app.clock.boot_ms(),

@@ -1,4 +1,4 @@
-"""Writes the pages that follow from the program itself: the commands, and the life of an item."""
+"""Writes the pages that follow from the program itself: the commands, the life of an item, and that of a PBI."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from deespec.cli.full import cli, load
 from deespec.cli.manifest import GROUPS, TOP, find
-from deespec.model.lifecycle import mermaid
+from deespec.model.lifecycle import ROLL_UP, mermaid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,6 @@ COMMANDS = """\
 
 Every command answers `--help`. This page is written by `make docs` from the commands themselves.
 """
-BEGIN, END = "<!-- lifecycle -->", "<!-- /lifecycle -->"
 
 
 def main() -> None:
@@ -33,14 +32,20 @@ def main() -> None:
 
 def pages() -> dict[str, str]:
     """The text of each page that is generated, or has a generated part."""
-    return {"docs/commands.md": _commands(), "ARCHITECTURE.md": _with_lifecycle()}
+    statuses = "\n".join(f"| {status} | {words} |" for words, _, status in ROLL_UP)
+    return {
+        "docs/commands.md": _commands(),
+        "ARCHITECTURE.md": _with_part("ARCHITECTURE.md", "lifecycle", f"```mermaid\n{mermaid()}\n```"),
+        "docs/planning.md": _with_part("docs/planning.md", "roll-up", f"| status | when |\n|---|---|\n{statuses}"),
+    }
 
 
-def _with_lifecycle() -> str:
-    """ARCHITECTURE.md with the diagram drawn from the table that the program itself goes by."""
-    before, _, rest = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    return f"{before}{BEGIN}\n\n```mermaid\n{mermaid()}\n```\n\n{END}{after}"
+def _with_part(name: str, mark: str, part: str) -> str:
+    """A page with what stands between two marks made anew from the table that the program itself goes by."""
+    begin, end = f"<!-- {mark} -->", f"<!-- /{mark} -->"
+    before, _, rest = (ROOT / name).read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    return f"{before}{begin}\n\n{part}\n\n{end}{after}"
 
 
 def _commands() -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deespec.config import find_home
+from deespec.config_home import find_home
 from deespec.errors import NoHome
 
 

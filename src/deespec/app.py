@@ -10,21 +10,26 @@ from typing import TYPE_CHECKING
 
 from deespec import config
 from deespec.clock import Clock
+from deespec.config_home import find_home
 from deespec.config_keys import IMPLIED
 from deespec.errors import StoreUnusable
 from deespec.store.opener import FILE, open_store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from deespec.agents.base import Agent
     from deespec.config import Settings
     from deespec.model.wanted import AgentSlot
-    from deespec.store.base import Store
+    from deespec.store.base import Store, Transaction
     from deespec.store.named_locks import NamedLocks
     from deespec.workspace.merging import Target
     from deespec.workspace.repository import Repository
     from deespec.workspace.shared import SharedWorkspace
+
+
+AUTO_APPROVE = "auto_approve"
+"""Who has decided about drafts that a PBI has approved by itself."""
 
 
 class App:
@@ -114,6 +119,22 @@ class App:
         sections = (section for name in named if (section := settings.agent(name)) is not None)
         return tuple(slot_of(section, settings, account=self.account(section.name)) for section in sections)
 
+    def approve_drafts(self, tx: Transaction, ids: Sequence[tuple[str, int]]) -> None:
+        """Registers these drafts without a person, as part of a transaction: those of them that can be."""
+        from deespec.backlog.drafts import Decider, approve_willing_in
+        from deespec.labels import names_in
+        from deespec.workspace.branches import commit_of
+
+        settings = self.settings
+        apart = settings.workspace_mode == "worktree"
+        by = Decider(
+            owner=AUTO_APPROVE,
+            uid=self.clock.uid,
+            labels=frozenset(names_in(settings.home)),
+            base=commit_of(settings.root, settings.base) if apart else None,
+        )
+        approve_willing_in(tx, ids, by)
+
     def close(self) -> None:
         self.store.close()
 
@@ -142,5 +163,5 @@ def open_app(
     if os.name != "posix":
         raise StoreUnusable("Native Windows is not supported.", hint="Run deespec in WSL 2.")
     env = config.environment()
-    found = config.find_home(home, env, cwd or Path.cwd())
+    found = find_home(home, env, cwd or Path.cwd())
     return App(config.load_settings(found, env, overrides or {}), clock=clock or Clock(), env=env)

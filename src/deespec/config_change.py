@@ -6,8 +6,9 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from deespec.config import CONFIG_NAME, settle, user_config
+from deespec.config import settle, user_config
 from deespec.config_file import checked_text, find_key, parse_document, read_config, split
+from deespec.config_home import CONFIG_NAME
 from deespec.config_keys import BY_NAME, KINDS, toml, toml_of
 from deespec.config_lists import LISTS
 from deespec.config_write import assignment

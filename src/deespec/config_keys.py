@@ -146,6 +146,7 @@ KEYS: tuple[Key, ...] = (
          default=(), example='"claude"'),
     row("run.review", T.NAMES, "The agent that reviews, in a session of its own; if not set, as run.implement",
          default=(), example='"claude"'),
+    row("run.decompose", T.NAMES, "Who decomposes PBIs; if not set, as run.implement", default=(), example='"claude"'),
     row("run.max_turns", T.COUNT, "An item that needs more turns FAILED",
          default=8, span=(1, MAX_TURNS), unit="turns"),
     row("run.max_attempts", T.COUNT, "Tries at one turn after crashes and timeouts; then the item FAILED",
@@ -204,6 +205,8 @@ KEYS: tuple[Key, ...] = (
          default=0, span=(0, MAX_TOKENS), unit="tokens"),
     row("notify.command", T.WORDS, "A program that gets what waits for a person, and how runs end, as JSON on its "
          "standard input", default=(), field="notify", example='["notify-send", "deespec"]'),
+    row("prompt.max_kb", T.COUNT, "What the guidelines of labels may take of a prompt",
+         default=64, span=(1, 10_000), unit="KiB"),
     row("ui.ambiguous_width", T.COUNT, "The width of characters that are narrow in some terminals and wide in others",
          default=1, span=(1, 2), unit="cells"),
 )

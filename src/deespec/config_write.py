@@ -29,6 +29,7 @@ _SECTIONS = {
     "store": "The database",
     "budget": 'What it may cost; agents with billing = "subscription" do not count',
     "notify": "Who is told",
+    "prompt": "What agents are told",
     "ui": "What you see",
 }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deespec.agents.decision import answer_from_text
+from deespec.agents.decision import answer_from_text, proposal_in
+from deespec.engine import prompt_values
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
 
@@ -99,3 +102,58 @@ def test_the_engines_own_steps_have_no_answer(step: Step) -> None:
 def test_any_text_can_be_read(text: str, step: Step) -> None:
     answer = answer_from_text(step, f"{text}\nDECISION: {text}")
     assert answer is None or answer.source == "text"
+
+
+# --- decompositions -------------------------------------------------------------------------------------------------
+
+DRAFTS = '{"drafts": [{"title": "One", "spec": "```\\nx\\n```"}]}'
+OTHERS = '{"drafts": []}'
+LIST = '[{"title": "One", "spec": "x"}]'
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (f"```json\n{DRAFTS}\n```", DRAFTS),
+        (f"Two ways.\n```json\n{OTHERS}\n```\nor\n```JSON\n{DRAFTS}\n```\nThat is all.", DRAFTS),
+        (f"```json\n{DRAFTS}\n```\nand for example\n```json\n{{}}\n```", DRAFTS),
+        (f"```\n{DRAFTS}\n```\nDECISION: DONE", DRAFTS),
+        (DRAFTS, DRAFTS),
+        (f"Here:\n```json\n{LIST}\n```", LIST),
+        (LIST, LIST),
+        ("```json\n[]\n```", None),
+        ('```json\n[{"title": "One"}, 7]\n```', None),
+        ('```json\n[{"name": "One"}]\n```', None),
+        (f"    {DRAFTS}\n\nis what it looks like.", None),
+        (f"```json\n{DRAFTS[:-1]}\n```", None),
+        ("DECISION: IMPLEMENTED", None),
+        ("DECISION: QUESTION", None),
+    ],
+)
+def test_the_last_block_that_has_drafts_is_the_decomposition(text: str, found: str | None) -> None:
+    answer = answer_from_text(Step.DECOMPOSE, text)
+    assert (answer and answer.text.strip()) == found
+    assert answer is None or answer.kind == "propose"
+
+
+def test_a_question_behind_the_drafts_counts_more_than_they() -> None:
+    answer = answer_from_text(Step.DECOMPOSE, f"```json\n{DRAFTS}\n```\nDECISION: QUESTION Which one?")
+    assert answer == Answer(kind="question", text="Which one?", source="text")
+
+
+def test_the_prompt_said_back_is_no_decomposition() -> None:
+    template = Path(prompt_values.__file__).parent / "templates" / "decompose.md"
+    assert answer_from_text(Step.DECOMPOSE, template.read_text()) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (DRAFTS, DRAFTS),
+        (f"One way:\n```json\n{DRAFTS}\n```\nand it is run by\n```\nmake\n```", DRAFTS),
+        (f"```json\n{DRAFTS[:-1]}\n```", DRAFTS[:-1]),
+        ("Nothing of it.", "Nothing of it."),
+    ],
+)
+def test_what_a_chat_has_answered_is_looked_through_for_the_proposal(text: str, found: str) -> None:
+    assert proposal_in(text).strip() == found

@@ -15,7 +15,9 @@ from deespec.agents.base import AgentRequest, AgentResult, Blame
 from deespec.agents.patch import PatchAgent, diff_blocks, file_patches
 from deespec.config import AgentSettings
 from deespec.errors import WorkspaceError
+from deespec.model.faults import Known, faults_of
 from deespec.model.lifecycle import Step
+from deespec.model.proposal import parse_proposal
 from deespec.records import replace
 
 CHANGE = """\
@@ -391,3 +393,32 @@ def test_any_text_gives_blocks_or_none(spec: str) -> None:
             file_patches(block)
         except WorkspaceError:
             pass
+
+
+# --- decomposing ----------------------------------------------------------------------------------------------------
+
+
+def test_each_section_with_a_diff_becomes_a_draft(request_: AgentRequest) -> None:
+    fence = "```diff\n--- a/{0}\n+++ b/{0}\n@@ -0,0 +1 @@\n+x\n```"
+    parts = [("Why", "Because."), ("One", fence.format("a.txt")), ("Two", fence.format("b.txt"))]
+    parts += [("Three", f"More.\n\n```\n## no heading\n```\n{fence.format('a.txt')}")]
+    spec = "\n\n".join(f"## {title}\n\n{text}" for title, text in parts)
+    answer = play(request_, step=Step.DECOMPOSE, item="PBI-1", spec=spec).answer
+    assert answer is not None
+    proposal = parse_proposal(answer.text)
+    assert proposal.faults == ()
+    assert [(one.title, one.paths, one.needs) for one in proposal.drafts] == [
+        ("One", ("a.txt",), ()),
+        ("Two", ("b.txt",), ()),
+        ("Three", ("a.txt",), ("1",)),
+    ]
+    assert faults_of(proposal.drafts, Known(parent="PBI-1")) == ()
+    assert [len(diff_blocks(one.spec)) for one in proposal.drafts] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("spec", ["Do it.", "## One\n\nDo it.", "## One\n\n```diff\nno header\n```"])
+def test_what_is_not_cut_already_it_does_not_cut(request_: AgentRequest, spec: str) -> None:
+    answer = play(request_, step=Step.DECOMPOSE, item="PBI-1", spec=spec).answer
+    assert answer is not None
+    assert answer.kind == "question"
+    assert "deespec config set run.decompose" in answer.text

@@ -221,3 +221,20 @@ def test_a_script_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_settings_without_a_script_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match=r"\[agents\.demo\] needs script"):
         ScriptedAgent(AgentSettings(name="demo", kind="scripted"), tmp_path)
+
+
+def test_drafts_are_handed_in_as_a_proposal(tmp_path: Path, request_: AgentRequest) -> None:
+    text = """[[rules]]
+        step = "decompose"
+        answer = { type = "propose", text = "Two.", drafts = [{ title = "One" }, { title = "Two" }] }
+    """
+    result = scripted(tmp_path, text).run(replace(request_, step=Step.DECOMPOSE), Watch())
+    assert result.answer is not None
+    assert result.answer.kind == "propose"
+    assert json.loads(result.answer.text) == {"report": "Two.", "drafts": [{"title": "One"}, {"title": "Two"}]}
+
+
+@pytest.mark.parametrize("answer", ['{ type = "propose" }', '{ type = "implement", drafts = [] }'])
+def test_drafts_and_propose_belong_together(tmp_path: Path, answer: str) -> None:
+    with pytest.raises(BadConfig, match="drafts are what type propose has"):
+        scripted(tmp_path, f"[[rules]]\nanswer = {answer}\n")

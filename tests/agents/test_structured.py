@@ -54,3 +54,42 @@ def test_the_schema_of_a_review_asks_for_findings_and_allows_nothing_else() -> N
     assert schema["required"] == ["decision", "report", "findings"]
     assert schema["additionalProperties"] is False
     assert schema["properties"]["findings"]["items"]["additionalProperties"] is False
+
+
+# --- decompositions -------------------------------------------------------------------------------------------------
+
+
+def objects_in(schema: object) -> list[dict[str, object]]:
+    if isinstance(schema, list):
+        return [one for part in schema for one in objects_in(part)]
+    if not isinstance(schema, dict):
+        return []
+    own = [schema] if schema.get("type") == "object" else []
+    return own + [one for part in schema.values() for one in objects_in(part)]
+
+
+def test_every_object_of_the_schema_of_a_decomposition_is_strict() -> None:
+    found = objects_in(json.loads(schema_of(Step.DECOMPOSE) or ""))
+    assert len(found) == 3
+    for one in found:
+        assert one["additionalProperties"] is False
+        assert one["required"] == list(one["properties"])  # type: ignore[call-overload]
+
+
+def test_drafts_are_handed_on_as_they_are() -> None:
+    drafts = [{"title": "One", "more": [1]}, 7]
+    answer = answer_of(Step.DECOMPOSE, {"report": "Two.", "drafts": drafts, "question": None})
+    assert answer is not None
+    assert (answer.kind, answer.source) == ("propose", "structured")
+    assert json.loads(answer.text) == {"report": "Two.", "drafts": drafts}
+
+
+def test_a_decomposition_may_be_a_question() -> None:
+    answer = answer_of(Step.DECOMPOSE, {"report": "", "drafts": [], "question": " Which one? "})
+    assert answer is not None
+    assert (answer.kind, answer.text) == ("question", "Which one?")
+
+
+@pytest.mark.parametrize("found", [{}, {"drafts": None}, {"drafts": {}}, {"type": "propose"}, [], None, "{"])
+def test_what_has_no_drafts_is_no_decomposition(found: object) -> None:
+    assert answer_of(Step.DECOMPOSE, found) is None

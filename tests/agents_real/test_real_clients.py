@@ -14,6 +14,7 @@ import tomlkit
 from installing import CLIENTS, installed
 
 from deespec.agents.standin.clients import towards
+from deespec.agents.standin.script import Say, Structured
 from deespec.agents.standin.server import Standin
 from deespec.config import AgentSettings
 
@@ -95,3 +96,37 @@ def test_it_takes_an_item_from_registered_to_merged(kind: str, tmp_path: Path) -
     assert all(turn["tokens_in"] and turn["tokens_out"] for turn in shown["turns"])
     assert project.git("show", "deespec/integration:SBI-1.txt") == "Made for SBI-1.\n"
     assert not (project.folder / "SBI-1.txt").exists(), "it works in a worktree"
+
+
+def test_it_decomposes_a_pbi(kind: str, tmp_path: Path) -> None:
+    with Standin() as server:
+        project = Project(tmp_path, kind, installed(kind), url=server.url("work"))
+        project("pbi", "plan", "--title", "Greetings", "--body", "Say hello and goodbye.")
+        shown = project.json("pbi", "decompose", "1")
+    assert shown["decomposition"] == "DECOMPOSED"
+    assert [(one["id"], one["title"], one["agent"], one["needs"]) for one in shown["drafts"]] == [
+        ("PBI-1/1", "Greeting", kind, []),
+        ("PBI-1/2", "Farewell", kind, ["PBI-1/1"]),
+    ]
+    assert shown["status"] == "PLANNING"
+
+
+def test_drafts_may_come_as_a_structured_answer_or_in_words(kind: str, tmp_path: Path) -> None:
+    draft = {
+        "title": "Greeting",
+        "spec": "Say hello.",
+        "acceptance": [{"given": "nobody there", "when": "it is started", "then": "it says so"}],
+        "estimate_hours": 2,
+        "labels": [],
+        "paths": ["README"],
+        "needs": [],
+        "only_implement": False,
+        "replaces": None,
+    }
+    values: dict[str, object] = {"report": "One part.", "drafts": [draft], "question": None}
+    script = {"structured": ((Structured(values=values),), (Say(text=json.dumps(values)),))}
+    with Standin(script) as server:
+        project = Project(tmp_path, kind, installed(kind), url=server.url("structured"))
+        project("pbi", "plan", "--title", "Greetings", "--body", "Say hello.")
+        shown = project.json("pbi", "decompose", "1", "--min", "1")
+    assert [(one["title"], one["paths"]) for one in shown["drafts"]] == [("Greeting", ["README"])]

@@ -18,7 +18,7 @@ from deespec.model.wanted import Scope
 from deespec.store.archiving import ARCHIVE_STEP
 
 if TYPE_CHECKING:
-    from conftest import FakeClock, Ledger
+    from ledger import FakeClock, Ledger
 
 ACTOR = "archivist"
 LATE_MS = 1_000

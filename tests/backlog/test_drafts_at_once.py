@@ -28,7 +28,8 @@ sys.stdin.readline()
 for number in range(1, count + 1):
     try:
         if how == "approve":
-            [done] = drafts.approve(store, [("SBI-1", number)], uids=[clock.uid()], owner=name)
+            by = drafts.Decider(owner=name, uid=clock.uid)
+            [done] = drafts.approve(store, [("SBI-1", number)], by)
             print(number, "fresh" if done.fresh else "known", done.draft.registered)
         else:
             drafts.reject(store, [("SBI-1", number)], reason="no", owner=name)

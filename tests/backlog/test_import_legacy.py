@@ -622,7 +622,7 @@ def test_label_files_are_found_by_whatever_path_the_database_has(go: GoProject, 
     go.put("labels", id=1, name="all: of it", description='say "yes"', priority=5, template_paths=json.dumps(paths))
     go.put("labels", id=2, name="off", parent_label_id=1, is_active=0, template_paths='["b.md"]')
     done = bring(go.close())
-    text = (bring.home / "labels" / "all--of-it.md").read_text(encoding="utf-8")
+    text = (bring.home / "labels" / "all+of-it.md").read_text(encoding="utf-8")
     assert text == '---\ndescription: "say \\"yes\\""\npriority: 5\n---\n\nfrom a\n\nfrom b\n\nfrom c\n'
     assert "parent: " in (bring.home / "labels" / "inactive" / "off.md").read_text(encoding="utf-8")
     assert told(done, "missing.md is not in the project")
@@ -638,7 +638,7 @@ def test_files_of_labels_that_the_database_does_not_name_are_labels_too(go: GoPr
     assert labels == {
         "known.md": "known\n",
         "lonely.md": "lonely words\n",
-        "web-css.md": "---\n---\n\n---\nNo rules.\n---\nNone.\n",
+        "web+css.md": "---\n---\n\n---\nNo rules.\n---\nNone.\n",
     }
     assert told(done, "prompts/labels/web/css.md belongs to no label of the database: it is the label 'web/css' here")
     assert not told(done, "prompts/labels/known.md")

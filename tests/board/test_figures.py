@@ -20,7 +20,7 @@ from deespec.model.wanted import MERGE_QUEUE, AgentSlot
 from deespec.store.figures import Spent
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledger import Ledger
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE

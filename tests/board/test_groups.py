@@ -86,6 +86,7 @@ def _claim(app):
         agents=slots,
         implement=("one", "two"),
         review=("one",),
+        decompose=("one",),
         outboxes="",
         boot="boot",
         boot_ms=0,

@@ -72,6 +72,7 @@ class Scene:
             agents=slots,
             implement=("one",),
             review=("one",),
+            decompose=("one",),
             outboxes="",
             boot="boot",
             boot_ms=0,
@@ -99,6 +100,10 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path) -> Iterator[Scene]:
+    yield from opened(tmp_path)
+
+
+def opened(tmp_path: Path) -> Iterator[Scene]:
     home = tmp_path / ".deespec"
     home.mkdir()
     (home / "config.toml").write_text(SETTINGS)

@@ -15,6 +15,7 @@ from deespec.engine.bench import Outcome
 from deespec.model.asking import Draft, Remark
 from deespec.model.lifecycle import Status
 from deespec.model.reports import MUST_BE_FIXED, NOTHING_TO_FIX
+from deespec.records import replace
 
 MUST = {"text": "f leaks.\nClose it.", "file": "src/f.py", "line": 3, "severity": "high"}
 NIT = {"text": "A better name would be g.", "must_fix": False}
@@ -216,7 +217,8 @@ def test_a_draft_that_was_written_anew_or_rejected_is_not_made_again(project: Wo
     project.register()
     assert [project.took(), project.took()] == ["implemented", "needs_changes"]
     [draft] = drafts(project)
-    deciding.rewrite(project.app.store, draft, title="Other", spec="Words", owner="person")
+    person = deciding.Decider(owner="person", uid=project.app.clock.uid)
+    deciding.rewrite(project.app.store, draft, replace(draft, title="Other", spec="Words"), person)
     deciding.reject(project.app.store, [("SBI-1", 1)], reason="no", owner="person")
     project.drain()
     assert [one.id for one in drafts(project)] == ["SBI-1/1"]

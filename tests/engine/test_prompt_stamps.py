@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from pathlib import Path
 
-from deespec.engine.prompts import TEMPLATES
+from deespec.overrides import TEMPLATES
 
 KNOWN = {
-    "implement": (5, "454cdc6ee75f"),
-    "resolve": (3, "0dd5e1a56966"),
-    "review": (4, "f2523d65e3e6"),
+    "decompose": (2, "8965a3e3bbdf"),
+    "implement": (6, "1abb3b4a71df"),
+    "resolve": (4, "3debe43e9af5"),
+    "review": (5, "bb56c3bbdfe2"),
 }
 """Name → (version, the beginning of the SHA-256 of what follows the stamp)."""
 
 
 def test_a_built_in_prompt_that_was_changed_has_a_new_version() -> None:
     found = {}
-    for path in sorted(Path(TEMPLATES).iterdir()):
+    for path in sorted(TEMPLATES.iterdir()):
         stamp, _, text = path.read_text(encoding="utf-8").partition("\n")
         match = re.fullmatch(r"{# deespec-prompt: (\w+) (\d+) #}", stamp)
         assert match is not None, f"{path.name} has no stamp"

@@ -12,7 +12,7 @@ from workshop import Workshop, steps
 from deespec.backlog import edit
 from deespec.cli.full import cli
 from deespec.engine.itself import own_command
-from deespec.engine.prompts import COMMANDS
+from deespec.engine.prompt_values import COMMANDS
 from deespec.model.lifecycle import Status
 from deespec.model.remarks import parse_remarks
 

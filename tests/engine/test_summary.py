@@ -24,6 +24,7 @@ FACTS = RunFacts(
     until_at=BEGAN + 8 * HOUR,
     outcomes={},
     done=31,
+    decomposed=0,
     failed=4,
     waiting=5,
     begun=0,
@@ -57,6 +58,7 @@ def test_the_sentence_is_the_one_that_people_know() -> None:
     ("facts", "told"),
     [
         (replace(FACTS, done=0, failed=0, waiting=0, spent=Spent(), waited={}), "Since 23:05: nothing was done."),
+        (replace(FACTS, decomposed=2), "Since 23:05: 31 done, 2 decomposed, 4 failed"),
         (replace(FACTS, until_at=BEGAN + 21 * HOUR), "Since 2026-01-31 23:05: 31 done"),
         (replace(FACTS, begun=2, cancelled=1), "5 wait, 2 begun, 1 cancelled, 18.40 USD"),
         (replace(FACTS, spent=Spent(unpriced_tokens=240_000)), "5 wait, 240k tokens without a price;"),

@@ -23,7 +23,7 @@ from deespec.store.upkeep.backup import back_up, backups_in
 from deespec.store.upkeep.checkpoint import size_of, wal_health
 
 if TYPE_CHECKING:
-    from conftest import FakeClock
+    from ledger import FakeClock
 
 READS = """
 import sys, apsw

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deespec.errors import IllegalMove
+from deespec.model.ids import decomposition_of, id_of, number_of
 from deespec.model.items import Sbi
 from deespec.model.lifecycle import (
     ENDED,
@@ -34,6 +35,7 @@ PENDING       cancelled         CANCELLED
 PENDING       found_merged      DONE
 
 PICKED        workspace_ready   IMPLEMENTING
+PICKED        folder_ready      DECOMPOSING
 PICKED        released          PICKED
 PICKED        limit_reached     FAILED
 PICKED        needs_person      PARKED
@@ -79,6 +81,14 @@ RESOLVING     needs_person      PARKED
 RESOLVING     cancelled         CANCELLED
 RESOLVING     found_merged      DONE
 
+DECOMPOSING   decomposed        DECOMPOSED
+DECOMPOSING   findings          DECOMPOSING
+DECOMPOSING   asked_again       DECOMPOSING
+DECOMPOSING   released          DECOMPOSING
+DECOMPOSING   limit_reached     FAILED
+DECOMPOSING   needs_person      PARKED
+DECOMPOSING   cancelled         CANCELLED
+
 FAILED        resumed           REVIEWING
 FAILED        reset             PENDING
 FAILED        cancelled         CANCELLED
@@ -91,6 +101,7 @@ PARKED        found_merged      DONE
 
 CANCELLED     reset             PENDING
 CANCELLED     found_merged      DONE
+DECOMPOSED    reset             PENDING
 DONE          undone            PENDING
 """
 MOVED = {(Status(a), Event(b)): Status(c) for a, b, c in (row.split() for row in EXPECTED.splitlines() if row)}
@@ -208,6 +219,87 @@ def test_in_work_stopped_ended_and_pending_are_all_there_is():
 )
 def test_a_group_rolls_up_from_its_children(children, expected):
     assert roll_up(dict.fromkeys(children.split(), 2)) is GroupStatus(expected)
+
+
+@pytest.mark.parametrize("status", [status for status in Status if status in (*IN_WORK, Status.PARKED)])
+def test_a_pbi_is_planning_while_it_is_decomposed_and_nothing_is_begun(status):
+    assert roll_up({}, decomposition=status) is GroupStatus.PLANNING
+    assert roll_up({"PENDING": 2}, decomposition=status) is GroupStatus.PLANNING
+    assert roll_up({"PENDING": 2, "DONE": 1}, decomposition=status) is GroupStatus.IN_PROGRESS
+
+
+@pytest.mark.parametrize(
+    ("children", "decomposition", "drafts", "expected"),
+    [
+        ("", "PENDING", 0, "PENDING"),
+        ("", "DECOMPOSED", 0, "PENDING"),
+        ("", "CANCELLED", 0, "PENDING"),
+        ("", "FAILED", 0, "FAILED"),
+        ("CANCELLED", "FAILED", 0, "FAILED"),
+        ("PENDING", "FAILED", 0, "PLANNED"),
+        ("DONE", "FAILED", 0, "DONE"),
+        ("", "FAILED", 1, "PLANNING"),
+        ("", "DECOMPOSED", 3, "PLANNING"),
+        ("", None, 3, "PLANNING"),
+        ("PENDING", "DECOMPOSED", 1, "PLANNING"),
+        ("PENDING", "DECOMPOSED", 0, "PLANNED"),
+        ("IMPLEMENTING", "DECOMPOSED", 1, "IN_PROGRESS"),
+        ("DONE", "DECOMPOSED", 1, "IN_PROGRESS"),
+        ("DONE", "DECOMPOSING", 0, "IN_PROGRESS"),
+        ("DONE", "DECOMPOSED", 0, "DONE"),
+        ("FAILED", "DECOMPOSED", 1, "IN_PROGRESS"),
+        ("DONE", "PENDING", 0, "IN_PROGRESS"),
+        ("FAILED CANCELLED", "PENDING", 0, "IN_PROGRESS"),
+        ("PENDING", "PENDING", 0, "PLANNED"),
+        ("CANCELLED", "PENDING", 0, "PENDING"),
+        ("PLANNING", None, 0, "PLANNED"),
+        ("PLANNING DONE", None, 0, "IN_PROGRESS"),
+    ],
+)
+def test_a_pbi_rolls_up_from_its_decomposition_and_its_drafts_too(children, decomposition, drafts, expected):
+    counts = dict.fromkeys(children.split(), 1)
+    assert roll_up(counts, decomposition=decomposition, drafts=drafts) is GroupStatus(expected)
+
+
+@pytest.mark.parametrize(
+    ("children", "decomposition", "expected"),
+    [
+        ("", "FAILED", "PENDING"),
+        ("PENDING", "FAILED", "PLANNED"),
+        ("DONE", "FAILED", "IN_PROGRESS"),
+        ("", "PARKED", "PLANNING"),
+        ("DONE", "PARKED", "IN_PROGRESS"),
+        ("DONE", "DECOMPOSED", "DONE"),
+    ],
+)
+def test_a_pbi_whose_stopped_decomposition_is_to_go_on_is_neither_over_nor_begun_by_that(
+    children, decomposition, expected
+):
+    counts = dict.fromkeys(children.split(), 1)
+    assert roll_up(counts, decomposition=decomposition, resume=True) is GroupStatus(expected)
+
+
+def test_a_decomposition_goes_by_the_id_of_its_pbi_and_lives_in_one_step():
+    item = replace(sbi(Status.PENDING), number=decomposition_of(7))
+    assert (item.id, item.decomposes, number_of(item.id)) == ("PBI-7", True, item.number)
+    steps = [item.step]
+    for event in (Event.CLAIMED, Event.FOLDER_READY, Event.DECOMPOSED):
+        item = apply(item, event, now=1)
+        steps.append(item.step)
+    assert steps == [Step.DECOMPOSE, Step.PREPARE, Step.DECOMPOSE, None]
+    assert (item.status, item.finished_at) == (Status.DECOMPOSED, 1)
+
+
+def test_a_decomposition_that_is_asked_for_anew_grants_everything_anew():
+    item = replace(sbi(Status.DECOMPOSED), number=decomposition_of(7), turn=3, attempts=2, finished_at=9)
+    item = apply(item, Event.RESET, now=10)
+    assert (item.status, item.turn, item.turns_used, item.attempts, item.finished_at) == (Status.PENDING, 3, 0, 0, None)
+
+
+@given(st.integers(min_value=1, max_value=2**31 - 1))
+def test_every_number_has_an_id_that_leads_back_to_it(number):
+    assert number_of(id_of(number)) == number
+    assert number_of(id_of(decomposition_of(number))) == decomposition_of(number) < 0
 
 
 def test_a_status_that_nobody_has_does_not_count():

@@ -18,8 +18,9 @@ from deespec.model.fields import (
     MAX_TITLE_CHARACTERS,
 )
 from deespec.model.front_matter import MAX_FRONT_MATTER_CHARACTERS
+from deespec.model.headings import criteria_of
 from deespec.model.items import Kind, Pbi, Priority, Sbi
-from deespec.model.spec import NewItem, advice, draft_of, new_item, parse_spec, render
+from deespec.model.spec import NewItem, advice, amended, draft_of, new_item, parse_spec, render
 from deespec.records import fields, replace
 
 FULL = """\
@@ -203,7 +204,7 @@ def test_read_text_is_plain_text():
     ("line", "message"),
     [
         ("labels: security", "spec.md:3: labels must be a list."),
-        ("labels: [a b]", 'spec.md:3: labels has the name "a b"; letters, digits and - _ . / are allowed.'),
+        ("labels: [a b]", 'spec.md:3: labels has the name "a b"; letters, digits and - _ . / : are allowed.'),
         ("labels: ['']", "spec.md:3: labels has a name of 0 characters; 1 to 64 are allowed."),
         (f"labels: [{'x' * 65}]", "spec.md:3: labels has a name of 65 characters; 1 to 64 are allowed."),
         ("title2:\n  - a", "spec.md:3: there is no key title2."),
@@ -218,7 +219,7 @@ def test_read_text_is_plain_text():
         ("max_turns: [3]", "spec.md:3: max_turns must be a whole number from 1 to 1,000, not a list."),
         ("estimate_hours: .inf", 'spec.md:3: estimate_hours must be a number from 0 to 10,000, not ".inf".'),
         ("estimate_hours: -1", 'spec.md:3: estimate_hours must be a number from 0 to 10,000, not "-1".'),
-        ("parent: EPIC-2", "spec.md:3: parent takes PBIs, not EPIC-2."),
+        ("parent: SBI-2", "spec.md:3: parent takes PBIs, not SBI-2."),
         ("parent: seven", 'spec.md:3: parent takes IDs, not "seven".'),
         ("depends_on: [SBI-0]", 'spec.md:3: depends_on takes IDs, not "SBI-0".'),
         ("depends_on:\n  - SBI-1\n  - PBI-1", "spec.md:5: depends_on takes SBIs, not PBI-1."),
@@ -435,5 +436,85 @@ def test_advice_says_what_is_missing(options, part):
     assert any(part in line for line in advice(new_item(Kind.SBI, **options)))
 
 
-def test_a_pbi_is_planned_and_gets_no_advice_for_agents():
-    assert advice(new_item(Kind.PBI, title="T")) == []
+def test_a_pbi_gets_advice_about_its_text_and_none_for_agents():
+    told = advice(new_item(Kind.PBI, title="T", spec="Shorter."))
+    assert [line.split(":")[0] for line in told] == ["The text is very short", "No acceptance criteria"]
+    text = "Whoever tries five passwords waits a minute, as guessing is what attackers do all day long."
+    assert advice(new_item(Kind.PBI, title="T", spec=text, acceptance=["The sixth attempt answers 429."])) == []
+
+
+# --- the title stands in one place -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("front_matter", ["", "---\npriority: low\n---\n\n"])
+def test_a_heading_that_became_the_title_leaves_the_text(kind, front_matter):
+    item = parse(f"{front_matter}# Log in #\n\nWith a password.\n", kind)
+    assert (item.title, item.spec) == ("Log in", "With a password.")
+
+
+def test_a_heading_further_down_and_a_first_line_only_lend_their_words():
+    assert parse("Intro.\n\n# Log in\n").spec == "Intro.\n\n# Log in"
+    assert parse("Make it faster\nsomehow").spec == "Make it faster\nsomehow"
+
+
+def test_a_text_that_is_its_heading_has_the_title_as_its_spec():
+    item = parse("# Do it\n")
+    assert (item.title, item.spec) == ("Do it", "Do it")
+
+
+def test_a_heading_that_was_cut_stays_whole_in_the_text():
+    heading = "word " * 60
+    item = parse(f"# {heading}\ntext")
+    assert len(item.title) <= MAX_TITLE_CHARACTERS
+    assert item.spec == f"# {heading}\ntext"
+
+
+def test_under_a_title_of_its_own_a_heading_belongs_to_the_text():
+    assert parse("---\ntitle: T\n---\n# T\ntext").spec == "# T\ntext"
+
+
+def test_a_new_title_takes_the_old_one_out_of_the_text():
+    registered_long_ago = NewItem(kind=Kind.PBI, title="Old", spec="# Old\n\ntext")
+    assert amended(registered_long_ago, priority="low").spec == "# Old\n\ntext"
+    assert amended(registered_long_ago, title="New").spec == "text"
+    assert amended(new_item(Kind.PBI, title="Old"), title="New").spec == "New"
+
+
+# --- acceptance criteria ---------------------------------------------------------------------------------------------
+
+
+def test_acceptance_criteria_become_a_section_of_the_text():
+    item = parse("---\ntitle: T\nacceptance: [It works., It is fast.]\n---\nText.\n", Kind.PBI)
+    assert item.spec == "Text.\n\n## Acceptance criteria\n\n- It works.\n- It is fast."
+    assert criteria_of(item.spec) == ("It works.", "It is fast.")
+
+
+def test_criteria_are_added_to_the_section_that_is_there_each_once():
+    item = new_item(Kind.PBI, title="T", spec="# Acceptance criteria\n\n- [ ] One.\n  More.\n\n# Notes\n\n- None.")
+    again = amended(item, acceptance=["Two.", "One.\nMore."])
+    assert again.spec == "# Acceptance criteria\n\n- [ ] One.\n  More.\n- Two.\n\n# Notes\n\n- None."
+
+
+def test_criteria_are_found_under_a_japanese_heading_and_not_in_code():
+    assert criteria_of("## 受け入れ条件\n1. 動く\n2. 速い") == ("動く", "速い")
+    assert criteria_of("```\n# Acceptance criteria\n- no\n```") == ()
+
+
+def test_fields_that_contradict_each_other_are_refused():
+    assert "auto_approve is for" in refused("---\ntitle: T\nauto_approve: true\n---\n", Kind.PBI).message
+    text = "---\ntitle: T\ndrafts_min: 5\ndrafts_max: 4\n---\n"
+    assert refused(text, Kind.PBI).message == "spec.md: drafts_min is 5, drafts_max only 4."
+
+
+@given(
+    title=st.text("ab #", min_size=1, max_size=4).filter(str.strip),
+    spec=st.text("ab #-\n", max_size=20),
+    acceptance=st.lists(st.text("ab", min_size=1, max_size=3), max_size=3),
+    auto=st.booleans(),
+    drafts_least=st.none() | st.integers(1, 5),
+    drafts_most=st.none() | st.integers(5, 50),
+)
+def test_a_rendered_pbi_is_read_as_the_same_pbi(**options):
+    item = new_item(Kind.PBI, **options)
+    assert parse(render(item), Kind.PBI) == item

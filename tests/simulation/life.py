@@ -18,6 +18,8 @@ from life_rules import PATHS, Rules, Seen
 from deespec.agents.base import AgentError, AgentResult, Blame, Usage
 from deespec.app import App
 from deespec.backlog import edit
+from deespec.backlog.decompose import ask_in
+from deespec.backlog.drafts import Decider, Needs, approve, reject
 from deespec.backlog.register import Order, register
 from deespec.backlog.start import start
 from deespec.clock import Clock
@@ -28,8 +30,10 @@ from deespec.engine.calling import step_for
 from deespec.engine.pulse import Pulse
 from deespec.engine.turn import settle, take
 from deespec.errors import InvalidInput, LeaseLost, NotPossible, StaleAnswer
+from deespec.model.ids import decomposition_of, id_of
 from deespec.model.items import AgentPause, Answer, Claim, Kind, Priority, Sbi, Worker
 from deespec.model.lifecycle import Step
+from deespec.model.proposal import Proposed
 from deespec.model.reports import accepts
 from deespec.model.spec import new_item
 from deespec.model.wanted import Idle, Scope
@@ -37,6 +41,9 @@ from deespec.records import replace
 from deespec.store.alive import LifeLock
 
 ITEMS_MOST = 16
+PBIS_MOST = 3
+DRAFTS_MOST = 8
+"""Of all PBIs together; what is registered of them comes on top of the items."""
 HANDS_MOST = 4
 STRIDE_MS = 15_000
 """Not so long that a beat after it counts as late."""
@@ -50,6 +57,7 @@ CONFIG = """
 [run]
 implement = "{implement}"
 review = "{review}"
+decompose = "{decompose}"
 max_turns = {max_turns}
 max_attempts = {max_attempts}
 [workspace]
@@ -148,8 +156,8 @@ class Hand:
         return [flight.claim.token for flight in self.flights]
 
     @property
-    def label(self) -> str | None:
-        return self.bench.scope.label
+    def scope(self) -> Scope:
+        return self.bench.scope
 
     def die(self) -> None:
         """As the kernel does it: the lock is gone, its file stays."""
@@ -164,6 +172,9 @@ class Life:
         self.hands: list[Hand] = []
         self.actions: deque[str] = deque(maxlen=ACTIONS_SHOWN)
         self.registered: dict[int, str] = {}
+        self.planned = 1
+        """PBIs."""
+        self.drafted = 0
         self.ended_turns: set[tuple[int, int, int]] = set()
         """(item, turn, token) of every settlement that was acknowledged."""
         self.last_token = 0
@@ -200,6 +211,7 @@ class Life:
         text = CONFIG.format(
             implement=dice.choice(("ann", "bob, cyd", "cyd", "ann, bob")),
             review=dice.choice(("ann", "bob", "cyd", "cyd, ann")),
+            decompose=dice.choice(("ann", "cyd", "bob, ann")),
             max_turns=dice.randint(2, 6),
             max_attempts=dice.randint(1, 3),
             undeclared=dice.choice(("exclusive", "exclusive", "parallel")),
@@ -218,6 +230,7 @@ class Life:
             exclusive=settings.undeclared == "exclusive",
             implement=settings.implement,
             review=settings.review,
+            decompose=settings.decompose,
             slots=probe.slots,
             max_turns=settings.max_turns,
             max_attempts=settings.max_attempts,
@@ -227,7 +240,7 @@ class Life:
 
     def live(self, steps: int) -> None:
         """So many pieces, in an order and with outcomes that the seed chooses."""
-        work = {self._register: 8, self._take: 30, self._proceed: 60, self._beat: 14}
+        work = {self._register: 8, self._plan: 3, self._decide: 4, self._take: 30, self._proceed: 60, self._beat: 14}
         world = {self._pass_time: 8, self._spawn: 4}
         trouble = {self._die: 2, self._freeze: 3, self._oversleep: 3, self._thaw: 2, self._leave: 1, self._restart: 0.3}
         people = {
@@ -240,6 +253,11 @@ class Life:
             self._delete: 0.5,
             self._pause: 1,
             self._resume: 2,
+            self._ask: 2,
+            self._hold_pbi: 1,
+            self._cancel_pbi: 0.7,
+            self._answer_pbi: 3,
+            self._rewrite_pbi: 1,
         }
         # A kind of trouble that is missing makes room for others (swarm testing), so each life has its own mixture.
         moods = {move: weight * self.seeded.choice((0, 1, 1, 3)) for move, weight in {**trouble, **people}.items()}
@@ -251,9 +269,11 @@ class Life:
     def come_to_rest(self) -> None:
         """Deaths and decisions stop; all that can go on must come to its end in finite time."""
         self.calm = True
-        held = [row.number for row in self.seen.items.values() if row.held]
+        held = [row.number for row in self.seen.items.values() if row.held and row.number > 0]
         edit.unhold(self.app.store, held, actor=PERSON)
-        last = self._hire(slots=3, scope=Scope())
+        for number in range(1, self.planned + 1):
+            self._set_held(number, held=False)
+        last = self._hire(slots=3, scope=Scope(pbis=True))
         self.seen = self._look()
         for _ in range(REST_ROUNDS):
             if any(row.until_at is None for row in self.seen.pauses):
@@ -329,11 +349,11 @@ class Life:
                 self._may_be_buried(row)
                 after = self.seen.items[row.number]
                 assert after.status == "FAILED" or after.attempts > row.attempts, (
-                    f"SBI-{row.number}: no attempt is used"
+                    f"{id_of(row.number)}: no attempt is used"
                 )
         for number, row in self.seen.items.items():
             began = row.stage == "working" and (number not in before.items or before.items[number].stage != "working")
-            assert not began or number in self._began, f"SBI-{number} is in work and nobody has taken it"
+            assert not began or number in self._began, f"{id_of(number)} is in work and nobody has taken it"
         with self.app.store.read() as tx:
             assert tx.orphans() == []
 
@@ -363,10 +383,12 @@ class Life:
         if len(self.hands) >= HANDS_MOST:
             return None
         label = self.seeded.choice((None, None, None, "core"))
-        hand = self._hire(slots=self.seeded.randint(1, 3), scope=Scope(label=label))
+        sbis, pbis = self.seeded.choice(((True, False), (True, True), (True, True), (False, True)))
+        scope = Scope(label=label if sbis else None, sbis=sbis, pbis=pbis)
+        hand = self._hire(slots=self.seeded.randint(1, 3), scope=scope)
         hand.pulse._renew()
         hand.pulse._bury()
-        return f"{hand.name} starts with {hand.worker.slots} slots, for {label or 'all'}"
+        return f"{hand.name} starts with {hand.worker.slots} slots, for {label or 'all'} of {scope.workflows}"
 
     def _take(self, hand: Hand | None = None) -> str | None:
         free = [one for one in self._awake() if len(one.flights) < one.worker.slots]
@@ -385,21 +407,21 @@ class Life:
             raise AssertionError("it is told to ask again, and again")
         if isinstance(got, Idle):
             self._heard = got
-            self.rules.may_rest(after, got, now=now, label=hand.label)
+            self.rules.may_rest(after, got, now=now, scope=hand.scope)
             return f"{hand.name} finds nothing until {got.next_at}"
         self._heard = None
         assert got.token > self.last_token, "tokens must grow"
         self.last_token = got.token
         self._began.add(got.sbi.number)
         self.rules.may_start(before, got, now=now)
-        self.rules.was_first(before, after, got, now=now, label=hand.label)
+        self.rules.was_first(before, after, got, now=now, scope=hand.scope)
         for rival in self._frozen():
             # The most dangerous moment: both believe that the item is theirs.
             if self.seeded.random() < 0.7 and any(f.claim.sbi.number == got.sbi.number for f in rival.flights):
                 rival.frozen = False
         hand.pulse.hold(got.token)
         hand.flights.append(Flight(got))
-        return f"{hand.name} takes SBI-{got.sbi.number} turn {got.turn} to {got.step} as {got.token} with {got.agent}"
+        return f"{hand.name} takes {got.sbi.id} turn {got.turn} to {got.step} as {got.token} with {got.agent}"
 
     def _beat(self, hand: Hand | None = None) -> str | None:
         awake = self._awake()
@@ -503,7 +525,7 @@ class Life:
         claim = flight.claim
         row = self.seen.items.get(claim.sbi.number)
         mine = row is not None and row.lease_token == claim.token
-        who = f"{hand.name} with {claim.token} on SBI-{claim.sbi.number}"
+        who = f"{hand.name} with {claim.token} on {claim.sbi.id}"
         lost: Exception | None = None
         try:
             words = self._piece(hand, flight)
@@ -556,6 +578,8 @@ class Life:
         if outcome.turn is not None:
             self.ended_turns.add((claim.sbi.number, claim.turn, claim.token))
         assert outcome.after is not None
+        if outcome.what == "decomposed":
+            self._came_of_drafts(claim.sbi.id)
         return f"ends: {outcome.what}, {outcome.after.status}"
 
     def _acted(self, flight: Flight) -> Acted:
@@ -566,9 +590,12 @@ class Life:
             complaint = accepts(step_for(flight.claim), answer)
             assert complaint is None, f"an answer of another step: {complaint}"
             assert flight.sbi is not None
-            findings = ("It does not work.",) if answer.kind == "implement" and dice.random() < 0.2 else ()
+            findings = ("It does not work.",) if answer.kind in ("implement", "propose") and dice.random() < 0.2 else ()
+            proposed = self._proposed() if answer.kind == "propose" and not findings else ()
             usage = Usage(cost_usd=dice.choice((None, 0.5, 1.5)))
-            return Answered(sbi=flight.sbi, answer=answer, result=AgentResult(usage=usage), findings=findings)
+            return Answered(
+                sbi=flight.sbi, answer=answer, result=AgentResult(usage=usage), findings=findings, proposed=proposed
+            )
         if chance < 0.9:
             usage = Usage(cost_usd=dice.choice((None, None, 0.5)))
             return Failed(error=self._error(), result=AgentResult(usage=usage))
@@ -580,10 +607,28 @@ class Life:
         dice = self.seeded
         if dice.random() < 0.06:
             return Answer(kind="question", text="Which one?")
+        if step_for(claim) is Step.DECOMPOSE:
+            return Answer(kind="propose", text="{}")
         if step_for(claim) is Step.REVIEW:
             decision = dice.choice(("SUCCEEDED", "SUCCEEDED", "SUCCEEDED", "NEEDS_CHANGES", "NEEDS_CHANGES", "FAILED"))
             return Answer(kind="review", text="So it is.", decision=decision)
         return Answer(kind=dice.choice(("implement", "implement", "nothing")), text="Done.")
+
+    def _proposed(self) -> tuple[Proposed, ...]:
+        """Some that are new, some that repeat what was suggested before, some that need others."""
+        dice = self.seeded
+        room = max(0, DRAFTS_MOST - self.drafted)
+        names = dice.sample(range(6), min(room, dice.randint(1, 3)))
+        return tuple(
+            Proposed(
+                title=f"Part {name}",
+                spec="Do it.",
+                paths=self._paths(),
+                needs=("1",) if at and dice.random() < 0.4 else (),
+                only_implement=dice.random() < 0.3,
+            )
+            for at, name in enumerate(names)
+        )
 
     def _error(self) -> AgentError:
         dice = self.seeded
@@ -624,13 +669,103 @@ class Life:
             self.registered[one.item.number] = one.item.uid
         return "; ".join(f"{one.item.id} is new" for one in done)
 
+    def _plan(self) -> str | None:
+        """A PBI, perhaps one that is decomposed and approved by itself."""
+        if self.planned >= PBIS_MOST:
+            return None
+        dice = self.seeded
+        auto = dice.random() < 0.6
+        new = replace(
+            new_item(Kind.PBI, title="More"),
+            priority=dice.choice(tuple(Priority)),
+            auto=auto,
+            auto_approve=auto and dice.random() < 0.4,
+        )
+        order = Order(kind=Kind.PBI, new=new, hold=dice.random() < 0.1)
+        [done] = register(self.app.store, [order], uids=[self.clock.uid()], owner=PERSON)
+        self.planned += 1
+        return f"{done.item.id} is planned{', auto' if auto else ''}"
+
+    def _ask(self) -> str | None:
+        number = self.seeded.randint(1, self.planned)
+        with self.app.store.transaction() as tx:
+            asked = ask_in(tx, tx.pbi(number), actor=PERSON, agent=self._agents())
+        return f"PBI-{number} is to be decomposed: {asked.status}"
+
+    def _decide(self) -> str | None:
+        """Approves, rejects or rewrites drafts."""
+        dice = self.seeded
+        with self.app.store.read() as tx:
+            drafts = tx.drafts()
+        if not drafts:
+            return None
+        chosen = dice.sample(drafts, dice.randint(1, len(drafts)))
+        ids = [(one.parent, one.number) for one in chosen]
+        by = Decider(owner=PERSON, uid=self.clock.uid)
+        if dice.random() < 0.3:
+            reject(self.app.store, ids, reason="No.", owner=PERSON)
+            return f"{len(ids)} drafts are rejected"
+        approve(self.app.store, ids, by, needs=dice.choice(tuple(Needs)), hold=dice.random() < 0.1)
+        self._came_of_drafts(PERSON)
+        return f"{len(ids)} drafts are approved"
+
+    def _came_of_drafts(self, whose: str) -> None:
+        """What was registered without being written by a person."""
+        with self.app.store.read() as tx:
+            drafts = tx.drafts(decided=True)
+            items = {one.registered: tx.item(one.registered) for one in drafts if one.registered}
+        self.drafted = len(drafts)
+        for item in items.values():
+            assert isinstance(item, Sbi), whose
+            self.registered[item.number] = item.uid
+        made = [one.registered for one in drafts if one.registered]
+        assert len(made) == len(set(made)), f"one item came of two drafts: {made}"
+
+    def _set_held(self, number: int, *, held: bool) -> None:
+        with self.app.store.transaction() as tx:
+            pbi = tx.pbi(number)
+            if pbi.held is not held:
+                tx.set_held(pbi, held=held, actor=PERSON)
+
+    def _hold_pbi(self) -> str:
+        number = self.seeded.randint(1, self.planned)
+        held = self.seeded.random() < 0.5
+        self._set_held(number, held=held)
+        return f"PBI-{number} is{'' if held else ' not'} held"
+
+    def _cancel_pbi(self) -> str | None:
+        number = self.seeded.randint(1, self.planned)
+        work = decomposition_of(number)
+        if work not in self.seen.items:
+            return None
+        self._may_lose(work)
+        with self.app.store.transaction() as tx:
+            done = edit.cancel_decomposition(tx, tx.pbi(number), actor=PERSON)
+        return None if done is None else f"the decomposition of PBI-{number} is cancelled"
+
+    def _answer_pbi(self) -> str | None:
+        parked = [row.number for row in self.seen.items.values() if row.number < 0 and row.status == "PARKED"]
+        if not parked:
+            return None
+        number = self.seeded.choice(parked)
+        edit.answer(self.app.store, number, "That one.", actor=PERSON)
+        return f"{id_of(number)} is answered"
+
+    def _rewrite_pbi(self) -> str:
+        number = self.seeded.randint(1, self.planned)
+        change: dict[str, object] = self.seeded.choice(
+            ({"priority": self.seeded.choice(tuple(Priority))}, {"spec": f"Text {self.seeded.random()}"})
+        )
+        edit.update(self.app.store, f"PBI-{number}", lambda _: change, actor=PERSON)
+        return f"PBI-{number} is changed: {change}"
+
     def _order(self, *, known: list[int]) -> Order:
         dice = self.seeded
         needs = dice.sample(known, min(len(known), dice.choice((0, 0, 0, 1, 1, 2))))
         new = replace(
             new_item(Kind.SBI, title="Do it"),
             priority=dice.choice(tuple(Priority)),
-            parent=dice.choice((None, None, "PBI-1")),
+            parent=dice.choice((None, None, f"PBI-{dice.randint(1, self.planned)}")),
             labels=dice.choice(((), ("core",))),
             depends_on=_ids(needs),
             paths=self._paths(),
@@ -648,7 +783,8 @@ class Life:
         return tuple(self.seeded.sample(AGENTS, self.seeded.choice((0, 0, 1, 2))))
 
     def _some(self, *statuses: str) -> int | None:
-        fitting = [row.number for row in self.seen.items.values() if not statuses or row.status in statuses]
+        sbis = [row for row in self.seen.items.values() if row.number > 0]
+        fitting = [row.number for row in sbis if not statuses or row.status in statuses]
         return self.seeded.choice(fitting) if fitting else None
 
     def _hold(self) -> str | None:
@@ -662,7 +798,7 @@ class Life:
         return f"SBI-{number} is held{' now' if now else ''}"
 
     def _unhold(self) -> str | None:
-        held = [row.number for row in self.seen.items.values() if row.held]
+        held = [row.number for row in self.seen.items.values() if row.held and row.number > 0]
         if not held:
             return None
         edit.unhold(self.app.store, held, actor=PERSON)

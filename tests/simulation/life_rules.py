@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
+from deespec.model.ids import id_of
 from deespec.model.lifecycle import roll_up
 from deespec.model.wanted import WAIT_MOST_MS
 from deespec.store import claims, free_agents
 
 if TYPE_CHECKING:
     from deespec.model.items import Claim
-    from deespec.model.wanted import AgentSlot, Idle
+    from deespec.model.wanted import AgentSlot, Idle, Scope
 
 PATHS = {
     "src/**": {1, 2, 3},
@@ -30,7 +31,7 @@ PATHS = {
 }
 """The globs that items declare, each with the files it names; so that overlap is known without any matching."""
 RANKS = {"urgent": 0, "high": 1, "normal": 2, "low": 3}
-STAGES = ("working", "resumable", "pending")
+STAGES = ("working", "resumable", "pending", "asked")
 """In the order in which they are served."""
 
 
@@ -66,6 +67,7 @@ class Seen:
         self.groups = {f"PBI-{row.number}": row.status for row in self._as_rows("pbi")}
         self.pauses = list(self._as_rows("agent_pause"))
         self.counters = {row.name: row.value for row in self._as_rows("counter")}
+        self.undecided = [row.parent for row in self._as_rows("draft") if row.status in ("open", "waiting")]
         self.workers = {row.uid for row in self._as_rows("worker")}
 
     def __eq__(self, other: object) -> bool:
@@ -115,7 +117,7 @@ class Seen:
 
 TABLES = (
     *("sbi", "need", "releasing", "meta", "turn", "answer", "pbi", "agent_pause", "agent_strike"),
-    *("worker", "call", "counter"),
+    *("worker", "call", "counter", "draft"),
 )
 
 
@@ -128,6 +130,7 @@ class Rules:
         exclusive: bool,
         implement: tuple[str, ...],
         review: tuple[str, ...],
+        decompose: tuple[str, ...],
         slots: tuple[AgentSlot, ...],
         max_turns: int,
         max_attempts: int,
@@ -135,6 +138,7 @@ class Rules:
         self.exclusive = exclusive
         self.implement = implement
         self.review = review
+        self.decompose = decompose
         self.slots = {slot.name: slot for slot in slots}
         self.max_turns = max_turns
         self.max_attempts = max_attempts
@@ -148,22 +152,29 @@ class Rules:
         for number, turn, _ in seen.turns:
             by_item[number].append(turn)
         for number, turns in by_item.items():
-            assert sorted(turns) == list(range(1, seen.items[number].turn + 1)), f"SBI-{number} has turns {turns}"
+            assert sorted(turns) == list(range(1, seen.items[number].turn + 1)), f"{id_of(number)} has turns {turns}"
         tokens = [token for _, _, token in seen.turns]
         assert len(set(tokens)) == len(tokens), "one claim has ended two turns"
         for number, turn in seen.answers:
-            assert seen.items[number].status != "PENDING", f"SBI-{number} keeps an answer of before its reset"
-            assert turn == seen.items[number].turn + 1, f"SBI-{number} keeps an answer of turn {turn}"
+            assert seen.items[number].status != "PENDING", f"{id_of(number)} keeps an answer of before its reset"
+            assert turn == seen.items[number].turn + 1, f"{id_of(number)} keeps an answer of turn {turn}"
         for slot in self.slots.values():
             own, of_all = seen.used(slot.account, slot.name), seen.used(slot.account)
             assert own <= (slot.limit or 99), f"{slot.name} works {own} times"
             assert of_all <= (slot.account_limit or 99), f"{slot.account} is used {of_all} times"
         for group, status in seen.groups.items():
-            below = [row.status for row in seen.items.values() if row.parent == group]
-            assert status == roll_up({one: below.count(one) for one in below}), f"{group} is {status} with {below}"
+            below = [row.status for row in seen.items.values() if row.parent == group and row.number > 0]
+            decomposition, resume = next(
+                ((row.status, row.resume) for row in seen.items.values() if row.number < 0 and row.parent == group),
+                (None, 0),
+            )
+            drafts = seen.undecided.count(group)
+            counts = {one: below.count(one) for one in below}
+            due = roll_up(counts, decomposition=decomposition, resume=bool(resume), drafts=drafts)
+            assert status == due, f"{group} is {status} with {below}, {drafts} drafts, {decomposition}"
 
     def _item(self, seen: Seen, row: Row) -> None:
-        name = f"SBI-{row.number}"
+        name = id_of(row.number)
         assert row.lease_token is None or row.stage == "working", f"{name} is {row.status} and claimed"
         assert row.attempts <= self.max_attempts, f"{name} has had {row.attempts} attempts"
         if row.stage == "working":
@@ -195,7 +206,7 @@ class Rules:
     def may_start(self, before: Seen, claim: Claim, *, now: int) -> None:
         """Judges a claim by what was there just before it, and by what it has left waiting."""
         row = before.items[claim.sbi.number]
-        name = f"SBI-{row.number}"
+        name = id_of(row.number)
         assert row.lease_token is None, f"{name} was claimed already"
         assert not row.held, f"{name} is held"
         assert claim.turn == row.turn + 1, f"{name} is claimed for turn {claim.turn} after {row.turn}"
@@ -211,27 +222,27 @@ class Rules:
         barred = [other.number for other in before.in_work if self.conflict(row, other)]
         assert not barred, f"{name} has begun beside {barred}"
 
-    def was_first(self, before: Seen, after: Seen, claim: Claim, *, now: int, label: str | None) -> None:
+    def was_first(self, before: Seen, after: Seen, claim: Claim, *, now: int, scope: Scope) -> None:
         """No item that comes before it could have been taken."""
         if before.releasing or after.releasing:
             return
         taken = before.items[claim.sbi.number]
         nexts = {before.next, after.next} | ({taken.number} if self._may_be_next(before, taken, now) else set())
-        takeable = self._takeable(before, now, label, nexts)
+        takeable = self._takeable(before, now, scope, nexts)
         short = {row.number for row in after.items.values() if row.reason == "budget"}  # found out when it came up
         better = [row for row in takeable if self._place(row) < self._place(taken) and row.number not in short]
-        passed = [f"SBI-{row.number}" for row in better]
-        assert not passed, f"SBI-{claim.sbi.number} was taken before {passed}"
+        passed = [id_of(row.number) for row in better]
+        assert not passed, f"{claim.sbi.id} was taken before {passed}"
 
     # --- a rest ---
 
-    def may_rest(self, seen: Seen, idle: Idle, *, now: int, label: str | None) -> None:
+    def may_rest(self, seen: Seen, idle: Idle, *, now: int, scope: Scope) -> None:
         """Nothing that may start is left lying."""
-        left = [f"SBI-{row.number}" for row in self._takeable(seen, now, label, {seen.next})]
+        left = [id_of(row.number) for row in self._takeable(seen, now, scope, {seen.next})]
         assert not left, f"idle, and {left} could be taken"
         assert idle.running == len(seen.leases)
 
-    def _takeable(self, seen: Seen, now: int, label: str | None, nexts: set[int | None]) -> list[Row]:
+    def _takeable(self, seen: Seen, now: int, scope: Scope, nexts: set[int | None]) -> list[Row]:
         working = seen.in_work
         reserved = [seen.items[number] for number in nexts if number in seen.items]
         reserved = [
@@ -241,7 +252,9 @@ class Rules:
         for row in seen.items.values():
             if row.lease_token is not None or row.held or row.stage not in STAGES:
                 continue
-            if label is not None and label not in json.loads(row.labels):
+            if scope.label is not None and scope.label not in json.loads(row.labels):
+                continue
+            if not (scope.pbis if row.number < 0 else scope.sbis):
                 continue
             if not any(self._free(seen, one, now) for one in self._names(row)):
                 continue
@@ -260,7 +273,7 @@ class Rules:
     def is_settled(self, seen: Seen) -> None:
         """Everything has come to an end or to a person, or needs something that has."""
         for row in seen.items.values():
-            name = f"SBI-{row.number}"
+            name = id_of(row.number)
             assert row.stage != "working", f"{name} is still {row.status}"
             if row.stage in STAGES:
                 culprits = self._culprits(seen, row.number, set())
@@ -280,6 +293,8 @@ class Rules:
     # --- below ---
 
     def conflict(self, one: Row, other: Row) -> bool:
+        if one.number < 0 or other.number < 0:
+            return False
         if not one.paths or not other.paths:
             return self.exclusive
         return any(PATHS[a] & PATHS[b] for a in one.paths for b in other.paths)
@@ -287,7 +302,7 @@ class Rules:
     def _names(self, row: Row) -> tuple[str, ...]:
         if "REVIEWING" in (row.status, row.stopped_in):
             return tuple(row.reviewer) or self.review
-        return tuple(row.agent) or self.implement
+        return tuple(row.agent) or (self.decompose if row.number < 0 else self.implement)
 
     def _free(self, seen: Seen, name: str, now: int) -> bool:
         slot = self.slots[name]
@@ -313,7 +328,7 @@ class Rules:
 
     @staticmethod
     def _place(row: Row) -> tuple[int, int, int]:
-        return STAGES.index(row.stage), row.rank, row.number
+        return min(STAGES.index(row.stage), STAGES.index("pending")), row.rank, row.number
 
 
 def _is_due(not_before: int | None, now: int) -> bool:

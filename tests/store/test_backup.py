@@ -32,7 +32,7 @@ from deespec.store.upkeep.backup import Backup, back_up, backup_name, backups_in
 from deespec.store.upkeep.partial import PREFIX
 
 if TYPE_CHECKING:
-    from conftest import FakeClock, Ledger
+    from ledger import FakeClock, Ledger
 
 WRITERS = 16
 WRITES = (

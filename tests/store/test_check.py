@@ -20,7 +20,7 @@ from deespec.store.invariants import Severity, Violation
 from deespec.store.upkeep.check import Checked, check
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledger import Ledger
 
 BUSY_MS = 60_000
 REGISTERS = (

@@ -18,7 +18,7 @@ from deespec.store.upkeep.checkpoint import Checkpoint, Mode, checkpoint, size_o
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from conftest import Ledger
+    from ledger import Ledger
 
 BUSY_MS = 60_000
 READS = (

@@ -20,8 +20,8 @@ from deespec.store.claims import NEXT_AFTER_MS
 from deespec.store.free_agents import FreeAgents, Money
 
 if TYPE_CHECKING:
-    from conftest import Ledger
     from deespec.store.base import Transaction
+    from ledger import Ledger
 
 MAX_ATTEMPTS = 2
 LIMITS = {"ann@test": 1, "bob@test": 2}

@@ -12,9 +12,10 @@ from deespec.errors import NotFound, NotPossible
 from deespec.model.asking import Draft, DraftStatus, Question, Remark, question_key
 from deespec.model.items import Answer, Priority
 from deespec.model.lifecycle import Status
+from deespec.records import replace
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledger import Ledger
 
 OWNER = "person@test"
 
@@ -32,9 +33,12 @@ def drafts(ledger: Ledger, *, decided: bool = True) -> list[Draft]:
         return tx.drafts(decided=decided)
 
 
-def approve(ledger: Ledger, *ids: deciding.DraftId, hold: bool = False) -> list[deciding.Approved]:
-    uids = [ledger.clock.uid() for _ in ids]
-    return deciding.approve(ledger.store, ids, uids=uids, owner=OWNER, hold=hold)
+def approve(ledger: Ledger, *ids: deciding.DraftId, hold: bool = False) -> list[deciding.Decided]:
+    return deciding.approve(ledger.store, ids, by(ledger), hold=hold)
+
+
+def by(ledger: Ledger) -> deciding.Decider:
+    return deciding.Decider(owner=OWNER, uid=ledger.clock.uid)
 
 
 @pytest.mark.parametrize("how", ["stored", "adopted"])
@@ -160,17 +164,17 @@ def test_what_was_decided_stays_as_it_is(ledger: Ledger, how: str) -> None:
     with pytest.raises(NotPossible):
         deciding.reject(ledger.store, [("SBI-1", 1)], reason="again", owner=OWNER)
     with pytest.raises(NotPossible):
-        deciding.rewrite(ledger.store, seen, title="New", spec="New", owner=OWNER)
+        deciding.rewrite(ledger.store, seen, replace(seen, title="New", spec="New"), by(ledger))
     assert drafts(ledger) == before
 
 
 def test_words_that_somebody_else_has_changed_are_not_written_over(ledger: Ledger) -> None:
     ledger.add()
     seen = draft(ledger)
-    first = deciding.rewrite(ledger.store, seen, title="First", spec="Text.", owner=OWNER)
+    [first] = deciding.rewrite(ledger.store, seen, replace(seen, title="First"), by(ledger))
     with pytest.raises(NotPossible, match=r"Somebody else has changed SBI-1/1 meanwhile\."):
-        deciding.rewrite(ledger.store, seen, title="Second", spec="Text.", owner=OWNER)
-    assert drafts(ledger) == [first]
+        deciding.rewrite(ledger.store, seen, replace(seen, title="Second"), by(ledger))
+    assert drafts(ledger) == [first.draft]
 
 
 def test_drafts_outlive_the_archiving_of_their_item_and_bring_its_group_back(ledger: Ledger) -> None:

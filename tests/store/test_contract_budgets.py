@@ -20,7 +20,7 @@ from deespec.store.free_agents import PROBE_MS, FreeAgents, Money
 from deespec.store.opener import open_store
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledger import Ledger
 
 ANN = AgentSlot(name="ann", account="team")
 BOB = AgentSlot(name="bob", account="team")

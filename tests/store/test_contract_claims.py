@@ -13,7 +13,7 @@ from deespec.model.wanted import AgentSlot, Bar, Idle, Scope
 from deespec.store.free_agents import FreeAgents, Money
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledger import Ledger
 
 MINUTE_MS = 60_000
 

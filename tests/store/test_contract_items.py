@@ -13,8 +13,8 @@ from deespec.model.spec import NewItem
 from deespec.records import replace
 
 if TYPE_CHECKING:
-    from conftest import Ledger
     from deespec.model.items import Sbi
+    from ledger import Ledger
 
 
 def new(title: str, **fields: object) -> NewItem:

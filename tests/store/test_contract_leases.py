@@ -13,8 +13,8 @@ from deespec.model.wanted import Idle
 from deespec.records import replace
 
 if TYPE_CHECKING:
-    from conftest import Ledger
     from deespec.model.items import Claim
+    from ledger import Ledger
 
 LEASE_MS = 60_000
 MAX_ATTEMPTS = 3

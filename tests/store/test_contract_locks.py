@@ -11,8 +11,8 @@ from deespec.model.items import AgentPause
 from deespec.store.pauses import STRIKES
 
 if TYPE_CHECKING:
-    from conftest import FakeClock, Ledger
-    from deespec.model.items import Lock
+    from deespec.model.locks import Lock
+    from ledger import FakeClock, Ledger
 
 TTL_MS = 1_000
 

@@ -14,8 +14,8 @@ from deespec.store.claims import NEXT_AFTER_MS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Ledger
     from deespec.model.items import Sbi
+    from ledger import Ledger
 
 DOCS = ("docs/**",)
 OURS = Scope(label="ours")

@@ -11,8 +11,10 @@ import apsw
 import pytest
 
 from deespec.model.asking import Draft, DraftStatus, Question, Remark
-from deespec.model.items import AgentPause, Epic, JournalEntry, Line, Lock, Pbi, Priority, Sbi, Turn, Worker
-from deespec.model.lifecycle import ENDED, MOVES, STOPPED, GroupStatus, Status, Step
+from deespec.model.ids import decomposition_of, id_of, number_of
+from deespec.model.items import AgentPause, Epic, JournalEntry, Line, Pbi, Priority, Sbi, Turn, Worker
+from deespec.model.lifecycle import DECOMPOSES, ENDED, MOVES, STOPPED, GroupStatus, Status, Step
+from deespec.model.locks import Lock
 from deespec.model.money import Spend
 from deespec.model.probes import AgentCheck
 from deespec.model.work import Integration, Merge, Notice, Work
@@ -21,8 +23,9 @@ from deespec.store import migrate, rows
 from deespec.store.base import Store
 from deespec.store.sqlite import SCHEMA
 
-QUERIES = sorted(file.stem for file in (Path(rows.__file__).parent / "queries").glob("[!_]*.sql"))
-STAGES = ("pending", "working", "resumable", "stopped", "ended")
+FOLDER = Path(rows.__file__).parent / "queries"
+QUERIES = sorted(file.stem for file in FOLDER.glob("[!_]*.sql"))
+STAGES = ("pending", "asked", "working", "resumable", "stopped", "ended")
 
 
 @pytest.fixture
@@ -35,10 +38,13 @@ def raw(store: Store, path: str) -> Iterator[apsw.Connection]:
     opened.close()
 
 
-def sbi(status: Status, *, resume: bool = False) -> Sbi:
-    made = Sbi(number=1, uid="01", title="", spec="", status=status, resume=resume)
+def sbi(status: Status, *, resume: bool = False, decomposes: bool = False) -> Sbi:
+    """An SBI, or the decomposition of a PBI where only that can have this status."""
+    decomposes = decomposes or status in DECOMPOSES
+    number = decomposition_of(1) if decomposes else 1
+    made = Sbi(number=number, uid="01", title="", spec="", status=status, resume=resume)
     if status in STOPPED:
-        made = replace(made, stopped_in=Status.IMPLEMENTING)
+        made = replace(made, stopped_in=Status.DECOMPOSING if decomposes else Status.IMPLEMENTING)
     return replace(made, finished_at=1) if status in ENDED else made
 
 
@@ -54,6 +60,7 @@ def accepts(raw: apsw.Connection, sql: str, values: dict[str, Any]) -> bool:
 
 # --- statuses and stages --------------------------------------------------------------------------------------------
 
+ONLY_SBIS = (Status.IMPLEMENTING, Status.REVIEWING, Status.RESOLVING, Status.INTEGRATING, Status.DONE)
 MARKS = [(status, False) for status in Status] + [(status, True) for status in STOPPED]
 
 
@@ -64,6 +71,27 @@ def test_the_schema_takes_the_stage_that_the_program_derives_and_no_other(
     values = rows.encode(sbi(status, resume=resume))
     taken = [stage for stage in STAGES if accepts(raw, rows.insert_sql(Sbi), {**values, "stage": stage})]
     assert taken == [rows.stage(status, resume=resume)]
+
+
+@pytest.mark.parametrize(("status", "resume"), [one for one in MARKS if one[0] not in ONLY_SBIS])
+def test_the_schema_takes_the_stage_of_a_decomposition_and_no_other(
+    raw: apsw.Connection, status: Status, resume: bool
+) -> None:
+    values = rows.encode(sbi(status, resume=resume, decomposes=True))
+    taken = [stage for stage in STAGES if accepts(raw, rows.insert_sql(Sbi), {**values, "stage": stage})]
+    assert taken == [rows.stage(status, resume=resume, decomposes=True)]
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_a_number_below_0_is_that_of_a_decomposition_and_has_no_status_of_an_sbi_s_work(
+    raw: apsw.Connection, status: Status
+) -> None:
+    made = sbi(status)
+    taken = {
+        number: accepts(raw, rows.insert_sql(Sbi), rows.encode(replace(made, number=number)))
+        for number in (1, decomposition_of(1))
+    }
+    assert taken == {1: status not in DECOMPOSES, decomposition_of(1): status not in ONLY_SBIS}
 
 
 @pytest.mark.parametrize("status", [status for status in Status if status not in STOPPED])
@@ -161,7 +189,7 @@ def sample(cls: type[Any], *, empty: bool) -> Any:
 def test_a_record_comes_back_from_its_row_as_it_was(raw: apsw.Connection, cls: type[Any], empty: bool) -> None:
     record = sample(cls, empty=empty)
     raw.execute(rows.insert_sql(cls), rows.encode(record))
-    table = "sbi_full" if cls is Sbi else rows.TABLES[cls]
+    table = rows.query("_with_needs") if cls is Sbi else rows.TABLES[cls]
     [row] = raw.execute(f"SELECT {rows.columns(cls)} FROM {table}").fetchall()
     assert rows.decode(cls, row) == record
 
@@ -192,6 +220,7 @@ def test_a_statement_compiles(raw: apsw.Connection, name: str) -> None:
     [
         ("claim_working", "sbi_working"),
         ("claim_resumable", "sbi_resumable"),
+        ("claim_decompositions", "sbi_decompositions (rank=?)"),
         ("claim_ready", "sbi_ready (agent=? AND rank=? AND rowid>?)"),
         ("claim_next_time", "sbi_working"),
         ("claim_count", "sbi_token"),
@@ -216,6 +245,20 @@ def test_what_every_claim_asks_costs_the_same_in_a_large_backlog(raw: apsw.Conne
     steps = plan(raw, name)
     assert any(f"INDEX {index}" in step for step in steps), steps
     assert not [step for step in steps if re.fullmatch(r"SCAN (sbi|need|turn|spend)", step)]
+
+
+@pytest.mark.parametrize("item", ["SBI-12", "PBI-7"])
+def test_a_statement_names_the_work_as_the_program_does(raw: apsw.Connection, item: str) -> None:
+    said = rows._with_ids(
+        "SELECT {id:a.number}, {number:b.item} FROM (SELECT ? AS number) AS a, (SELECT ? AS item) AS b"
+    )
+    [(name, number)] = raw.execute(said, (number_of(item), item)).fetchall()
+    assert (name, number) == (item, number_of(item)) == (id_of(number), number)
+
+
+def test_no_statement_takes_a_number_of_work_for_that_of_an_sbi() -> None:
+    named = [name for name in QUERIES if "'SBI-' ||" in (FOLDER / f"{name}.sql").read_text()]
+    assert named == []
 
 
 def plan(raw: apsw.Connection, name: str) -> list[str]:

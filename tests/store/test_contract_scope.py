@@ -11,8 +11,8 @@ from deespec.model.lifecycle import Event
 from deespec.model.wanted import AgentSlot, Idle, Scope
 
 if TYPE_CHECKING:
-    from conftest import Ledger
     from deespec.model.items import Sbi
+    from ledger import Ledger
 
 OURS = Scope(label="ours")
 ANN, BOB = AgentSlot(name="ann", account="ann@test"), AgentSlot(name="bob", account="bob@test")

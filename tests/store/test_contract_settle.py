@@ -15,9 +15,9 @@ from deespec.store.settling import SETBACKS_MOST
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import Ledger
     from deespec.model.items import Claim, Sbi
     from deespec.store.base import Transaction
+    from ledger import Ledger
 
     Ending = Callable[[Transaction, Claim], object]
 

@@ -12,8 +12,8 @@ from deespec.model.lifecycle import Event, Status
 from deespec.model.wanted import Scope
 
 if TYPE_CHECKING:
-    from conftest import Ledger
     from deespec.store.views import Page
+    from ledger import Ledger
 
 
 class Interrupted(Exception):

@@ -14,8 +14,8 @@ from deespec.store.claims import NEXT_AFTER_MS, NEXT_AFTER_STARTS, TESTS_PER_TRA
 from deespec.store.items import RELEASE_STEP
 
 if TYPE_CHECKING:
-    from conftest import Ledger
     from deespec.model.items import Sbi
+    from ledger import Ledger
 
 AUTH = ("src/auth/**",)
 LOGIN = ("src/auth/login.py",)

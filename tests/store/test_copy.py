@@ -19,8 +19,8 @@ from deespec.store.upkeep.backup import back_up
 from deespec.store.upkeep.copy import Copied, copy, database_of, refuse
 
 if TYPE_CHECKING:
-    from conftest import Ledger
     from deespec.store.base import Store
+    from ledger import Ledger
 
 BUSY_MS = 60_000
 

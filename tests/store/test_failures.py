@@ -19,8 +19,8 @@ from deespec.errors import StoreCorrupt
 from deespec.store.opener import create_store, open_store
 
 if TYPE_CHECKING:
-    from conftest import Ledger
     from deespec.store.base import Store
+    from ledger import Ledger
 
 ACTS = """
 def write(size=4_000):

@@ -18,7 +18,7 @@ from deespec.clock import Clock
 from deespec.store.holders import Doing, holders_of, parse_locks, writer_of
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledger import Ledger
 
 LISTED = """\
 1: POSIX  ADVISORY  WRITE 11 fe:01:77 120 120

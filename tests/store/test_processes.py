@@ -23,7 +23,7 @@ from deespec.store.base import Store, Transaction
 from deespec.store.opener import open_store
 
 if TYPE_CHECKING:
-    from conftest import FakeClock, Ledger
+    from ledger import FakeClock, Ledger
 
 HOUR_MS = 3_600_000
 LOCKS = (

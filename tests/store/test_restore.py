@@ -28,7 +28,7 @@ from deespec.store.upkeep.restore import GAP, Restored, made_ready, put
 from deespec.store.upkeep.shelf import backups_for, shelf_of
 
 if TYPE_CHECKING:
-    from conftest import FakeClock, Ledger
+    from ledger import FakeClock, Ledger
 
 BUSY_MS = 20_000
 SIDES = ("", "-wal", "-shm")

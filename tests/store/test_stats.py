@@ -13,7 +13,7 @@ from deespec.store.upkeep.checkpoint import Mode, checkpoint
 from deespec.store.upkeep.stats import Stats, stats
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledger import Ledger
 
 BUSY_MS = 12_345
 

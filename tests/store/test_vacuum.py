@@ -19,7 +19,7 @@ from deespec.store.upkeep.copy import copy
 from deespec.store.upkeep.vacuum import Vacuumed, vacuum
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledger import Ledger
 
 BUSY_MS = 60_000
 STAYS = (

@@ -47,6 +47,11 @@ class Person:
         assert self(*args, exits=exits) == ""
         return self.err
 
+    def labels(self, *names: str) -> None:
+        """Registers labels."""
+        for name in names:
+            self("label", "register", name)
+
     def add(self, title: str, *options: str) -> str:
         """The id of a new SBI."""
         return self("register", "sbi", "--title", title, "-q", *options).strip()

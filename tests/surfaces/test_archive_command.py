@@ -149,6 +149,7 @@ def test_a_word_that_is_no_id_is_taken_for_a_command(backlog: Finisher) -> None:
 
 
 def test_the_archive_is_listed_with_true_totals(backlog: Finisher) -> None:
+    backlog.labels("one", "two", "three")
     for title in ("One", "Two", "Three"):
         backlog.done(title, "--label", title.lower())
     backlog("archive", "--done")

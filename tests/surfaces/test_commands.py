@@ -107,6 +107,8 @@ def test_registering_answers_with_the_id(shell: Shell) -> None:
 
 
 def test_registering_as_json_gives_the_item(shell: Shell) -> None:
+    for name in ("a", "b"):
+        shell("label", "register", name)
     options = ("--priority", "high", "--label", "a", "--label", "b")
     made = shell.json("register", "sbi", "--title", '引用符 "と\\', *options)
     assert (made["id"], made["status"], made["title"]) == ("SBI-1", "PENDING", '引用符 "と\\')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -135,6 +136,11 @@ def elsewhere(backlog: Backlog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return backlog
 
 
+def labels(backlog: Backlog, *names: str) -> None:
+    for name in names:
+        backlog("label", "register", name)
+
+
 def register(backlog: Backlog, *options: str) -> None:
     backlog("register", "sbi", "--title", "One", *options)
 
@@ -207,7 +213,7 @@ def test_a_path_whose_folder_is_not_there_is_worth_a_remark(backlog: Backlog) ->
 def test_spec_check_works_without_a_backlog_and_says_what_it_left_out(elsewhere: Backlog) -> None:
     file = elsewhere.write("a.md", "---\ntitle: A\ndepends_on: [SBI-99]\n---\n")
     elsewhere("spec", "check", str(elsewhere.folder / file))
-    assert "Needs and parents were not looked up." in elsewhere.err
+    assert "Needs, parents and labels were not looked up." in elsewhere.err
 
 
 # --- sbi update -----------------------------------------------------------------------------------------------------
@@ -219,6 +225,7 @@ def test_an_update_without_options_is_a_mistake(backlog: Backlog) -> None:
 
 
 def test_labels_are_added_and_removed_one_by_one(backlog: Backlog) -> None:
+    labels(backlog, "a", "b", "安全")
     register(backlog, "--label", "a", "--label", "b")
     changed = backlog.json("sbi", "update", "1", "--add-label", "安全", "--remove-label", "a")
     assert (changed["labels"], changed["changed"]) == (["b", "安全"], ["labels"])
@@ -230,6 +237,7 @@ def test_a_list_without_add_replaces_the_one_before(backlog: Backlog) -> None:
 
 
 def test_removing_what_is_not_there_names_what_is(backlog: Backlog) -> None:
+    labels(backlog, "a")
     register(backlog, "--label", "a")
     said = backlog.refusal("sbi", "update", "1", "--remove-label", "x", exits=3)
     assert said == "SBI-1 has no label x.\n→ It has: a\n"
@@ -264,6 +272,7 @@ def test_a_change_that_changes_nothing_is_not_recorded(backlog: Backlog) -> None
 
 
 def test_a_file_replaces_all_fields(backlog: Backlog) -> None:
+    labels(backlog, "a")
     register(backlog, "--label", "a", "--priority", "high")
     changed = backlog.json("sbi", "update", "1", "-f", backlog.write("good.md", GOOD))
     assert (changed["title"], changed["labels"], changed["priority"]) == ("Good", [], "normal")
@@ -276,6 +285,7 @@ def test_a_file_that_an_item_was_updated_from_counts_as_registered(backlog: Back
 
 
 def test_labels_that_several_processes_add_at_once_all_count(backlog: Backlog) -> None:
+    labels(backlog, "l0", "l1", "l2", "l3")
     register(backlog)
     command = [sys.executable, "-m", "deespec", "sbi", "update", "1", "--add-label"]
     started = [subprocess.Popen([*command, f"l{number}"], stdout=subprocess.DEVNULL) for number in range(4)]
@@ -304,6 +314,7 @@ def editor(backlog: Backlog, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_edit_changes_what_was_changed_in_the_editor(backlog: Backlog, editor: Any) -> None:
+    labels(backlog, "a")
     register(backlog, "--label", "a")
     editor("""sed -i 's/^title:.*/title: "新しい題名"/' "$1" """)
     assert backlog("sbi", "edit", "1") == "✓ SBI-1 changed: title\n"
@@ -335,7 +346,7 @@ def test_a_text_with_a_mistake_is_kept_and_can_be_handed_in_again(backlog: Backl
     register(backlog)
     editor("""sed -i 's/^title:.*/titel: New/' "$1" """)
     said = backlog.refusal("sbi", "edit", "1", exits=2)
-    kept = Path(said.rpartition(" -f ")[2].strip())
+    [kept] = map(Path, shlex.split(said.rpartition(" -f ")[2]))
     kept.write_text(kept.read_text().replace("titel", "title"))
     backlog("sbi", "update", "1", "-f", str(kept))
     assert backlog.json("sbi", "show", "1")["title"] == "New"

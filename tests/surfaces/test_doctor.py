@@ -950,7 +950,7 @@ def test_a_copy_of_a_built_in_prompt_is_as_new_as_that(clinic: Clinic, name: str
         ("review.md", "Judge {{ item.id }}.", "warning", "does not say which built-in prompt"),
         ("review.md", "{# deespec-prompt: review 999 #}\nJudge.", "ok", ""),
         ("review.md", "{# deespec-prompt: implement 1 #}\nJudge.", "warning", "was made from implement 1"),
-        ("review.md", "{# deespec-prompt: review 1 #}\n{{ itme }}", "warning", "asks for itme"),
+        ("review.md", "{# deespec-prompt: review 1 #}\n{{ itme }}", "broken", "review.md:2: asks for itme"),
         ("review.md", "{% if %}", "broken", "review.md:1: "),
         ("review.md", "{{ item | nosuch }}", "broken", "nosuch"),
         ("reviw.md", "Judge.", "warning", "did you mean review.md?"),
@@ -969,13 +969,15 @@ def test_a_prompt_that_is_not_text_is_broken(clinic: Clinic) -> None:
     assert clinic.one("prompts")["level"] == "broken"
 
 
-def test_a_part_of_a_prompt_is_no_stranger(clinic: Clinic) -> None:
+def test_a_prompt_has_no_parts_in_other_files(clinic: Clinic) -> None:
     (clinic.home / "prompts").mkdir()
     (clinic.home / "prompts" / "house.md").write_text("House rules.")
     builtin = Path(deespec.__file__).parent / "engine" / "templates" / "review.md"
     stamp = builtin.read_text(encoding="utf-8").splitlines()[0]
     (clinic.home / "prompts" / "review.md").write_text(f"{stamp}{{% include 'house.md' %}}")
-    assert {one["level"] for one in clinic.all("prompts")} == {"ok"}
+    found = {one["level"]: one["what"] for one in clinic.all("prompts")}
+    assert "review.md:1: include is not for templates of prompts" in found["broken"]
+    assert "house.md is never used" in found["warning"]
 
 
 # --- other programs of that name ------------------------------------------------------------------------------------

@@ -24,6 +24,8 @@ ANSWER = "→ deespec drafts SBI-1/1, then deespec approve SBI-1/1 or deespec re
 @pytest.fixture
 def person(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Person:
     made = Person(tmp_path, capsys, monkeypatch)
+    (made.home / "labels").mkdir()
+    (made.home / "labels" / "docs.md").write_text("How docs are written.\n")
     made("register", "pbi", "--title", "Group")
     made.add("First", "--parent", "PBI-1", "--label", "docs")
     return made
@@ -109,6 +111,14 @@ def test_json_has_every_field(drafted: Person) -> None:
         "severity": "high",
         "turn": 2,
         "agent": "critic",
+        "labels": [],
+        "paths": [],
+        "needs": [],
+        "estimate_hours": None,
+        "only_implement": False,
+        "replaces": None,
+        "edited": False,
+        "hold": False,
         "reason": None,
         "registered": None,
         "decided_by": None,
@@ -149,7 +159,7 @@ def test_a_draft_is_meant_by_its_item_s_uid(drafted: Person) -> None:
     assert drafted("approve", f"{uid.lower()}/2") == "✓ SBI-1/2 registered as SBI-2\n"
 
 
-@pytest.mark.parametrize("text", ["SBI-1/", "SBI-1/x", "/1", "SBI-1/-1", "SBI-1/1/", "SBI-1", "SBI-1/" + "1" * 30])
+@pytest.mark.parametrize("text", ["SBI-1/", "SBI-1/x", "/1", "SBI-1/-1", "SBI-1/1/", "SBI-1/" + "1" * 30])
 def test_what_names_no_draft_is_refused(drafted: Person, text: str) -> None:
     assert "is no draft" in drafted.refusal("approve", text, exits=2) or "not a valid" in drafted.err
 
@@ -227,12 +237,35 @@ def test_the_text_can_come_from_a_file(drafted: Person, tmp_path: Path) -> None:
     assert (changed["title"], changed["spec"], changed["changed"]) == ("Another", "Another text.", ["title", "spec"])
 
 
-def test_other_fields_are_for_the_item(drafted: Person, tmp_path: Path) -> None:
+def test_fields_of_a_finding_become_those_of_its_item(drafted: Person, tmp_path: Path) -> None:
     file = tmp_path / "new.md"
-    file.write_text("---\ntitle: Another\nlabels: [x]\n---\nText.\n")
-    assert drafted.refusal("edit", "SBI-1/2", "-f", str(file), exits=2) == (
-        f"{file}: a draft has a title and a text, and no other fields.\n→ Approve it, and then: deespec sbi update\n"
-    )
+    file.write_text("---\ntitle: Another\npaths: [src]\ndepends_on: [sbi-1, SBI-1/1]\nestimate_hours: 2\n---\nText.\n")
+    changed = drafted.json("edit", "SBI-1/2", "-f", str(file))["changed"]
+    assert changed == ["title", "spec", "paths", "needs", "estimate_hours"]
+    drafted("approve", "SBI-1")
+    made = drafted.json("sbi", "show", "3")
+    assert (made["paths"], made["depends_on"], made["labels"]) == (["src"], ["SBI-1", "SBI-2"], ["docs"])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("labels: [x]", "SBI-1/2: there is no label x."),
+        ("priority: high", "new.md:3: a draft has no key priority."),
+        ("depends_on: SBI-1", "new.md:3: depends_on must be a list."),
+        ("depends_on: [PBI-1]", 'new.md:3: depends_on takes drafts and SBIs, not "PBI-1".'),
+        ("depends_on: [SBI-1/x]", 'new.md:3: depends_on takes drafts and SBIs, not "SBI-1/x".'),
+        ("depends_on: [SBI-1/9]", "SBI-1/2 needs SBI-1/9, which is not there."),
+        ("decision: approve", "new.md: this changes a draft; it decides nothing."),
+        ("id: SBI-1/1", "new.md is SBI-1/1, not SBI-1/2."),
+    ],
+)
+def test_what_a_draft_does_not_take_is_refused(drafted: Person, tmp_path: Path, line: str, said: str) -> None:
+    file = tmp_path / "new.md"
+    file.write_text(f"---\ntitle: Another\n{line}\n---\nText.\n")
+    assert drafted("edit", "SBI-1/2", "-f", str(file), exits=3 if "not there" in said else 2) == ""
+    assert said in drafted.err
+    assert drafted.json("drafts", "SBI-1/2")["title"] == "Tidy up"
 
 
 def test_words_from_an_editor_are_never_lost(drafted: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,6 +274,33 @@ def test_words_from_an_editor_are_never_lost(drafted: Person, tmp_path: Path, mo
     kept = Path(said.rpartition(" -f ")[2].strip())
     assert "your text is kept; mend it, then: deespec edit SBI-1/2 -f" in said
     assert "My words." in kept.read_text()
+
+
+def test_fields_whose_fence_is_gone_do_not_become_the_text(
+    drafted: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    editor(drafted, tmp_path, monkeypatch, 'sed -i 1d "$1"')
+    said = drafted.refusal("edit", "SBI-1/2", exits=2)
+    assert ":1: the line --- that it began with is gone" in said
+    assert Path(said.rpartition(" -f ")[2].strip()).read_text().startswith("title: ")
+    assert drafted.json("drafts", "SBI-1/2")["title"] == "Tidy up"
+
+
+def test_a_file_of_words_alone_changes_no_field(drafted: Person, tmp_path: Path) -> None:
+    file = tmp_path / "draft.md"
+    file.write_text("---\ntitle: Tidy up\nlabels: [docs]\nestimate_hours: 2\n---\nText.\n")
+    drafted("edit", "SBI-1/2", "-f", str(file))
+    file.write_text("# Tidy all up\n\nAll of it.\n")
+    assert drafted("edit", "SBI-1/2", "-f", str(file)) == "✓ SBI-1/2 changed: title, spec\n"
+    found = drafted.json("drafts", "SBI-1/2")
+    assert (found["title"], found["labels"], found["estimate_hours"]) == ("Tidy all up", ["docs"], 2)
+
+
+def test_needs_of_a_file_are_called_as_those_of_items(drafted: Person, tmp_path: Path) -> None:
+    file = tmp_path / "draft.md"
+    file.write_text("---\nneeds: [SBI-1]\n---\nText.\n")
+    said = drafted.refusal("edit", "SBI-1/2", "-f", str(file), exits=2)
+    assert said.endswith("a draft has no key needs.\n→ Did you mean depends_on?\n")
 
 
 def test_a_draft_decided_while_the_editor_was_open_stays_as_decided(

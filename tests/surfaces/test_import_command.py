@@ -203,6 +203,7 @@ def test_an_old_option_exits_2_and_names_its_successor(backlog: Mover, command: 
 
 def test_options_of_the_same_meaning_are_understood(backlog: Mover) -> None:
     (backlog.project / "spec.md").write_text("---\ntitle: One\n---\n", encoding="utf-8")
+    backlog.labels("a", "b")
     backlog("sbi", "register", "--from-file", "spec.md", "--labels", "a,b")
     assert backlog.json("sbi", "show", "SBI-1")["labels"] == ["a", "b"]
     assert parsed(["sbi", "report", "--step", "implement"]).params["kind"] == "implement"

@@ -17,7 +17,7 @@ from deespec.model.money import Spend
 from deespec.store.opener import FILE, open_store
 
 if TYPE_CHECKING:
-    from conftest import Ledger
+    from ledger import Ledger
 
 MINUTE = 60_000
 TEXT = """\

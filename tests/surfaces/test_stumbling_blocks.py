@@ -112,7 +112,7 @@ def test_the_refusal_of_a_file_names_the_remedies(two_files: Person) -> None:
 
 def test_registered_files_can_be_skipped(two_files: Person) -> None:
     said = two_files("register", "sbi", "a.md", "b.md", "--skip-registered")
-    assert said == "✓ SBI-1 was registered before from a.md; skipped\n✓ SBI-2 registered successfully\n"
+    assert said == "✓ SBI-1 was registered before from a.md; skipped\n✓ SBI-2 registered successfully  b.md\n"
 
 
 def test_a_program_hears_which_files_were_skipped(two_files: Person) -> None:
@@ -125,7 +125,7 @@ def test_a_program_hears_which_files_were_skipped(two_files: Person) -> None:
 
 def test_a_rehearsal_skips_them_too(two_files: Person) -> None:
     said = two_files("register", "sbi", "a.md", "b.md", "--skip-registered", "--dry-run")
-    assert said == "✓ SBI-1 was registered before from a.md; skipped\nwould register SBI B\n"
+    assert said == "✓ SBI-1 was registered before from a.md; skipped\nwould register SBI B  b.md\n"
     words = ("register", "sbi", "a.md", "b.md", "--skip-registered", "--dry-run")
     assert [one["title"] for one in two_files.json(*words)["items"]] == ["B"]
     assert two_files.json("sbi", "list")["total"] == 1
@@ -165,7 +165,7 @@ def test_an_empty_title_beside_a_file_is_called_empty(two_files: Person) -> None
         (("--depends-on", "PBI-1"), "--depends-on takes SBIs, not PBI-1."),
         (("--path", "/etc"), '--paths has "/etc", which is absolute.'),
         (("--body", "a\0"), "--body holds a NUL character."),
-        (("--label", "a b"), '--label has the name "a b"; letters, digits and - _ . / are allowed.'),
+        (("--label", "a b"), '--label has the name "a b"; letters, digits and - _ . / : are allowed.'),
     ],
 )
 def test_a_wrong_option_of_register_is_called_by_its_name(person: Person, args: tuple[str, ...], said: str) -> None:

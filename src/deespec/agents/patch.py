@@ -1,5 +1,7 @@
 """The agent that needs no account: it applies the diffs that a spec carries, and accepts what passed its gates.
 
+It decomposes a PBI whose text is cut already: each section with a diff becomes a draft.
+
 Its n-th implement turn applies the n-th diff block. `git apply` checks the whole of a patch before it writes, but then
 removes each file before it writes it anew [measured: 131 of 4,520 reads found a file missing or cut], and in a shared
 folder the gates of neighbours run meanwhile. So it works on copies in the turn's folder, one file of the patch after
@@ -9,6 +11,7 @@ already counts as applied: the worker may have died between the change and the r
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Sequence
@@ -31,6 +34,12 @@ _FENCE = re.compile(r"(?P<indent> {0,3})(?P<fence>`{3,}|~{3,})(?P<info>.*)")
 _NAMED = re.compile(r"(---|\+\+\+|rename from|rename to|copy from|copy to) (.*)")
 _SAME = re.compile(r"diff --git a/(.*) b/\1")
 
+NO_MODEL = "Name another one: deespec config set run.decompose NAME; or write the drafts: deespec pbi propose."
+ACCEPTANCE = (
+    {"given": "the project as it is", "when": "the diff is applied", "then": "the gates pass"},
+    {"given": "a project that the diff does not fit", "when": "it is applied", "then": "no file is changed"},
+)
+"""Of each draft: what this agent can promise without reading."""
 ACCEPTED = Answer(
     kind="review",
     decision="SUCCEEDED",
@@ -132,7 +141,56 @@ def _answer(request: AgentRequest, *, git: Sequence[str]) -> Answer:
         return ACCEPTED
     if request.step is Step.RESOLVE:
         return _resolve(request, git=git)
+    if request.step is Step.DECOMPOSE:
+        return _decompose(request)
     return Answer(kind="implement", text=_implement(request, git=git), source="structured")
+
+
+def _decompose(request: AgentRequest) -> Answer:
+    """A draft of each section that carries a diff; one that changes a file of an earlier one needs that first."""
+    drafts: list[dict[str, object]] = []
+    seen: list[set[str]] = []
+    for title, text in sections(request.spec):
+        try:
+            names = {name for block in diff_blocks(text) for part in file_patches(block) for name in part.names}
+        except WorkspaceError:
+            continue
+        if not names:
+            continue
+        before = [str(at) for at, earlier in enumerate(seen, 1) if earlier & names]
+        seen.append(names)
+        drafts.append(
+            {
+                "title": title,
+                "spec": text,
+                "acceptance": ACCEPTANCE,
+                "estimate_hours": 1,
+                "paths": sorted(names),
+                "needs": before[-1:],
+            }
+        )
+    if not drafts:
+        text = f"{request.item} has no section (`## …`) with a diff, and this agent reads nothing else. {NO_MODEL}"
+        return Answer(kind="question", text=text, source="structured")
+    report = f"One draft of each of the {len(drafts)} sections that carry a diff."
+    return Answer(kind="propose", text=json.dumps({"report": report, "drafts": drafts}), source="structured")
+
+
+def sections(spec: str) -> list[tuple[str, str]]:
+    """Heading and text of each part below a heading of the second level; headings inside of fences are text."""
+    found: list[tuple[str, list[str]]] = []
+    opened: re.Match[str] | None = None
+    for line in spec.replace("\r\n", "\n").split("\n"):
+        mark = _FENCE.fullmatch(line)
+        if opened is None and mark:
+            opened = mark
+        elif opened is not None and mark and mark["fence"].startswith(opened["fence"]) and not mark["info"].strip():
+            opened = None
+        if opened is None and line.startswith("## ") and line[3:].strip():
+            found.append((line[3:].strip(), []))
+        elif found:
+            found[-1][1].append(line)
+    return [(title, "\n".join(lines).strip()) for title, lines in found]
 
 
 def _resolve(request: AgentRequest, *, git: Sequence[str]) -> Answer:

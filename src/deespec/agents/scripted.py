@@ -7,6 +7,7 @@ files = { "notes.txt" = "text" }
 answer = { type = "implement", text = "Done." }
 # or: error = { blame = "account", code = "rate_limit", message = "...", reset_after_ms = 500 }
 # or: silent = true
+# of step = "decompose": answer = { type = "propose", text = "Two parts.", drafts = [{ title = "...", spec = "..." }] }
 usage = { model = "m", tokens_in = 900, tokens_cached = 100, tokens_out = 50, cost_usd = 0.3 }
 """
 
@@ -41,7 +42,7 @@ OVER = "The call has cost what it was given."
 Shape = Mapping[str, type | tuple[str, ...]]
 """What a table of the script may hold: keys, and their type or their choices."""
 
-ANSWER: Shape = {"type": tuple(chain(*KINDS.values())), "decision": DECISIONS, "text": str}
+ANSWER: Shape = {"type": tuple(chain(*KINDS.values())), "decision": DECISIONS, "text": str, "drafts": list}
 ERROR: Shape = {"blame": tuple(Blame), "code": str, "message": str, "reset_after_ms": int}
 USAGE: Shape = {"model": str, "tokens_in": int, "tokens_cached": int, "tokens_out": int, "cost_usd": float}
 RULE: Shape = {
@@ -198,6 +199,10 @@ def _read_answer(table: object, where: str) -> Answer:
     if answer["type"] is None or (answer["decision"] is not None) is not (answer["type"] == "review"):
         raise BadConfig(f"{where}: expected a type, and a decision if it is review.")
     text = answer["text"] or ""
+    if (answer["drafts"] is not None) is not (answer["type"] == "propose"):
+        raise BadConfig(f"{where}: drafts are what type propose has, and no other.")
+    if answer["drafts"] is not None:
+        text = json.dumps({"report": text, "drafts": answer["drafts"]}, ensure_ascii=False, default=str)
     return Answer(kind=answer["type"], decision=answer["decision"], text=text, source="structured")
 
 

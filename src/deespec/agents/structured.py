@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from deespec.agents.reading import Json, count, listed, parse, word
+from deespec.agents.reading import Json, clean, count, listed, parse, word
 from deespec.model.asking import Remark, Severity
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Step
@@ -23,6 +23,8 @@ def schema_of(step: Step) -> str | None:
     """
     if step not in KINDS:
         return None
+    if step is Step.DECOMPOSE:
+        return json.dumps(_object(_PROPOSAL))
     field, words = _choice(step)
     properties: Json = {field: {"type": "string", "enum": words}, "report": {"type": "string", "minLength": 1}}
     if step is Step.REVIEW:
@@ -36,6 +38,8 @@ def answer_of(step: Step, found: object) -> Answer | None:
         found = parse(found)
     if step not in KINDS or not isinstance(found, dict):
         return None
+    if step is Step.DECOMPOSE:
+        return _proposal(found)
     chosen, report = word(found, _choice(step)[0]), word(found, "report")
     if chosen is None or report is None:
         return None
@@ -45,6 +49,18 @@ def answer_of(step: Step, found: object) -> Answer | None:
     else:
         answer = Answer(kind=chosen, text=report, source="structured")
     return answer if accepts(step, answer) is None else None
+
+
+def _proposal(found: Json) -> Answer | None:
+    """The drafts as they are: what is wrong with them is told to the agent, once."""
+    question = (word(found, "question") or "").strip()
+    if question:
+        return Answer(kind="question", text=question, source="structured")
+    if not isinstance(found.get("drafts"), list):
+        return None
+    handed = {"report": word(found, "report") or "", "drafts": found["drafts"]}
+    text = json.dumps(handed, ensure_ascii=False)
+    return Answer(kind="propose", text=clean(text), source="structured")
 
 
 def remarks_of(found: Json) -> Iterator[Remark]:
@@ -87,6 +103,10 @@ _REMARK: Json = {
 }
 
 
+_TEXT: Json = {"type": "string"}
+_TEXTS: Json = {"type": "array", "items": {"type": "string"}}
+
+
 def _object(properties: Json) -> Json:
     return {
         "type": "object",
@@ -99,3 +119,21 @@ def _object(properties: Json) -> Json:
 def _choice(step: Step) -> tuple[str, tuple[str, ...]]:
     """What a structured answer has to name, and the words for it."""
     return ("decision", DECISIONS) if step is Step.REVIEW else ("type", KINDS[step])
+
+
+_DRAFT: Json = {
+    "title": {"type": "string"},
+    "spec": {"type": "string", "description": "What is to be different afterwards, in Markdown."},
+    "acceptance": {"type": "array", "items": _object({"given": _TEXT, "when": _TEXT, "then": _TEXT})},
+    "estimate_hours": {"type": "number"},
+    "labels": _TEXTS,
+    "paths": {**_TEXTS, "description": "Globs of the files that it may change."},
+    "needs": {**_TEXTS, "description": 'Drafts by their place here ("1" is the first), earlier drafts, SBIs.'},
+    "only_implement": {"type": "boolean", "description": "Nothing in it needs a review."},
+    "replaces": {"type": ["integer", "null"], "description": "The number of the earlier draft in whose place it is."},
+}
+_PROPOSAL: Json = {
+    "report": {"type": "string", "description": "How it was cut, in a few sentences."},
+    "drafts": {"type": "array", "items": _object(_DRAFT)},
+    "question": {"type": ["string", "null"], "description": "Only if a person has to answer first; then no drafts."},
+}

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deespec.backlog.register import check_references, refuse_cycle
+from deespec.backlog.decompose import ask_in
+from deespec.backlog.drafts import reopen_losing
+from deespec.backlog.register import check_references, held_above, refuse_cycle
 from deespec.errors import NotPossible
 from deespec.model.asking import Question, question_key
-from deespec.model.items import Epic, Sbi
-from deespec.model.lifecycle import Event, Status
+from deespec.model.items import Epic, Pbi, Sbi
+from deespec.model.lifecycle import ENDED, Event, Status
 from deespec.records import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from deespec.model.items import Pbi
     from deespec.store.base import Store, Transaction
     from deespec.store.items import Item
 
@@ -94,17 +95,55 @@ def answer(store: Store, number: int, text: str, *, actor: str) -> Sbi:
     with store.transaction() as tx:
         sbi = tx.sbi(number)
         if sbi.status is not Status.PARKED:
-            raise NotPossible(f"{sbi.id} is {sbi.status}: it asks nothing.", hint=f"deespec sbi show {sbi.id}")
+            raise NotPossible(f"{name_of(sbi)} is {sbi.status}: it asks nothing.", hint=show(sbi.id))
         return _resume(tx, sbi, "answer", actor=actor, hint=text)
 
 
-def delete(store: Store, item_id: str, *, actor: str) -> None:
-    """Removes an item that nothing builds on: PENDING or CANCELLED, without dependents, children or turns."""
+def show(item_id: str) -> str:
+    """The command that shows this item."""
+    return f"deespec {item_id.partition('-')[0].lower()} show {item_id}"
+
+
+# --- the decomposition of a PBI, which follows it -------------------------------------------------------------------
+
+
+def cancel_decomposition(tx: Transaction, pbi: Pbi, *, actor: str, reason: str | None = None) -> Sbi | None:
+    """Cancels the decomposition that is asked for, in work or stopped, as `cancel` does; None: there is none.
+
+    Its drafts stay as they are.
+    """
+    known = tx.decomposition(pbi.number)
+    if known is None or known.status in ENDED:
+        return None
+    tx.revoke(known, actor=actor)
+    return tx.move(known, Event.CANCELLED, actor=actor, reason=reason or "by a person")
+
+
+def revoke_decomposition(tx: Transaction, pbi: Pbi, *, actor: str) -> Sbi | None:
+    """Stops the agent that decomposes this PBI, as `hold` does with `now`; None: there is none in work."""
+    known = tx.decomposition(pbi.number)
+    if known is None or not known.in_work:
+        return None
+    tx.revoke(known, actor=actor)
+    return known
+
+
+# --- removing -------------------------------------------------------------------------------------------------------
+
+
+def delete(store: Store, item_id: str, *, actor: str) -> tuple[tuple[str, str], ...]:
+    """Removes an item that nothing builds on: PENDING or CANCELLED, without dependents, children or turns.
+
+    A PBI goes with its drafts and its decomposition, unless that is in work. Drafts elsewhere that have waited for what
+    goes are open again: their ids, each with the reason.
+    """
     with store.transaction() as tx:
         item = tx.item(item_id)
         refuse_delete(tx, item)
+        reopened = reopen_losing(tx, [item.id])
         tx.delete(item)
         tx.note(actor, "deleted", item=item.id, from_status=item.status, detail=item.title)
+        return reopened
 
 
 def refuse_delete(tx: Transaction, item: Item) -> None:
@@ -124,6 +163,8 @@ def refuse_delete(tx: Transaction, item: Item) -> None:
         children = tx.children(item.id)
         if children:
             raise NotPossible(f"{item.id} has children: {', '.join(children[:10])}.")
+        if isinstance(item, Pbi) and (known := tx.decomposition(item.number)) is not None and known.in_work:
+            raise NotPossible(f"{item.id} is being decomposed.", hint=f"deespec pbi cancel {item.id}, then again")
 
 
 def refuse_while_merged(tx: Transaction, sbi: Sbi) -> None:
@@ -145,24 +186,40 @@ def update(store: Store, item_id: str, change: Callable[[Item], dict[str, object
     added. Raises NotPossible, NotFound, InvalidInput; nothing is changed then.
     """
     with store.transaction() as tx:
-        item = tx.item(item_id)
-        changes = change(item)
-        if not changes:
-            return item
-        changed = replace(item, **changes, updated_at=tx.now)
-        check_references(tx, changed)
-        if isinstance(item, Sbi) and isinstance(changed, Sbi):
-            _update_sbi(tx, item, changed)
-        else:
-            assert not isinstance(changed, Sbi)
-            tx.save_group(changed)
-        _move_parents(tx, item, changed)
-        tx.note(actor, "updated", item=item.id, detail=", ".join(sorted(changes)))
-        return tx.item(item_id)
+        return update_in(tx, item_id, change, actor=actor)
+
+
+def update_in(tx: Transaction, item_id: str, change: Callable[[Item], dict[str, object]], *, actor: str) -> Item:
+    """The same, as part of a transaction."""
+    item = tx.item(item_id)
+    changes = change(item)
+    if not changes:
+        return item
+    changed = replace(item, **changes, updated_at=tx.now)
+    check_references(tx, changed)
+    if isinstance(item, Sbi) and isinstance(changed, Sbi):
+        _update_sbi(tx, item, changed)
+    else:
+        assert not isinstance(changed, Sbi)
+        tx.save_group(changed)
+    tx.note(actor, "updated", item=item.id, detail=", ".join(sorted(changes)))
+    if isinstance(item, Pbi) and isinstance(changed, Pbi) and changed.auto and not item.auto:
+        _ask_once(tx, changed, actor=actor)
+    _move_parents(tx, item, changed, actor=actor)
+    return tx.item(item_id)
+
+
+def _ask_once(tx: Transaction, pbi: Pbi, *, actor: str) -> None:
+    """What is to be decomposed by itself from now on, and never was, is asked for."""
+    if tx.decomposition(pbi.number) is None:
+        ask_in(tx, pbi, actor=actor)
 
 
 def _update_sbi(tx: Transaction, item: Sbi, changed: Sbi) -> None:
-    if item.status in (Status.DONE, Status.CANCELLED):
+    if item.status in ENDED and replace(changed, parent=item.parent, updated_at=item.updated_at) == item:
+        tx.save(item, changed)
+        return
+    if item.status in ENDED:
         raise NotPossible(f"{item.id} is {item.status}: it cannot be changed.")
     added = set(changed.depends_on) - set(item.depends_on)
     if added and item.in_work:
@@ -180,12 +237,17 @@ def _way_out(way: Sequence[str]) -> str:
     return f"Leave it out, or take another away: deespec sbi update {way[1]} --remove-need {way[2]}"
 
 
-def _move_parents(tx: Transaction, item: Item, changed: Item) -> None:
+def _move_parents(tx: Transaction, item: Item, changed: Item, *, actor: str) -> None:
+    """Both parents roll up; what comes below a held one is held, with all below it."""
     if isinstance(item, Epic) or isinstance(changed, Epic) or item.parent == changed.parent:
         return
     for parent in (item.parent, changed.parent):
         if parent:
             tx.roll_up(parent)
+    if held_above(tx, changed):
+        for one in map(tx.item, (item.id, *(tx.children(item.id) if isinstance(item, Pbi) else ()))):
+            if not one.held and one.status not in ENDED:
+                tx.set_held(one, held=True, actor=actor)
 
 
 # --- below ----------------------------------------------------------------------------------------------------------
@@ -202,9 +264,10 @@ def _resume(
     agent: tuple[str, ...] = (),
 ) -> Sbi:
     if not sbi.stopped:
+        again = f"deespec pbi decompose {sbi.id}" if sbi.decomposes else f"deespec sbi reset {sbi.id}"
         raise NotPossible(
-            f"{sbi.id} is {sbi.status}: only FAILED and PARKED items can go on.",
-            hint=f"deespec sbi reset {sbi.id}" if sbi.status is Status.CANCELLED else f"deespec why {sbi.id}",
+            f"{name_of(sbi)} is {sbi.status}: only FAILED and PARKED items can go on.",
+            hint=again if sbi.status is Status.CANCELLED else f"deespec why {sbi.id}",
         )
     if sbi.reason == "leftovers":
         tx.calls_forgotten(sbi.number)  # a person's word that nothing of them runs any more
@@ -228,8 +291,14 @@ def _resume(
         role = "reviewer" if sbi.stopped_in is Status.REVIEWING else "agent"
         changed = replace(changed, **{role: agent})
     tx.save(sbi, changed)
-    tx.note(actor, event, item=sbi.id, from_status=sbi.status, to_status=sbi.status, detail=hint)
+    statuses = {} if sbi.decomposes else {"from_status": sbi.status, "to_status": sbi.status}
+    tx.note(actor, event, item=sbi.id, detail=hint, **statuses)
     return changed
+
+
+def name_of(sbi: Sbi) -> str:
+    """How a sentence about it begins."""
+    return f"The decomposition of {sbi.id}" if sbi.decomposes else sbi.id
 
 
 def _keep_answer(tx: Transaction, sbi: Sbi, text: str, *, actor: str) -> None:

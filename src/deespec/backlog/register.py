@@ -5,13 +5,16 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from deespec.backlog.called import parent_of, place_of, with_needs
+from deespec.backlog.decompose import ask_in
 from deespec.errors import InvalidInput, NotFound, NotPossible
+from deespec.model.fields import FileName
 from deespec.model.items import Epic, Kind, Pbi, Priority, Sbi
 from deespec.model.work import Work
 from deespec.records import record, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from deespec.model.spec import NewItem
     from deespec.store.base import Store, Transaction
@@ -83,6 +86,8 @@ def register_in(
     for one in done:
         if base is not None and one.fresh and isinstance(one.item, Sbi):
             tx.keep_work(Work(sbi=one.item.number, registered=base))
+        if one.fresh and isinstance(one.item, Pbi) and one.item.auto:
+            ask_in(tx, one.item, actor=owner)
     return done
 
 
@@ -116,25 +121,26 @@ def _register(
         if before is not None:
             done.append(Registered(item=before, fresh=False, skipped=order.file))
             continue
-        item = _item(
-            order, _resolved(tx, order.new), number=tx.next_number(order.kind), uid=uid, owner=owner, now=tx.now
-        )
+        item = _item(order, _resolved(tx, order), number=tx.next_number(order.kind), uid=uid, owner=owner, now=tx.now)
         tx.add(item)
         done.append(Registered(item=item))
+    files = {order.source: one.item.id for order, one in zip(orders, done, strict=True) if order.source}
+    called = {one.item.id: order.file for order, one in zip(orders, done, strict=True) if one.fresh and order.file}
     for order, one in zip(orders, done, strict=True):
         if one.fresh:
-            _tie(tx, order, one.item, owner)
+            _tie(tx, order, with_needs(tx, order, one.item, files), owner, called)
     return [replace(one, item=tx.item(one.item.id)) for one in done]
 
 
-def _resolved(tx: Transaction, new: NewItem) -> NewItem:
-    """Needs and parent given by uid become ids."""
-    parent = _by_uid(tx, new.parent) if new.parent else None
+def _resolved(tx: Transaction, order: Order) -> NewItem:
+    """Needs and parent given by uid become ids, and a parent that is called by its file."""
+    new = order.new
+    parent = _by_uid(tx, parent_of(tx, order) or "") if new.parent else None
     return replace(new, parent=parent, depends_on=tuple(_by_uid(tx, need) for need in new.depends_on))
 
 
 def _by_uid(tx: Transaction, text: str) -> str:
-    if "-" in text:
+    if "-" in text or isinstance(text, FileName):
         return text
     found = tx.by_uid(text)
     if len(found) != 1:
@@ -155,25 +161,18 @@ def _registered_before(tx: Transaction, order: Order, twice: Twice) -> Item | No
     return tx.item(found) if found else None
 
 
-def _tie(tx: Transaction, order: Order, item: Item, owner: str) -> None:
+def _tie(tx: Transaction, order: Order, item: Item, owner: str, called: Mapping[str, str]) -> None:
+    """`called`: the files of what is new, whose numbers nobody has been told yet, by id."""
     try:
         check_references(tx, item)
     except NotFound as error:
-        raise NotFound(_place(order, error.message) + error.message, hint=error.hint) from error
+        raise NotFound(place_of(order, error.message) + error.message, hint=error.hint) from error
     tx.tie(item)
     if isinstance(item, Sbi):
-        refuse_cycle(tx, item.number, hint=lambda _: "Remove one of them from depends_on.")
+        refuse_cycle(tx, item.number, hint=lambda _: "Remove one of them from depends_on.", called=called)
     tx.note(owner, "registered", item=item.id, to_status=item.status, detail=item.title)
-
-
-def _place(order: Order, complaint: str) -> str:
-    """`file:LINE: ` of the key that is complained about, where the item came from a file."""
-    if order.file is None:
-        return ""
-    key = b"parent" if "parent" in complaint else b"depends_on"
-    lines = order.content.splitlines()
-    found = next((number for number, line in enumerate(lines, 1) if line.lstrip().startswith(key)), None)
-    return f"{order.file}:{found}: " if found else f"{order.file}: "
+    if not item.held and held_above(tx, item):
+        tx.set_held(tx.item(item.id), held=True, actor=owner)
 
 
 def check_references(tx: Transaction, item: Item) -> None:
@@ -194,11 +193,30 @@ def check_references(tx: Transaction, item: Item) -> None:
         raise NotFound(f"{item.title!r} has the parent {parent}, which is not there.")
 
 
-def refuse_cycle(tx: Transaction, number: int, *, hint: Callable[[Sequence[str]], str]) -> None:
-    """Raises InvalidInput if the item needs itself by way of others; `hint` is told the way."""
+def held_above(tx: Transaction, item: Item) -> str | None:
+    """The PBI or EPIC above the item that is held: what comes below it is held, too."""
+    above = None if isinstance(item, Epic) else item.parent
+    while above is not None:
+        group = tx.item(above)
+        assert not isinstance(group, Sbi)
+        if group.held:
+            return group.id
+        above = group.parent if isinstance(group, Pbi) else None
+    return None
+
+
+def refuse_cycle(
+    tx: Transaction,
+    number: int,
+    *,
+    hint: Callable[[Sequence[str]], str],
+    called: Mapping[str, str] | None = None,
+) -> None:
+    """Raises InvalidInput if the item needs itself by way of others; `hint` is told the way, `called` names it."""
     way = tx.needs_cycle(number)
     if way:
-        raise InvalidInput(f"These needs form a circle: {' → '.join(way)}.", hint=hint(way))
+        named = (called.get(one, one) if called else one for one in way)
+        raise InvalidInput(f"These needs form a circle: {' → '.join(named)}.", hint=hint(way))
 
 
 def digest(content: bytes) -> str:
@@ -226,7 +244,8 @@ def _item(order: Order, new: NewItem, *, number: int, uid: str, owner: str, now:
     if order.kind is Kind.EPIC:
         return Epic(**common)  # type: ignore[arg-type]
     if order.kind is Kind.PBI:
-        return Pbi(**common, parent=new.parent, story_points=new.story_points)  # type: ignore[arg-type]
+        own = ("parent", "story_points", "auto", "auto_approve", "drafts_least", "drafts_most")
+        return Pbi(**common, **{name: getattr(new, name) for name in own})  # type: ignore[arg-type]
     return Sbi(
         **common,  # type: ignore[arg-type]
         rank=Priority(new.priority).rank,

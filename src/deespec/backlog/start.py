@@ -9,7 +9,8 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deespec.config import CONFIG_NAME, DATABASE_NAME, AgentSettings, Gate
+from deespec.config import AgentSettings, Gate
+from deespec.config_home import CONFIG_NAME, DATABASE_NAME
 from deespec.config_write import template
 from deespec.errors import WorkspaceError
 from deespec.records import record

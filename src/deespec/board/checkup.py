@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deespec.config import DATABASE_NAME
+from deespec.config_home import DATABASE_NAME
 from deespec.errors import DeespecError, ForeignDatabase, StoreBusy, StoreFull, StoreReadOnly, StoreUnusable
 from deespec.records import record, replace
 from deespec.store.invariants import Severity, Violation

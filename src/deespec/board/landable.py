@@ -27,6 +27,21 @@ class ToLand:
     remedy: str | None = "deespec land"
 
 
+def to_land_in_words(app: App) -> str | None:
+    """One line: how many items are merged, and the command that helps; None: nothing waits, or Git cannot tell."""
+    try:
+        found = to_land(app)
+    except WorkspaceError:
+        return None
+    if found is None:
+        return None
+    count, what = (len(found.items), "item") if found.items else (found.commits, "commit")
+    words = f"1 {what} is merged" if count == 1 else f"{count} {what}s are merged"
+    if found.obstacle:
+        words += f": {found.obstacle}"
+    return f"{words} → {found.remedy}" if found.remedy else words
+
+
 def to_land(app: App) -> ToLand | None:
     """None: the base has it all, or nothing is ever merged here. Raises WorkspaceError if Git cannot tell."""
     settings = app.settings

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deespec.board.waiting import Situation, Waiting
 from deespec.model.items import Kind
-from deespec.model.lifecycle import ENDED, IN_WORK, STOPPED, Status
+from deespec.model.lifecycle import DECOMPOSES, ENDED, IN_WORK, STOPPED, Status
 from deespec.model.wanted import Scope
 from deespec.records import record, replace
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from deespec.model.work import Notice
     from deespec.store.base import Transaction
 
+ALL = Scope(pbis=True)
+"""Decompositions of PBIs wait and run as SBIs do."""
 OPEN = tuple(status for status in Status if status not in ENDED)
 FOR_A_PERSON = ("parked", "failed")
 
@@ -70,6 +72,8 @@ class Overview:
     workers: tuple[Worker, ...]
     agents: tuple[AgentNow, ...]
     archived: int = 0
+    drafts: int = 0
+    """Those that nobody has decided."""
     moved_to: str | None = None
     """The home that the backlog has moved to."""
     notices: tuple[Notice, ...] = ()
@@ -83,24 +87,26 @@ def overview(app: App, *, asked: int) -> Overview:
         groups = groups_of(tx, situation, claimed)
         counts = tx.counts()
         archived = tx.archived_count(Kind.SBI)
+        drafts = len(tx.drafts())
         moved_to = tx.moved_to()
         notices = tuple(tx.notices())
         shown = _asked(tx, situation, asked) if any(group.reason in FOR_A_PERSON for group in groups) else ()
     return Overview(
-        counts={status: counts.get(status, 0) for status in Status},
+        counts=_all(counts),
         running=tuple(line for line in claimed if situation.runs(line)),
         groups=groups,
         asked=shown,
         workers=tuple(situation.workers),
         agents=agents_now(app, situation),
         archived=archived,
+        drafts=drafts,
         moved_to=moved_to,
         notices=notices,
     )
 
 
 def groups_of(tx: Transaction, situation: Situation, claimed: Sequence[Line]) -> tuple[Group, ...]:
-    """Why open items wait, one group a reason, in order of their first items.
+    """Why open items wait, one group a reason, in order of their first items; decompositions of PBIs for themselves.
 
     Items in which nothing differs that matters are judged once; `claimed` are those with a claim, perhaps of the dead.
     """
@@ -111,14 +117,15 @@ def groups_of(tx: Transaction, situation: Situation, claimed: Sequence[Line]) ->
         found[key] = first, count + alike.count
     judged = [(tx.line(first), count) for first, count in found.values()]
     judged += [(line, 1) for line in claimed if not situation.runs(line)]
-    groups: dict[str, Group] = {}
+    groups: dict[tuple[str, bool], Group] = {}
     for line, count in sorted(judged, key=lambda one: one[0].number):
         why = situation.waiting(line)[0]
-        known = groups.get(why.reason)
+        kind = why.reason, line.decomposes
+        known = groups.get(kind)
         if known is None:
-            groups[why.reason] = Group(reason=why.reason, count=count, first=line, why=why)
+            groups[kind] = Group(reason=why.reason, count=count, first=line, why=why)
         else:
-            groups[why.reason] = replace(known, count=known.count + count)
+            groups[kind] = replace(known, count=known.count + count)
     return tuple(groups.values())
 
 
@@ -127,7 +134,7 @@ def _asked(tx: Transaction, situation: Situation, most: int) -> tuple[tuple[Line
     found: list[tuple[Line, Waiting]] = []
     offset = 0
     while len(found) < most:
-        lines = tx.list_sbis(Scope(), statuses=STOPPED, limit=most, offset=offset).lines
+        lines = tx.list_sbis(ALL, statuses=STOPPED, limit=most, offset=offset).lines
         judged = [(line, situation.waiting(line)[0]) for line in lines]
         found += [one for one in judged if one[1].reason in FOR_A_PERSON]
         offset += most
@@ -140,7 +147,7 @@ def snapshot(app: App) -> Snapshot:
     """One consistent look at every item; never waits for a writer."""
     with app.store.read() as tx:
         situation = Situation(app, tx)
-        page = tx.list_sbis(Scope(), statuses=OPEN)
+        page = tx.list_sbis(ALL, statuses=OPEN)
         situation.look_at([line.number for line in page.lines])
         waiting = [(line, found[0]) for line in page.lines if (found := situation.waiting(line))]
         running = [line for line in tx.running() if situation.runs(line)]
@@ -149,7 +156,7 @@ def snapshot(app: App) -> Snapshot:
         moved_to = tx.moved_to()
         notices = tuple(tx.notices())
     return Snapshot(
-        counts={status: counts.get(status, 0) for status in Status},
+        counts=_all(counts),
         running=tuple(running),
         waiting=tuple(waiting),
         workers=tuple(situation.workers),
@@ -163,7 +170,7 @@ def snapshot(app: App) -> Snapshot:
 def agents_now(app: App, situation: Situation) -> tuple[AgentNow, ...]:
     """The agents that the settings name, with what they do now; and others that work, or wait for something."""
     settings = app.settings
-    named = (*settings.implement, *settings.review, *(agent.name for agent in settings.agents))
+    named = (*settings.implement, *settings.review, *settings.decompose, *(agent.name for agent in settings.agents))
     others = (name for name in situation.agents.slots if situation.running(name) or situation.pause_of(name))
     names = dict.fromkeys((*named, *others))
     found = []
@@ -185,4 +192,9 @@ def agents_now(app: App, situation: Situation) -> tuple[AgentNow, ...]:
 
 
 def in_work(counts: dict[str, int]) -> int:
-    return sum(counts[status] for status in IN_WORK)
+    return sum(counts.get(status, 0) for status in IN_WORK)
+
+
+def _all(counts: dict[str, int]) -> dict[str, int]:
+    """Those that no SBI has now, too."""
+    return {status: counts.get(status, 0) for status in Status if status not in DECOMPOSES}

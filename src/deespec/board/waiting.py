@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from deespec.clock import local, midnight, next_midnight
 from deespec.model.asking import NEEDS_WORDS, first_line
 from deespec.model.budget import more_usd
-from deespec.model.lifecycle import Status
+from deespec.model.lifecycle import ENDED, Status
 from deespec.model.money import usd
 from deespec.model.selection import paths_conflict, paths_overlap
 from deespec.model.wanted import WAIT_MOST_MS, Bar, Barred, Scope
@@ -75,12 +75,12 @@ class Situation:
 
     def waiting(self, line: Line) -> list[Waiting]:
         """Why this item is not being worked on; empty for one that is, or that has ended."""
-        if self.runs(line) or line.status in (Status.DONE, Status.CANCELLED):
+        if self.runs(line) or line.status in ENDED:
             return []
         if line.lease_token is not None:
-            return [Waiting(reason="slot", text="its worker died; the next one takes it up", remedy="deespec run")]
+            return [Waiting(reason="slot", text="its worker died; the next one takes it up", remedy=_run(line))]
         found = list(self._conditions(line))
-        return found or [self._slot()]
+        return found or [self._slot(line)]
 
     @property
     def paths_matter(self) -> bool:
@@ -108,8 +108,8 @@ class Situation:
             yield _stopped(line)
             return
         if line.held:
-            yield Waiting(reason="held", text="is held", remedy=f"deespec sbi unhold {line.id}")
-        if line.status is Status.PENDING or line.stopped:
+            yield Waiting(reason="held", text="is held", remedy=f"deespec {_kind(line)} unhold {line.id}")
+        if (line.status is Status.PENDING or line.stopped) and not line.decomposes:
             yield from self._entry(line)
         if line.not_before is not None and self.now < line.not_before <= self.now + WAIT_MOST_MS:
             yield self._put_off(line, line.not_before)
@@ -177,8 +177,11 @@ class Situation:
         if not known:
             named = ", ".join(names) or "none is set up"
             ready = next((one.name for one in self.app.settings.agents), "claude")
-            remedy = f"deespec config set run.implement {ready}"
-            if line.agent or line.reviewer:
+            key = "decompose" if line.decomposes and self.app.settings.decompose else "implement"
+            remedy = f"deespec config set run.{key} {ready}"
+            if line.decomposes and line.agent:
+                remedy = f"deespec pbi decompose {line.id} --agent {ready}"
+            elif line.agent or line.reviewer:
                 make = f'deespec config set agents.{names[0]}.command "PROGRAM …"'
                 remedy = f"deespec sbi update {line.id} --clear agent, or {make}"
             text = f"no agent can do it ({named})"
@@ -230,7 +233,7 @@ class Situation:
         settings = self.app.settings
         if Status.REVIEWING in (line.status, line.stopped_in):
             return line.reviewer or settings.review or settings.implement
-        return line.agent or settings.implement
+        return line.agent or (line.decomposes and settings.decompose) or settings.implement
 
     def pause_of(self, name: str) -> AgentPause | None:
         """The pause in force that this agent has to wait for, its own or its account's: the one that lasts longest."""
@@ -286,17 +289,22 @@ class Situation:
         others = (one for one in slots.values() if not one.alone and one.name not in self._names(line))
         known = {one.name for one in self.app.settings.agents}
         option = "--reviewer" if Status.REVIEWING in (line.status, line.stopped_in) else "--agent"
-        found = (f"deespec sbi update {line.id} {option} {one.name}" for one in others if one.name in known)
+        give = f"deespec pbi decompose {line.id}" if line.decomposes else f"deespec sbi update {line.id}"
+        found = (f"{give} {option} {one.name}" for one in others if one.name in known)
         remedy = next(found, None)
         return f"agent {who} works on {calls}, one at a time in a shared folder; this one follows", remedy
 
-    def _slot(self) -> Waiting:
-        if not self.workers:
+    def _slot(self, line: Line) -> Waiting:
+        kind = _kind(line)
+        workers = [one for one in self.workers if kind in one.workflows.split(",")]
+        if self._run_is_spent or not self.workers:
             text = "this run's budget is used up" if self._run_is_spent else "no worker is running"
-            return Waiting(reason="slot", text=text, remedy="deespec run")
-        if all(one.state == "finishing" for one in self.workers):
+            return Waiting(reason="slot", text=text, remedy=_run(line))
+        if not workers:
+            return Waiting(reason="slot", text=f"no worker runs the {kind} workflow", remedy=_run(line))
+        if all(one.state == "finishing" for one in workers):
             text = "no running worker takes anything new: they finish their turns and end"
-            return Waiting(reason="slot", text=text, remedy="deespec run")
+            return Waiting(reason="slot", text=text, remedy=_run(line))
         return Waiting(reason="slot", text="a worker's next free slot takes it in its turn")
 
     def _conflict(self, own: tuple[str, ...], others: tuple[str, ...], touched: tuple[str, ...]) -> bool:
@@ -310,10 +318,10 @@ def _stopped(line: Line) -> Waiting:
             reason="failed",
             text=f"FAILED ({line.reason or 'no reason given'}){asked}",
             by=(line.reason,) if line.reason else (),
-            remedy=f"deespec sbi show {line.id}, then deespec sbi retry {line.id}",
+            remedy=f"deespec {_kind(line)} show {line.id}, then {again(line)}",
             person=True,
         )
-    remedy = f'deespec answer {line.id} "…"' if line.reason in NEEDS_WORDS else f"deespec sbi retry {line.id}"
+    remedy = f'deespec answer {line.id} "…"' if line.reason in NEEDS_WORDS else again(line)
     return Waiting(
         reason="parked",
         text=f"needs a person ({line.reason}){asked}",
@@ -321,6 +329,21 @@ def _stopped(line: Line) -> Waiting:
         remedy=remedy,
         person=True,
     )
+
+
+def again(line: Line) -> str:
+    """The command that brings on what has stopped."""
+    return f"deespec pbi decompose {line.id}" if line.decomposes else f"deespec sbi retry {line.id}"
+
+
+def _kind(line: Line) -> str:
+    return "pbi" if line.decomposes else "sbi"
+
+
+def _run(line: Line) -> str:
+    if not line.decomposes:
+        return "deespec run"
+    return f"deespec run --workflows pbi,sbi, or deespec pbi decompose {line.id}"
 
 
 def _verb(status: str) -> str:

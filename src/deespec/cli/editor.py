@@ -32,22 +32,44 @@ priority: normal        # urgent, high, normal or low
 ---
 What is to be done, and why.
 
-**Acceptance criteria**
+## Acceptance criteria
 
 - Given … when … then …
 """
-_GROUP = """---
+_PBI = """---
+title:
+priority: normal        # urgent, high, normal or low
+# parent: EPIC-1
+# labels: [backend]
+# story_points: 5       # 0 to 13
+# drafts_min: 2         # so many SBIs a decomposition suggests
+# drafts_max: 10
+# auto: false           # true: deespec run --workflows pbi,sbi decomposes it
+# auto_approve: false   # true: and registers what is suggested, without a person
+---
+What is to be reached, for whom, and why.
+
+## Acceptance criteria
+
+- Given … when … then …
+"""
+_EPIC = """---
 title:
 priority: normal        # urgent, high, normal or low
 # labels: [backend]
 ---
 What is to be reached, and why.
+
+## Acceptance criteria
+
+- …
 """
+TEMPLATES = {Kind.SBI: _SBI, Kind.PBI: _PBI, Kind.EPIC: _EPIC}
 
 
 def template(kind: Kind) -> str:
     """What a new item of this kind begins with."""
-    return _SBI if kind is Kind.SBI else _GROUP
+    return TEMPLATES[kind]
 
 
 def edit(session: Session, text: str, *, instead: str) -> str | None:

@@ -129,9 +129,20 @@ def cli(ctx: click.Context, home: str | None, no_color: bool, verbose: int, quie
 
         try:
             views.status(session, as_json=False)
+            _tell_to_land(session)
         except NoHome as error:
             ways = (error.hint or "", "Look around first: deespec demo", "All commands: deespec --help")
             raise NoHome(error.message, hint="\n→ ".join(ways)) from error
+
+
+def _tell_to_land(session: Session) -> None:
+    """Not by `status`, which agents call all the time: this asks Git."""
+    from deespec.board.landable import to_land_in_words
+    from deespec.cli import output
+
+    words = to_land_in_words(session.app)
+    if words:
+        output.say(output.clean(words))
 
 
 def run_full(args: Sequence[str]) -> int:

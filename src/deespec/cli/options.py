@@ -71,6 +71,30 @@ def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tup
     return split_names(given)
 
 
+WORKFLOWS = ("sbi", "pbi")
+
+
+def _workflows(ctx: click.Context, param: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    names = [name.strip().lower() for text in given for name in text.split(",")]
+    for name in names:
+        if name not in WORKFLOWS:
+            raise click.BadParameter(f"takes {' and '.join(WORKFLOWS)}, not {name!r}", ctx=ctx, param=param)
+    return tuple(dict.fromkeys(names)) or ("sbi",)
+
+
+workflows = click.option(
+    "--workflows",
+    multiple=True,
+    metavar="NAMES",
+    callback=_workflows,
+    help="What it takes: sbi (default) works on SBIs, pbi decomposes PBIs; pbi,sbi does both.",
+)
+
+accept = click.option(
+    "--accept", "acceptance", multiple=True, metavar="TEXT", help="An acceptance criterion, for its text; several."
+)
+
+
 def fields(command: Callable[..., Any]) -> Callable[..., Any]:
     """The fields of an item, as `register` and `update` take them."""
     for option in reversed(
@@ -79,6 +103,7 @@ def fields(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--body", "-b", help="The spec as Markdown."),
             click.option("--priority", type=PRIORITIES, help="Default: normal."),
             click.option("--parent", metavar="ID", help="The PBI or EPIC it belongs to."),
+            accept,
             agents("--agent", help="Who implements it; several: in that order."),
             agents("--reviewer", help="Who reviews it."),
             click.option("--only-implement/--with-review", default=None, help="DONE without a review."),
@@ -88,6 +113,42 @@ def fields(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def group_fields(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The fields that PBIs and EPICs have in common."""
+    for option in reversed(
+        (
+            click.option("--title", "-t", help="Its title, 200 characters at most."),
+            click.option("--body", "-b", help="The text as Markdown."),
+            click.option("--priority", type=PRIORITIES, help="Default: normal. SBIs below it have their own."),
+            accept,
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def pbi_fields(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The fields of a PBI."""
+    for option in reversed(
+        (
+            click.option("--parent", metavar="EPIC-N", help="The EPIC it belongs to."),
+            click.option("--story-points", "--points", "-s", type=int, metavar="N", help="0 to 13."),
+            click.option("--auto/--no-auto", default=None, help="run --workflows pbi,sbi decomposes it."),
+            click.option(
+                "--auto-approve/--no-auto-approve",
+                default=None,
+                help="With --auto: what is suggested is registered and worked on without a person.",
+            ),
+            click.option(
+                "--min", "drafts_least", type=int, metavar="N", help="So many SBIs its decomposition suggests at least."
+            ),
+            click.option("--max", "drafts_most", type=int, metavar="N", help="So many at most."),
+        )
+    ):
+        command = option(command)
+    return group_fields(command)
 
 
 def scope(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -112,6 +173,7 @@ def scope_of(
     text: str | None,
     owner: str | None,
     ids: tuple[str, ...] = (),
+    workflows: tuple[str, ...] = ("sbi",),
 ) -> Scope:
     numbers = tuple(session.number(one) for one in ids)
     above = session.item_id(parent, None) if parent else None
@@ -124,4 +186,6 @@ def scope_of(
         parent=above,
         text=text,
         owner=owner,
+        sbis="sbi" in workflows,
+        pbis="pbi" in workflows,
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deespec.errors import DeespecError
 
 SCHEMA = 1
-FALLBACKS = {"✓": "OK", "→": "->", "…": "...", "—": "-", "·": "-", "▸": ">", "✗": "x"}
+FALLBACKS = {"✓": "OK", "→": "->", "…": "...", "—": "-", "·": "-", "▸": ">", "✗": "x", "█": "#", "░": "."}
 COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "dim": 2, "bold": 1}
 GAP = "  "
 NARROWEST = 10
@@ -247,6 +247,9 @@ STATUS_COLOURS = {
     "PICKED": "cyan",
     "RESOLVING": "cyan",
     "INTEGRATING": "cyan",
+    "DECOMPOSING": "cyan",
+    "PLANNING": "blue",
+    "IN_PROGRESS": "cyan",
 }
 
 

@@ -85,6 +85,16 @@ class Session:
 
         return int(self.item_id(text, Kind.SBI).partition("-")[2])
 
+    def work(self, text: str) -> int:
+        """The number of the work that a person meant: of an SBI, or of the decomposition of a PBI."""
+        from deespec.model.ids import number_of
+        from deespec.model.items import Kind
+
+        found = self.item_id(text, Kind.SBI if text.strip().isdigit() else None)
+        if found.startswith(Kind.EPIC):
+            raise InvalidInput(f"{found} is neither an SBI nor a PBI.", hint=f"deespec epic show {found}")
+        return number_of(found)
+
     def confirm(self, question: str, *, yes: bool) -> None:
         """Asks on a terminal; elsewhere `--yes` is needed. Raises NeedsConfirmation unless the answer is yes."""
         import sys

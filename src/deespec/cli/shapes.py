@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from deespec.board.snapshot import AgentNow
     from deespec.board.waiting import Waiting
     from deespec.model.asking import Draft, Question, Remark
-    from deespec.model.items import Call, Epic, JournalEntry, Line, Lock, Pbi, Sbi, Turn, Worker
+    from deespec.model.items import Call, Epic, JournalEntry, Line, Pbi, Sbi, Turn, Worker
+    from deespec.model.locks import Lock
     from deespec.model.work import Merge, Notice, Work
+    from deespec.store.groups import GroupLine, Progress
 
 
 def line(one: Line, waiting: Iterable[Waiting]) -> dict[str, Any]:
@@ -66,6 +68,23 @@ def running(one: Line, workers: Iterable[Worker]) -> dict[str, Any]:
         "agent": one.lease_agent,
         "worker": names.get(one.lease_worker or "", one.lease_worker),
         "started_at": iso(one.lease_at),
+    }
+
+
+def decomposition(one: Sbi) -> dict[str, Any]:
+    """The decomposition of a PBI, under its id."""
+    return {
+        "id": one.id,
+        "uid": one.uid,
+        "kind": "PBI",
+        "title": one.title,
+        "status": one.status,
+        "reason": one.reason,
+        "resume": one.resume,
+        "agent": list(one.agent),
+        "turn": one.turn,
+        "attempts": one.attempts,
+        "updated_at": iso(one.updated_at),
     }
 
 
@@ -124,10 +143,52 @@ def group(one: Pbi | Epic, counts: dict[str, int]) -> dict[str, Any]:
         "registered_at": iso(one.registered_at),
         "updated_at": iso(one.updated_at),
     }
-    for name in ("parent", "story_points"):
+    for key, name in _OF_PBIS.items():
         if hasattr(one, name):
-            values[name] = getattr(one, name)
+            values[key] = getattr(one, name)
     return values
+
+
+_OF_PBIS = {
+    "parent": "parent",
+    "story_points": "story_points",
+    "auto": "auto",
+    "auto_approve": "auto_approve",
+    "drafts_min": "drafts_least",
+    "drafts_max": "drafts_most",
+}
+
+
+def group_line(one: GroupLine) -> dict[str, Any]:
+    """A PBI or EPIC as lists give it: without its text, with how far it has come."""
+    own = _OF_PBIS if one.kind == "PBI" else {}
+    return {
+        "id": one.id,
+        "uid": one.uid,
+        "kind": one.kind,
+        "title": one.title,
+        "status": one.status,
+        "priority": one.priority,
+        "labels": list(one.labels),
+        "owner": one.owner,
+        "held": one.held,
+        **progress(one.progress),
+        "drafts_waiting": one.drafts,
+        "decomposition": {"status": one.decomposition} if one.decomposition else None,
+        "registered_at": iso(one.registered_at),
+        "updated_at": iso(one.updated_at),
+        **{key: getattr(one, name) for key, name in own.items()},
+    }
+
+
+def progress(one: Progress) -> dict[str, Any]:
+    """`counts` are its children by status, `sbis` all SBIs below it."""
+    return {
+        "counts": dict(one.children),
+        "sbis": dict(one.sbis),
+        "pbis": dict(one.pbis),
+        "progress": {"done": one.done, "total": one.total},
+    }
 
 
 def item(one: Sbi | Pbi | Epic, counts: dict[str, int]) -> dict[str, Any]:
@@ -198,6 +259,14 @@ def draft(one: Draft) -> dict[str, Any]:
         "severity": one.severity,
         "turn": one.turn,
         "agent": one.agent,
+        "labels": list(one.labels),
+        "paths": list(one.paths),
+        "needs": list(one.needs),
+        "estimate_hours": one.estimate_hours,
+        "only_implement": one.only_implement,
+        "replaces": None if one.replaces is None else f"{one.parent}/{one.replaces}",
+        "edited": one.edited,
+        "hold": one.hold,
         "reason": one.reason,
         "registered": one.registered,
         "decided_by": one.decided_by,
@@ -265,6 +334,7 @@ def worker(one: Worker) -> dict[str, Any]:
         "host": one.host,
         "pid": one.pid,
         "slots": one.slots,
+        "workflows": one.workflows.split(","),
         "state": one.state,
         "stop": one.stop,
         "started_at": iso(one.started_at),

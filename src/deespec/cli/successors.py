@@ -1,4 +1,4 @@
-"""Commands and options of the Go deespec that are called otherwise here, or are still to come, and what to say then."""
+"""Commands and options of the Go deespec that are called otherwise here, and what to say then."""
 
 from __future__ import annotations
 
@@ -9,19 +9,17 @@ from deespec.records import record
 class Successor:
     """What to use instead."""
 
-    now: str = ""
-    """The command as it can be typed; empty: there is none yet."""
+    now: str
+    """The command as it can be typed."""
     why: str = ""
-    """What is to be known beside it; where there is none yet, what to do meanwhile."""
+    """What is to be known beside it."""
 
     @property
     def hint(self) -> str:
-        if not self.now:
-            return f"It comes with a later version. {self.why}".strip()
         return f"{self.now}  ({self.why})" if self.why else self.now
 
 
-def _s(now: str = "", why: str = "") -> Successor:
+def _s(now: str, why: str = "") -> Successor:
     return Successor(now=now, why=why)
 
 
@@ -30,22 +28,16 @@ COMMANDS: dict[str, Successor] = {
     "health": _s("deespec doctor"),
     "health verify": _s("deespec doctor"),
     "journal verify": _s("deespec journal check"),
-    "upgrade": _s("pip install --upgrade deespec", "prompts are built in and come with it"),
+    "upgrade": _s(
+        "pip install --upgrade deespec",
+        "its prompts come with it; deespec prompt list says which of your own are older",
+    ),
     "workflow": _s("deespec run"),
     "state": _s("deespec db check"),
     "sbi extract-improvements": _s("deespec register sbi -f FILE", "write what is to be improved as a spec"),
     "sbi pick": _s("deespec run --once"),
-    "pbi plan": _s("deespec register pbi -f FILE", "--title, --body and --story-points, too"),
-    "pbi update": _s(why="deespec pbi show ID tells what it is now; its status follows from its SBIs."),
-    "pbi edit": _s(why="deespec pbi show ID tells what it is now."),
-    "pbi delete": _s(why="A PBI without SBIs does no harm."),
-    "pbi decompose": _s(why="Until then: deespec register sbi -f FILE… --parent PBI-N"),
-    "pbi sbi": _s(why="Until then: deespec register sbi -f FILE… --parent PBI-N"),
     "pbi run": _s("deespec run --parent PBI-N"),
-    "label": _s(
-        why="Until then a label is the file .deespec/labels/NAME.md, and items name it: "
-        "deespec sbi update ID --add-label NAME"
-    ),
+    "label validate": _s("deespec label check"),
     "cleanup-locks": _s("deespec lock cleanup"),
 }
 """Old name → what is said. A whole group stands for all that was in it."""
@@ -67,9 +59,22 @@ OPTIONS: dict[tuple[str, str], Successor] = {
     ),
     ("register sbi", "--parent-pbi"): _s("deespec register sbi --parent PBI-N"),
     ("sbi register", "--parent-pbi"): _s("deespec sbi register --parent PBI-N"),
-    ("pbi list", "--status"): _s("deespec pbi list"),
-    ("pbi show", "--detail"): _s("deespec pbi show ID"),
-    ("pbi show", "-d"): _s("deespec pbi show ID"),
+    **{
+        (f"pbi {name}", "--status"): _s(
+            "deespec pbi show ID", "a PBI's status follows from its SBIs; hold and cancel are for people"
+        )
+        for name in ("plan", "update")
+    },
+    ("pbi plan", "-p"): _s("deespec pbi plan --priority high", "or urgent"),
+    ("pbi update", "-p"): _s("deespec pbi update ID --priority high", "or urgent"),
+    ("pbi edit", "--title"): _s("deespec pbi update ID --title T"),
+    ("pbi edit", "-t"): _s("deespec pbi update ID --title T"),
+    ("epic update", "--status"): _s("deespec epic show ID", "an EPIC's status follows from what is below it"),
+    ("pbi delete", "--force"): _s("deespec pbi delete ID --yes"),
+    ("pbi delete", "-f"): _s("deespec pbi delete ID --yes"),
+    ("sbi update", "--status"): _s(
+        "deespec sbi show ID", "an SBI's status follows from its turns; hold, cancel, retry and reset are for people"
+    ),
     ("sbi show", "--turn"): _s("deespec sbi show ID", "it shows all turns; deespec sbi log ID the raw output"),
     ("sbi show", "-t"): _s("deespec sbi show ID", "it shows all turns; deespec sbi log ID the raw output"),
     ("sbi history", "--limit"): _s("deespec journal list --item ID --limit N"),

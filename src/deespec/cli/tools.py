@@ -19,7 +19,7 @@ from deespec.errors import UsageError
 from deespec.mcp.tool import Answer, Tool
 from deespec.model.fields import FIELDS
 from deespec.model.items import Kind
-from deespec.model.lifecycle import ENDED, IN_WORK, STOPPED, Status, Step
+from deespec.model.lifecycle import DECOMPOSES, ENDED, IN_WORK, STOPPED, GroupStatus, Status, Step
 from deespec.model.remarks import remarks_in
 from deespec.model.spec import new_item
 
@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from deespec.mcp.tool import Schema
+    from deespec.model.fields import Field
 
 LISTED = 50
 """Items or entries that a list has unless more are asked for."""
+_WORKING, _OVER = (", ".join(one for one in some if one not in DECOMPOSES) for some in (IN_WORK, ENDED))
 INSTRUCTIONS = f"""\
 deespec keeps a backlog of specs, which coding agents work off. SBI: the item an agent works on; PBI and EPIC: groups \
-of them. An SBI is {Status.PENDING}; in work: {", ".join(IN_WORK)}; waiting for a person: {", ".join(STOPPED)}; ended: \
-{", ".join(ENDED)}. Answers are those of the command line with --json."""
+of them, whose status follows from what is below. An SBI is {Status.PENDING}; in work: {_WORKING}; waiting for a \
+person: {", ".join(STOPPED)}; ended: {_OVER}. Answers are those of the command line with --json."""
 
 
 class Calls:
@@ -134,28 +136,36 @@ def _listing(calls: Calls) -> Tool:
     def act(arguments: Mapping[str, Any]) -> Answer:
         given = {"limit": LISTED, **arguments}
         kind, everything = given.pop("kind", Kind.SBI), given.pop("all", False)
-        if kind != Kind.SBI:
-            if arguments.keys() - {"kind", "all"}:
-                raise UsageError(f"{kind}s are listed whole: filters are for SBIs.")
-            return calls.command(f"{kind.lower()} list")
-        if not everything:
-            given.setdefault("status", list(views.OPEN))
-        return calls.command("sbi list", _words("sbi list", given))
+        path = f"{kind.lower()} list"
+        other = next((name for name in given if name not in _options(path)), None)
+        if other is not None:
+            raise UsageError(f"{kind}s are not listed by {other}.")
+        if kind == Kind.SBI and not everything:
+            given.setdefault("status", [status for status in views.OPEN if status not in DECOMPOSES])
+        return calls.command(path, _words(path, given))
 
     return Tool(
         name="list",
         title="List items",
         description="SBIs in order of registration with what they wait for, finished ones only with all or by their "
-        "status; or all PBIs or EPICs with their progress.",
+        "status; or PBIs or EPICs with their progress, the drafts that wait, and what is below them by status.",
         properties={
             "kind": {"type": "string", "enum": kinds, "description": "Default: SBI."},
             **_properties(
                 "sbi list", "status", "ready", "blocked", "all", "label", "parent", "text", "owner", "offset"
             ),
+            "status": _status(),
             "limit": _limit("sbi list"),
         },
         act=act,
     )
+
+
+def _status() -> Schema:
+    """What lists of all kinds are filtered by."""
+    schema = _properties("sbi list", "status")["status"]
+    known = dict.fromkeys((*schema["items"]["enum"], *GroupStatus))
+    return {**schema, "items": {"type": "string", "enum": [str(status) for status in known]}}
 
 
 # --- writing ----------------------------------------------------------------------------------------------------------
@@ -167,7 +177,8 @@ def _registering(calls: Calls) -> Tool:
     def act(arguments: Mapping[str, Any]) -> Answer:
         given = dict(arguments)
         kind = Kind(given.pop("kind", Kind.SBI))
-        new_item(kind, **{name: value for name, value in given.items() if name in FIELDS})  # raises InvalidInput
+        named = {field.key: field.name for field in FIELDS.values()}
+        new_item(kind, **{named[key]: value for key, value in given.items() if key in named})  # raises InvalidInput
         path = f"register {kind.lower()}"
         return calls.command(path, _words(path, {_named(name): value for name, value in given.items()}))
 
@@ -178,7 +189,7 @@ def _registering(calls: Calls) -> Tool:
         "answers with the item of the first. Not possible from inside a turn.",
         properties={
             "kind": {"type": "string", "enum": kinds, "description": "Default: SBI."},
-            **{field.name: _of_field(field.name) for field in FIELDS.values()},
+            **{field.key: _of_field(field) for field in FIELDS.values()},
             **_properties("register sbi", "hold", "key", "dry_run"),
         },
         act=act,
@@ -187,17 +198,17 @@ def _registering(calls: Calls) -> Tool:
     )
 
 
-def _of_field(name: str) -> Schema:
+def _of_field(field: Field) -> Schema:
     """The schema of a field: its type from the option, what it takes from the table of fields."""
-    field = FIELDS[name]
-    schema = _properties(f"register {field.kinds[0].lower()}", _named(name))[_named(name)]
+    option = _plain(field.option)
+    schema = _properties(f"register {field.kinds[0].lower()}", option)[option]
     whose = "" if len(field.kinds) == len(Kind) else f" ({' and '.join(f'{kind}s' for kind in field.kinds)} only)"
     return schema | {"description": f"{field.takes}{whose}"}
 
 
-def _named(name: str) -> str:
+def _named(key: str) -> str:
     """The option of a field, as `_options` calls it; what is no field is called as it is."""
-    return _plain(FIELDS[name].option) if name in FIELDS else name
+    return next((_plain(field.option) for field in FIELDS.values() if field.key == key), key)
 
 
 def _answering(calls: Calls) -> tuple[Tool, ...]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LIST_PAGE = 50
 NO_WORKER = "no worker is running → deespec run"
+INBOX = "Something waits for you → deespec inbox"
 STATUS_LINES = 10
 OPEN = tuple(status for status in Status if status not in ENDED)
 
@@ -73,15 +74,27 @@ def _status_lines(session: Session, seen: Overview) -> list[str]:
             for name, count in shown.items()
         )
     ]
+    lines += _stopped_pbis(seen)
     lines += _running_lines(session, seen)
     for notice in seen.notices:
         lines += ["", f"{notice.name.replace('_', ' ').capitalize()}: {output.clean(notice.text)}"]
         lines += [f"→ {output.clean(notice.remedy)}"] if notice.remedy else []
     lines += _person_lines(session, seen)
+    next_step = _next_step(seen)
+    if seen.drafts:
+        where = "" if next_step == INBOX else " → deespec inbox"
+        lines += ["", f"{seen.drafts} draft{'s wait' if seen.drafts > 1 else ' waits'} to be decided{where}"]
     lines += _waiting_lines(session, seen)
     lines += [text for agent in seen.agents for text in _pause_line(agent)]
-    lines += ["", _next_step(seen)]
+    lines += ["", next_step]
     return lines
+
+
+def _stopped_pbis(seen: Overview) -> list[str]:
+    """The counts are of SBIs: PBIs whose decomposition has stopped are told beside them."""
+    names = {"failed": Status.FAILED, "parked": Status.PARKED}
+    stopped = [group for group in seen.groups if group.first.decomposes and group.reason in names]
+    return [f"PBIs: {', '.join(f'{names[group.reason]} {group.count}' for group in stopped)}"] if stopped else []
 
 
 def _running_lines(session: Session, seen: Overview) -> list[str]:
@@ -107,7 +120,7 @@ def _doing(line: Line) -> tuple[str, str, str]:
     """Step, turn and agent; a merge is no turn, and nobody's."""
     if line.status is Status.INTEGRATING:
         return "merge", "", ""
-    return line.step or "", str(line.turn + 1), line.lease_agent or ""
+    return "decompose" if line.decomposes else line.step or "", str(line.turn + 1), line.lease_agent or ""
 
 
 def _merge_queue(seen: Snapshot) -> dict[str, object]:
@@ -133,7 +146,11 @@ def _waiting_lines(session: Session, seen: Overview) -> list[str]:
     rows = []
     for group in seen.groups:
         if group.reason not in FOR_A_PERSON:
-            example = group.why.text if group.reason == "slot" else f"{group.first.id} {group.why.text}"
+            example = (
+                group.why.text
+                if group.reason == "slot" and not group.first.decomposes
+                else f"{group.first.id} {group.why.text}"
+            )
             rows.append((group.reason, str(group.count), example if group.count == 1 else f"{example} …"))
     if not rows:
         return []
@@ -151,14 +168,17 @@ def _pause_line(agent: AgentNow) -> list[str]:
 def _next_step(seen: Overview) -> str:
     from deespec.board.snapshot import FOR_A_PERSON
 
-    if not sum(seen.counts.values()) and seen.archived:
+    if not sum(seen.counts.values()) and seen.archived and not (seen.groups or seen.running):
         return f"Nothing is left to do; {seen.archived} archived → deespec archive list"
-    if not sum(seen.counts.values()):
+    if not sum(seen.counts.values()) and not (seen.groups or seen.running or seen.drafts):
         return 'Nothing is registered yet → deespec register sbi --title "…"'
-    if any(group.reason not in FOR_A_PERSON for group in seen.groups) and not seen.workers:
+    waiting = [group for group in seen.groups if group.reason not in FOR_A_PERSON]
+    if waiting and not seen.workers and all(group.first.decomposes for group in waiting):
+        return f"{NO_WORKER[0].upper() + NO_WORKER[1:]} --workflows pbi,sbi"
+    if waiting and not seen.workers:
         return NO_WORKER[0].upper() + NO_WORKER[1:]
     if seen.asked or seen.notices:
-        return "Something waits for you → deespec inbox"
+        return INBOX
     return "More: deespec sbi list, deespec why, deespec --help"
 
 

@@ -9,6 +9,7 @@ from deespec.records import record
 
 if TYPE_CHECKING:
     from deespec.model.items import Answer, Sbi
+    from deespec.model.proposal import Proposed
     from deespec.model.work import Work
 
 
@@ -24,6 +25,14 @@ class Answered:
     tree: str | None = None
     work: Work | None = None
     """The item's side in Git as the turn leaves it, where it has one."""
+    notes: tuple[str, ...] = ()
+    """What the turn's record tells as well, and what nothing follows from."""
+    report: str | None = None
+    """What the record tells of the answer, where that is not its text."""
+    proposed: tuple[Proposed, ...] = ()
+    """Of a decomposition that nothing is wrong with."""
+    doubt: str = ""
+    """Why none of that is registered without a person."""
 
 
 @record

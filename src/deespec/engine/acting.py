@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from deespec.agents.asking import refused
 from deespec.agents.base import AgentError, AgentResult, Blame
 from deespec.agents.leftovers import clear_leftovers
-from deespec.config import CONFIG_NAME
-from deespec.engine import gates, integrating, outbox, prompts
+from deespec.config_home import CONFIG_NAME
+from deespec.engine import decomposing, gates, integrating, noticing, outbox, prompts
 from deespec.engine.acted import Answered, Failed, GivenBack, Merged, Needed, Waits
 from deespec.engine.asking import leave_for
 from deespec.engine.calling import AgentWatch, agent_actor, call_agent, step_for, turn_folder
+from deespec.engine.detached import DetachedFolder
 from deespec.engine.place import place_of
+from deespec.engine.prompt_values import keep_change
 from deespec.errors import DeespecError, WorkspaceError
 from deespec.model.asking import Remark, Severity
 from deespec.model.items import Answer, claim_text
@@ -84,7 +86,7 @@ def _clear_up(bench: Bench, claim: Claim) -> Answer | Needed | None:
     for call in claim.leftovers:
         text = claim_text(claim.epoch, call.token)
         if not clear_leftovers(call.guard, text, timeout_ms=LEFTOVERS_MS, clock=bench.app.clock):
-            if bench.apart and claim.step is not Step.INTEGRATE:
+            if bench.apart and claim.step is not Step.INTEGRATE and not claim.sbi.decomposes:
                 _leave_folder(bench, claim, call.token)
                 continue
             who = f"pid {call.guard.pid}" if call.guard else "unknown"
@@ -145,6 +147,7 @@ def _work(bench: Bench, claim: Claim, place: Place, prompt: str, observe: Callab
         answer = _answer(bench, claim, result)
     if result.error is not None and (answer is None or result.error.blame is Blame.STOPPED):
         return Failed(error=result.error, result=result)
+    answer = answer or _refused(bench, claim)
     if answer is None:
         message = "It ended without an answer: no report command, no structured answer, no DECISION line."
         if not_allowed := refused(result):
@@ -163,7 +166,17 @@ def _answer(bench: Bench, claim: Claim, result: AgentResult) -> Answer | None:
         stored = tx.stored_answer(claim.sbi.number, claim.turn)
     if stored is not None:
         return stored
-    if result.answer is None or accepts(step_for(claim), result.answer) is not None:
+    return _taken(bench, claim, result.answer)
+
+
+def _refused(bench: Bench, claim: Claim) -> Answer | None:
+    """The proposal that its command has refused, if it was never mended: what is wrong with it goes back once."""
+    return _taken(bench, claim, outbox.read_refused(claim.outbox)) if step_for(claim) is Step.DECOMPOSE else None
+
+
+def _taken(bench: Bench, claim: Claim, answer: Answer | None) -> Answer | None:
+    """An answer that was not handed in by command, stored, if it fits the step."""
+    if answer is None or accepts(step_for(claim), answer) is not None:
         return None
     with bench.app.store.transaction() as tx:  # so that gates which are cut off do not cost a second call
         tx.must_own(claim)
@@ -171,15 +184,17 @@ def _answer(bench: Bench, claim: Claim, result: AgentResult) -> Answer | None:
             sbi=claim.sbi.number,
             turn=claim.turn,
             token=claim.token,
-            answer=result.answer,
+            answer=answer,
             actor=agent_actor(claim),
         )
-    return result.answer
+    return answer
 
 
 def _look(bench: Bench, claim: Claim, place: Place, answer: Answer, result: AgentResult | None) -> Acted:
     """Looks at the workspace and runs gates and checks, where the step makes something."""
     sbi = claim.sbi
+    if step_for(claim) is Step.DECOMPOSE:
+        return _look_at_drafts(bench, claim, place, answer, result)
     if step_for(claim) is Step.REVIEW:
         dropped = place.tidy("review")
         answer = _proven(bench, claim, place, answer)
@@ -190,6 +205,8 @@ def _look(bench: Bench, claim: Claim, place: Place, answer: Answer, result: Agen
         place.catch_up()
     evidence, state = place.look(sbi.manifest, alone=claim.alone and _still_alone(bench, claim))
     evidence = replace(_without_own_settings(bench, evidence), refused=refused(result or AgentResult()))
+    if not evidence.changed:
+        evidence = replace(evidence, elsewhere=noticing.elsewhere(bench, claim))
     if answer.kind == "question" and not bench.apart:
         return Answered(sbi=sbi, answer=answer, result=result)
     findings = (*findings_of(sbi, answer, evidence, bench.rules), *place.findings(evidence))
@@ -202,7 +219,19 @@ def _look(bench: Bench, claim: Claim, place: Place, answer: Answer, result: Agen
         if isinstance(failed, Waits):
             return failed
         findings = failed
-    return Answered(sbi=sbi, answer=answer, result=result, findings=findings, tree=tree, work=place.work)
+    noticed = () if findings else noticing.notes_of(bench, claim, place, evidence)
+    return Answered(sbi=sbi, answer=answer, result=result, findings=findings, tree=tree, work=place.work, notes=noticed)
+
+
+def _look_at_drafts(bench: Bench, claim: Claim, place: Place, answer: Answer, result: AgentResult | None) -> Answered:
+    assert claim.sbi.manifest is not None
+    evidence, _ = place.look(claim.sbi.manifest, alone=claim.alone and _still_alone(bench, claim))
+    files = place.files() if isinstance(place, DetachedFolder) else decomposing.own_files(bench.app)
+    found = decomposing.look(bench, claim, answer, _without_own_settings(bench, evidence), files)
+    touched = noticing.own_files(bench, claim)
+    notes = (*found.notes, *noticing.beside(bench, claim, touched))
+    doubt = "files in the backlog's home were changed meanwhile" if touched else ""
+    return replace(found, result=result, notes=notes, doubt=doubt)
 
 
 def _failed_gates(bench: Bench, claim: Claim, place: Place) -> tuple[str, ...] | Waits:
@@ -277,7 +306,7 @@ def _keep_diff(bench: Bench, claim: Claim, place: Place, evidence: Evidence, sta
     own = tuple(path for path in shown if path not in evidence.forbidden)
     text = place.diff(claim.sbi.manifest, state, own)
     home = bench.app.settings.home
-    prompts.keep_change(home, turn_folder(home, claim), own, text)
+    keep_change(home, turn_folder(home, claim), own, text)
 
 
 def _still_alone(bench: Bench, claim: Claim) -> bool:

@@ -10,6 +10,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from deespec.engine.detached import NAME, is_left
 from deespec.engine.place import worktree
 from deespec.engine.undoing import CHECKOUT, complete
 from deespec.errors import WorkspaceError
@@ -73,12 +74,12 @@ def tidy(app: App) -> None:
     left = {int(found[1]) for name in _names(home / "worktrees") if (found := FOLDER.fullmatch(name))}
     with app.store.read() as tx:
         alive = {worker.uid for worker in tx.workers()}
+        over = [name for name in checkouts if name not in alive and (is_left(tx, name) or not NAME.fullmatch(name))]
         ended = [number for number in left if tx.exists(f"SBI-{number}") and tx.sbi(number).status is Status.DONE]
     for number in sorted(ended):
         remove_folder(app, number)
-    for name in checkouts:
-        if name not in alive:
-            app.target.drop_checkout(name)
+    for name in over:
+        app.target.drop_checkout(name)
 
 
 def _names(folder: Path) -> list[str]:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from deespec.agents.asking import refused, to_allow
 from deespec.engine.calling import agent_actor
 from deespec.model.asking import Draft, Question, answer_to, question_key
+from deespec.model.headings import title_of
 from deespec.model.lifecycle import Event
-from deespec.model.spec import title_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -18,7 +18,7 @@ from deespec.model.wanted import MERGE_QUEUE, AgentSlot, Scope, Wanted
 from deespec.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from deespec.app import App
     from deespec.config import Settings
@@ -50,14 +50,18 @@ class Bench:
         scope: Scope,
         implement: tuple[str, ...] = (),
         usd_per_run: float | None = None,
+        tell: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.app = app
         self.worker = worker
         self.pulse = pulse
         self.scope = scope
         self.implement = implement or app.settings.implement
+        self.decompose = implement or app.settings.decompose or self.implement
         self.usd_per_run = usd_per_run
         """What the calls of this worker may cost in all; None: no limit."""
+        self.tell = tell
+        """Says to who watches the worker what a turn has met that does not stop it."""
         self.stopping: str | None = None
         """Why running agents are to be stopped, if they are."""
         self.terms = Terms(app)
@@ -94,7 +98,7 @@ class Bench:
 
     def budget_after(self, sbi: Sbi) -> ItemBudget:
         """What the item has to keep to in order to go on: nothing, where its next step's agents cost nothing."""
-        names = sbi.agent or self.implement
+        names = sbi.agent or (self.decompose if sbi.decomposes else self.implement)
         if Status.REVIEWING in (sbi.status, sbi.stopped_in):
             names = sbi.reviewer or self.settings.review or self.implement
         return self.item_budget if any(map(self.is_metered, names)) else ItemBudget()
@@ -143,6 +147,7 @@ def wanted(bench: Bench) -> Wanted:
         agents=bench.slots,
         implement=bench.implement,
         review=settings.review or bench.implement,
+        decompose=bench.decompose,
         outboxes=bench.outboxes,
         boot=bench.worker.boot,
         boot_ms=app.clock.boot_ms(),

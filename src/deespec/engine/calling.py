@@ -73,12 +73,16 @@ class AgentWatch(CallWatch):
 
 
 def step_for(claim: Claim) -> Step:
-    """The agent's step under this claim; preparing the workspace is part of the first implement turn."""
-    return Step.IMPLEMENT if claim.step is Step.PREPARE else claim.step
+    """The agent's step under this claim; preparing the workspace is part of the first turn."""
+    if claim.step is not Step.PREPARE:
+        return claim.step
+    return Step.DECOMPOSE if claim.sbi.decomposes else Step.IMPLEMENT
 
 
 def agent_actor(claim: Claim) -> str:
-    return f"agent {claim.sbi.id}/{claim.turn}"
+    """Of a decomposition in other words, as `PBI-2/1` is a draft."""
+    between = " turn " if claim.sbi.decomposes else "/"
+    return f"agent {claim.sbi.id}{between}{claim.turn}"
 
 
 def turn_folder(home: Path, claim: Claim) -> Path:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from deespec.agents.leftovers import clear_leftovers
 from deespec.config_keys import HOUR_MS
+from deespec.engine.detached import NAME, is_left
 from deespec.engine.lives import Life, Verdict, lives_of
 from deespec.engine.undoing import CHECKOUT
 from deespec.errors import WorkspaceError
@@ -193,15 +194,22 @@ def _aside(app: App, one: Holding, life: Life | None) -> Iterator[Piece]:
 
 
 def _checkout(app: App, one: Holding) -> Piece:
-    used, who = _is_used(app, one.name), "undo" if one.name == CHECKOUT else "worker"
-    why = f"its {who} runs gates there" if used else f"its {who} has ended"
+    used = _is_used(app, one.name)
+    if NAME.fullmatch(one.name):
+        why = f"{one.name} is decomposed there" if used else "its decomposition is over"
+    else:
+        who = "undo" if one.name == CHECKOUT else "worker"
+        why = f"its {who} runs gates there" if used else f"its {who} has ended"
     places = (one.place,)
     return Piece(kind=Kind.CHECKOUT, places=places, name=one.name, size_bytes=one.size_bytes, frees=not used, why=why)
 
 
 def _is_used(app: App, checkout: str) -> bool:
-    """Does the worker live, or the undo, that has this checkout?"""
+    """Does the worker live, or the undo, or the decomposition, that has this checkout?"""
     home = app.settings.home
+    if NAME.fullmatch(checkout):
+        with app.store.read() as tx:
+            return not is_left(tx, checkout)
     if checkout != CHECKOUT:
         return is_alive(str(home), checkout)
     try:

@@ -70,24 +70,32 @@ def settle_failure(bench: Bench, claim: Claim, failed: Failed) -> Outcome:
 def lost(bench: Bench, claim: Claim) -> Outcome:
     """The claim was taken away meanwhile: by whom, and what becomes of the item."""
     with bench.app.store.transaction() as tx:
-        if tx.exists(claim.sbi.id) and tx.claim_is_mine(claim):  # only something of it was: nobody else would free it
+        if _is_there(tx, claim) and tx.claim_is_mine(claim):  # only something of it was: nobody else would free it
             tx.release(claim, actor=bench.actor, why=OVERTAKEN)
     with bench.app.store.read() as tx:
-        if not tx.exists(claim.sbi.id):
+        if not _is_there(tx, claim):
             return Outcome(claim=claim, what="lost", error="it was cancelled and deleted; its agent was stopped")
         line, sbi = tx.line(claim.sbi.number), tx.sbi(claim.sbi.number)
         names = {worker.uid: worker.name for worker in tx.workers()}
         done = next((turn.worker for turn in tx.turns(sbi.number) if turn.number == claim.turn), None)
+    kind = "pbi" if sbi.decomposes else "sbi"
     if done or (line.lease_worker is not None and line.lease_token != claim.token):
         owner = done or names.get(line.lease_worker or "", "another one")
         why = f"worker {owner} has taken it since; nothing of this try counts"
     elif sbi.status is Status.CANCELLED:
-        why = f"it was cancelled ({sbi.reason}); its agent was stopped, what it did stays in the folder"
+        left = "" if sbi.decomposes else ", what it did stays in the folder"
+        why = f"it was cancelled ({sbi.reason}); its agent was stopped{left}"
     elif sbi.held:
-        why = f"it was held at once; its agent was stopped, no attempt was used → deespec sbi unhold {sbi.id}"
+        why = f"it was held at once; its agent was stopped, no attempt was used → deespec {kind} unhold {sbi.id}"
     else:
-        why = f"its claim was ended, see deespec sbi history {sbi.id}; the next claim goes on with it"
+        why = f"its claim was ended, see deespec {kind} history {sbi.id}; the next claim goes on with it"
     return Outcome(claim=claim, what="lost", after=sbi, error=why)
+
+
+def _is_there(tx: Transaction, claim: Claim) -> bool:
+    if claim.sbi.decomposes:
+        return tx.decomposition(int(claim.sbi.id.partition("-")[2])) is not None
+    return tx.exists(claim.sbi.id)
 
 
 def delay(bench: Bench, tries: int) -> int:

@@ -18,6 +18,7 @@ from deespec.agents.secrets import is_foreign_secret
 from deespec.clock import iso
 from deespec.errors import DeespecError
 from deespec.model.asking import NEEDS_WORDS
+from deespec.model.ids import id_of, number_of
 from deespec.model.lifecycle import Event, Status
 from deespec.workspace.program import run_program
 
@@ -84,7 +85,7 @@ class Notifier:
 
     def buried(self, number: int) -> None:
         """This worker has ended a claim of a dead one, and the item with it."""
-        self._heard.append((f"SBI-{number}", None))
+        self._heard.append((id_of(number), None))
         self._wake.set()
 
     def finish(self, last: Told, *, at_once: bool) -> None:
@@ -187,15 +188,17 @@ def _of_entry(tx: Transaction, entry: JournalEntry) -> Iterator[Told]:
 
 def _stopped(tx: Transaction, item: str, *, at: int | None = None) -> Iterator[Told]:
     """An item that waits for a person, if it still does."""
-    number = int(item.partition("-")[2])
-    if not tx.exists(item) or not (sbi := tx.sbi(number)).stopped or sbi.resume:
+    number = number_of(item)
+    if not tx.is_there(number) or not (sbi := tx.sbi(number)).stopped or sbi.resume:
         return
+    again = f"deespec pbi decompose {sbi.id}" if sbi.decomposes else f"deespec sbi retry {sbi.id}"
     facts = {"item": sbi.id, "turn": sbi.turn, "reason": sbi.reason, "question": sbi.question}
     if sbi.status is Status.FAILED:
-        remedy = f"deespec sbi show {sbi.id}, then deespec sbi retry {sbi.id}"
+        show = f"deespec {'pbi' if sbi.decomposes else 'sbi'} show {sbi.id}"
+        remedy = f"{show}, then {again}"
         yield told("failed", sbi.title, at=at, **facts, remedy=remedy)
     else:
-        remedy = f'deespec answer {sbi.id} "…"' if sbi.reason in NEEDS_WORDS else f"deespec sbi retry {sbi.id}"
+        remedy = f'deespec answer {sbi.id} "…"' if sbi.reason in NEEDS_WORDS else again
         yield told("parked", sbi.title, at=at, **facts, remedy=remedy)
 
 
@@ -210,8 +213,20 @@ def _paused(tx: Transaction, entry: JournalEntry) -> Iterator[Told]:
 
 
 def _drafts(tx: Transaction, item: str, turn: int) -> Iterator[Told]:
+    """What a review has found elsewhere, one by one; what a decomposition suggests belongs together."""
+    if number_of(item) < 0:
+        yield from _suggested(tx, item, turn)
+        return
     for one in tx.drafts(item):
         if one.turn == turn:
             remedy = f"deespec approve {one.id}, or deespec reject {one.id}"
             facts = {"item": item, "turn": turn, "draft": one.id, "agent": one.agent, "question": one.spec}
             yield told("draft", one.title, at=one.created_at, **facts, remedy=remedy)
+
+
+def _suggested(tx: Transaction, item: str, turn: int) -> Iterator[Told]:
+    found = [one for one in tx.drafts(item) if one.turn == turn]
+    if found:
+        title = f"{len(found)} draft{'s' if len(found) > 1 else ''} of {item} to decide"
+        facts = {"item": item, "turn": turn, "agent": found[0].agent, "question": "\n".join(one.title for one in found)}
+        yield told("drafts", title, at=found[0].created_at, **facts, remedy=f"deespec pbi drafts {item}")

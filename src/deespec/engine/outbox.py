@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from deespec.clock import Clock
 
 ANSWER_BYTES = 4 * 1024 * 1024
+REFUSED_FILE = "refused.json"
 ELSEWHERE = "Set TMPDIR to another folder."
 RECEIPT_WAIT_MS = 10_000
 RECEIPT_STEP_MS = 20
@@ -116,6 +117,12 @@ def hand_in(outbox: str, answer: Answer, *, clock: Clock, pause: Callable[[float
     )
 
 
+def keep_refused(outbox: str, answer: Answer) -> None:
+    """Leaves the last answer that a command has refused: what an agent does not mend, its worker still hears of."""
+    with suppress(OSError):
+        _write(os.path.join(outbox, REFUSED_FILE), json.dumps({"kind": answer.kind, "text": answer.text}))
+
+
 # --- the worker's side ----------------------------------------------------------------------------------------------
 
 
@@ -144,6 +151,14 @@ def read_answers(outbox: str) -> list[Answer]:
         except (OSError, InvalidInput):
             continue
     return found
+
+
+def read_refused(outbox: str) -> Answer | None:
+    """What was refused last, if it can be read."""
+    try:
+        return _read(os.path.join(outbox, REFUSED_FILE))
+    except (OSError, InvalidInput):
+        return None
 
 
 def _names(outbox: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from deespec.engine import gates
 from deespec.engine.acted import Needed
-from deespec.engine.requesting import remote_of
+from deespec.engine.detached import DetachedFolder, beginning
 from deespec.errors import WorkspaceError
 from deespec.model.lifecycle import Status, Step
 from deespec.model.selection import inside
@@ -76,7 +76,9 @@ class Place(Protocol):
 
 
 def place_of(bench: Bench, claim: Claim) -> Place:
-    return OwnFolder(bench, claim) if bench.apart else SharedFolder(bench, claim)
+    if not bench.apart:
+        return SharedFolder(bench, claim)
+    return DetachedFolder(bench, claim) if claim.sbi.decomposes else OwnFolder(bench, claim)
 
 
 class SharedFolder:
@@ -89,8 +91,12 @@ class SharedFolder:
         self.folder = bench.app.settings.root
         self.work: Work | None = None
         self.variables: dict[str, str] = {}
+        self.head: str | None = None
+        """The commit that was checked out when this claim began."""
 
     def prepare(self) -> Needed | None:
+        git = self.workspace.git
+        self.head = git.head() if git is not None else None
         with self.store.read() as tx:
             work = tx.work(self.claim.sbi.number)
         if work.start is None:
@@ -217,27 +223,14 @@ class OwnFolder:
             self._remember(replace(self.work, start=fresh, onto=self.work.onto and fresh))
 
     def drift(self) -> tuple[str, ...]:
-        registered, paths = self.work.registered, self.claim.sbi.paths
-        if registered is None or not paths or registered == self.work.start:
-            return ()
-        git = self.bench.app.repository.git
-        words = ("log", "--no-merges", "--name-only", "-z", f"-{DRIFT_LOOKED}", f"--format={DRIFT_MARK}%h %s")
-        code, text, _ = git.call(*words, f"{registered}..{self.start}")
-        if code != 0:  # the commit is not there any more, as after a rebase of the base
-            return ()
-        commits = [part.split("\0") for part in text.split(DRIFT_MARK)[1:]]
-        touching = [one[0] for one in commits if any(inside(name.strip("\n"), paths) for name in one[1:] if name)]
-        return tuple(touching[:DRIFT_SHOWN])
+        return drift_since(self.bench.app, self.work, self.claim.sbi.paths, ends=(self.start,))
 
     # --- below ---
 
     def _beginning(self) -> str | Needed:
         """The commit that its branch begins at: with `none`, the work of what it needs, which is nowhere else."""
         app = self.bench.app
-        if self.bench.settings.integrate == "pr":
-            tip = remote_of(self.bench).fetch(app.base)
-            return tip or app.target.fresh_start(app.base)
-        base = app.target.fresh_start(app.base)
+        base = beginning(self.bench)
         if self.bench.settings.integrate != "none":
             return base
         with app.store.read() as tx:
@@ -281,6 +274,19 @@ def worktree(app: App, item: str, uid: str, name: str, *, may_write: Callable[[]
     """`may_write` raises for whoever has lost the item."""
     folder = app.settings.home / "worktrees" / name
     return Worktree(app.repository, folder, Owner(item=item, uid=uid, name=name), may_write=may_write)
+
+
+def drift_since(app: App, work: Work, paths: tuple[str, ...], *, ends: tuple[str, ...]) -> tuple[str, ...]:
+    """The newest commits below these ends, and not below the one at which it was registered, that concern its paths."""
+    if work.registered is None or not paths or ends == (work.registered,):
+        return ()
+    words = ("log", "--no-merges", "--name-only", "-z", f"-{DRIFT_LOOKED}", f"--format={DRIFT_MARK}%h %s")
+    code, text, _ = app.repository.git.call(*words, f"^{work.registered}", *ends)
+    if code != 0:  # the commit is not there any more, as after a rebase of the base
+        return ()
+    commits = [part.split("\0") for part in text.split(DRIFT_MARK)[1:]]
+    touching = [one[0] for one in commits if any(inside(name.strip("\n"), paths) for name in one[1:] if name)]
+    return tuple(touching[:DRIFT_SHOWN])
 
 
 def _touched(files: list[str]) -> tuple[str, ...]:

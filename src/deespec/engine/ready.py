@@ -10,6 +10,7 @@ from deespec.engine.recovering import mark_merged
 from deespec.engine.terms import differing
 from deespec.errors import NoAgent, WorkspaceError
 from deespec.model.selection import inside
+from deespec.model.wanted import Scope
 from deespec.workspace.landing import finish
 from deespec.workspace.merging import LEAVE, TAKEN
 
@@ -17,12 +18,20 @@ if TYPE_CHECKING:
     from deespec.app import App
 
 SHOWN_FILES = 10
+SBIS = Scope()
 
 
-def look_at_agents(app: App, implement: tuple[str, ...]) -> list[str]:
-    """What was found about each agent that items go to by default. Raises NoAgent if none of a list is ready."""
-    lists = (implement or app.settings.implement, app.settings.review or implement)
-    names = dict.fromkeys((*lists[0], *lists[1]))
+def decomposers(app: App, implement: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The agents that decompose PBIs which name none, in order of preference."""
+    return implement or app.settings.decompose or app.settings.implement
+
+
+def look_at_agents(app: App, implement: tuple[str, ...], scope: Scope = SBIS) -> list[str]:
+    """What was found of the agents that work in scope goes to by default. Raises NoAgent if none of a list is there."""
+    settings = app.settings
+    lists = [implement or settings.implement, settings.review or implement] if scope.sbis else []
+    lists += [decomposers(app, implement)] if scope.pbis else []
+    names = dict.fromkeys(name for one in lists for name in one)
     if not names:
         raise NoAgent(
             f"No agent set up. Looked for {', '.join(LOOKED_FOR)}.",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deespec.clock import Clock
 from deespec.engine import outbox
 from deespec.errors import DeespecError, InvalidInput, NotPossible, UsageError
+from deespec.model.ids import id_of
 from deespec.model.items import Answer
 from deespec.model.lifecycle import Status, Step, step_of
 from deespec.model.reports import accepts
@@ -47,9 +48,10 @@ def hand_in_outside(store: Store, answer: Answer, *, item: int | None, turn: int
         )
     with store.transaction() as tx:
         token = tx.running_token(item, turn)
-        status = tx.sbi(item).status
-        complaint = accepts(Step.IMPLEMENT if status is Status.PICKED else step_of(status) or Step.IMPLEMENT, answer)
+        sbi = tx.sbi(item)
+        status = Status.PENDING if sbi.status is Status.PICKED else sbi.status  # preparing is part of the first turn
+        complaint = accepts(step_of(status, decomposes=sbi.decomposes) or Step.IMPLEMENT, answer)
         if complaint is not None:
             raise InvalidInput(complaint)
         tx.store_answer(sbi=item, turn=turn, token=token, answer=answer, actor=actor)
-    return f"Stored for SBI-{item} turn {turn}"
+    return f"Stored for {id_of(item)} turn {turn}"

@@ -29,6 +29,8 @@ class RunFacts:
     until_at: int
     outcomes: dict[str, int]
     done: int
+    decomposed: int
+    """PBIs."""
     failed: int
     waiting: int
     """PARKED: they wait for a person."""
@@ -55,6 +57,7 @@ def facts_of(
         until_at=until_at,
         outcomes=outcomes,
         done=_count(last, (Status.DONE,)),
+        decomposed=_count(last, (Status.DECOMPOSED,)),
         failed=_count(last, (Status.FAILED,)),
         waiting=_count(last, (Status.PARKED,)),
         begun=_count(last, (Status.PENDING, *IN_WORK)),
@@ -70,6 +73,7 @@ def sentence(facts: RunFacts) -> str:
     since = local(facts.since_at)[:16] if long else local(facts.since_at)[11:16]
     counts = {
         "done": facts.done,
+        "decomposed": facts.decomposed,
         "failed": facts.failed,
         "wait": facts.waiting,
         "begun": facts.begun,
@@ -89,6 +93,7 @@ def values_of(facts: RunFacts) -> dict[str, object]:
         "since": iso(facts.since_at),
         "until": iso(facts.until_at),
         "done": facts.done,
+        "decomposed": facts.decomposed,
         "failed": facts.failed,
         "waiting": facts.waiting,
         "begun": facts.begun,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deespec.config import CONFIG_NAME, TERMS, with_terms
+from deespec.config import TERMS, with_terms
+from deespec.config_home import CONFIG_NAME
 from deespec.workspace.branches import commit_of
 
 if TYPE_CHECKING:

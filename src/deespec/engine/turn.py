@@ -15,7 +15,10 @@ from deespec.engine.acting import act
 from deespec.engine.asking import asked_before, bring_before_people, found_before, stops_with
 from deespec.engine.bench import Outcome, wanted
 from deespec.engine.calling import guard_lock, spend, step_for
+from deespec.engine.decomposing import NotApproved, settle_drafts
+from deespec.engine.detached import leave
 from deespec.engine.failing import delay, lost, settle_failure
+from deespec.engine.noticing import spec_changed
 from deespec.engine.place import rescue
 from deespec.errors import LeaseLost, UsageError
 from deespec.model.items import Turn
@@ -50,6 +53,7 @@ def run_turn(
             observe("acted")
             outcome = settle(bench, claim, acted)
             guard_lock(bench.app.settings.home, claim).unlink(missing_ok=True)
+            leave(bench, claim, outcome)
         except LeaseLost:
             outcome = lost(bench, claim)
             rescue(bench, claim, outcome)
@@ -73,7 +77,10 @@ def settle(bench: Bench, claim: Claim, acted: Acted) -> Outcome:
     if isinstance(acted, Failed):
         return settle_failure(bench, claim, acted)
     if isinstance(acted, Answered):
-        return _settle_answer(bench, claim, acted, bench.rules)
+        try:
+            return _settle_answer(bench, claim, acted, bench.rules)
+        except NotApproved as refused:
+            return _settle_answer(bench, claim, acted, bench.rules, not_approved=refused.why)
     wait_ms = delay(bench, claim.sbi.setbacks + 1)
     limit = bench.app.settings.max_turns
     with bench.app.store.transaction() as tx:
@@ -100,18 +107,22 @@ def settle(bench: Bench, claim: Claim, acted: Acted) -> Outcome:
                 return Outcome(claim=claim, what="changes wanted", after=sbi)
 
 
-def _settle_answer(bench: Bench, claim: Claim, acted: Answered, rules: Rules) -> Outcome:
+def _settle_answer(bench: Bench, claim: Claim, acted: Answered, rules: Rules, *, not_approved: str = "") -> Outcome:
+    """`not_approved`: why drafts stay drafts although their PBI would have them registered. Raises NotApproved."""
     asked = asked_before(bench, claim, acted.answer)
     before = found_before(bench, claim) if acted.findings else ()
     verdict = judge(acted.sbi, step_for(claim), acted.answer, acted.findings, rules, asked=asked, before=before)
     with bench.app.store.transaction() as tx:
+        tx.must_own(claim)
         used = _used(bench, tx, claim, acted.result)
         turn = _turn(bench, claim, acted, verdict, used, now=tx.now)
-        turn = replace(turn, spec_changed=tx.sbi(claim.sbi.number).spec != claim.sbi.spec)
+        turn = replace(turn, spec_changed=spec_changed(tx, claim, acted))
         if acted.result is not None:
             tx.went_well(account=claim.account, agent=claim.agent)
             tx.spent(used)
         bring_before_people(tx, claim, turn, verdict, asked=asked)
+        if verdict.outcome == Event.DECOMPOSED:
+            settle_drafts(bench, tx, claim, acted, turn, not_approved=not_approved)
         sbi = tx.settle(
             claim,
             turn,
@@ -142,8 +153,8 @@ def _turn(bench: Bench, claim: Claim, acted: Answered, verdict: Verdict, used: S
         account=claim.account,
         outcome=verdict.outcome,
         decision=verdict.decision,
-        report=acted.answer.text,
-        findings=(*acted.findings, verdict.note) if verdict.note else acted.findings,
+        report=acted.answer.text if acted.report is None else acted.report,
+        findings=(*acted.findings, *acted.notes, *((verdict.note,) if verdict.note else ())),
         remarks=acted.answer.remarks,
         worker=bench.worker.name,
         token=claim.token,

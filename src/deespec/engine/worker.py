@@ -73,7 +73,7 @@ class Crew:
     ) -> None:
         self.app = app
         self.orders = orders
-        self.worker = _worker(app, orders.slots)
+        self.worker = _worker(app, orders)
         actor = f"worker {self.worker.name}"
         self.notifier = Notifier(app, actor=actor, tell=self._tell_once)
         self.pulse = Pulse(app, self.worker, on_stop=self.stop, on_ended=self.notifier.buried)
@@ -82,7 +82,13 @@ class Crew:
         self.resting = Resting(app.clock.boot_ms)
         self.usd = orders.usd if orders.usd is not None else app.settings.usd_per_run or None
         self.bench = Bench(
-            app, self.worker, self.pulse, scope=orders.scope, implement=orders.implement, usd_per_run=self.usd
+            app,
+            self.worker,
+            self.pulse,
+            scope=orders.scope,
+            implement=orders.implement,
+            usd_per_run=self.usd,
+            tell=tell_upkeep,
         )
         self.failure: BaseException | None = None
         self.signals: list[int] = []
@@ -99,7 +105,7 @@ class Crew:
         self._told_last = ""
         self._waits_until: int | None = None
         """The end of the day whose budget is used up, once that is said."""
-        known = (*(orders.implement or app.settings.implement), *app.settings.review)
+        known = (*(orders.implement or app.settings.implement), *app.settings.review, *self.bench.decompose)
         self._unpriced = {one.name for one in unpriced(app.settings, known)}
         """Agents of which people know that no budget counts them: told_before() has said it of these."""
         self._last: dict[int, Status] = {}
@@ -341,7 +347,7 @@ class Crew:
         self.stop("now")
 
 
-def _worker(app: App, slots: int) -> Worker:
+def _worker(app: App, orders: Orders) -> Worker:
     clock = app.clock
     uid = clock.uid()
     pid = os.getpid()
@@ -353,7 +359,8 @@ def _worker(app: App, slots: int) -> Worker:
         pid_start=start_time(pid) or "",
         namespace=namespace(),
         boot=clock.boot_id(),
-        slots=slots,
+        slots=orders.slots,
+        workflows=orders.scope.workflows,
         started_at=clock.now_ms(),
         seen_at=clock.now_ms(),
     )

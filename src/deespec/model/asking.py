@@ -62,8 +62,15 @@ class Question:
 
 class DraftStatus(StrEnum):
     OPEN = "open"
+    WAITING = "waiting"
+    """Approved, and registered as soon as the drafts that it needs are."""
     APPROVED = "approved"
     REJECTED = "rejected"
+    REPLACED = "replaced"
+    """A later decomposition has suggested another in its place."""
+
+
+UNDECIDED = (DraftStatus.OPEN, DraftStatus.WAITING)
 
 
 @record
@@ -81,8 +88,20 @@ class Draft:
     line: int | None = None
     severity: str = Severity.NORMAL
     turn: int | None = None
-    """Of the parent, in which it was found."""
+    """Of the parent, in which it was found; None: a person proposed it outside of any."""
     agent: str = ""
+    labels: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    """Drafts (`PBI-7/2`) and SBIs that have to be DONE first."""
+    estimate_hours: float | None = None
+    only_implement: bool = False
+    replaces: int | None = None
+    """The number of the earlier draft of the same PBI that it stands against."""
+    edited: bool = False
+    """A person has given it other words: no later decomposition takes its place."""
+    hold: bool = False
+    """Of a waiting one: it is to be registered held."""
     reason: str | None = None
     """Why it was rejected."""
     registered: str | None = None

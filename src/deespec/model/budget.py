@@ -48,9 +48,10 @@ class ItemBudget:
             more = str(max(2 * self.tokens, used.tokens + used.most_tokens))
             name, limit = "tokens_per_item", f"{self.tokens:,} tokens"
             spent = f"It has used {used.tokens:,} tokens, its largest call {used.most_tokens:,}"
+        again = "pbi decompose" if item.startswith("PBI") else "sbi retry"
         return (
             f"{spent}; budget.{name} allows {limit}.\n"
-            f"deespec sbi retry {item} grants it {limit} anew; deespec config set budget.{name} {more} allows more."
+            f"deespec {again} {item} grants it {limit} anew; deespec config set budget.{name} {more} allows more."
         )
 
 

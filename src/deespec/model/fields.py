@@ -26,9 +26,13 @@ MAX_CHECK_CHARACTERS = 4_096
 MAX_ESTIMATE_HOURS = 10_000
 MAX_TURNS = 1_000
 MAX_STORY_POINTS = 13
+MAX_DRAFTS = 50
+"""SBIs that a decomposition may be told to suggest."""
+MAX_CRITERIA = 50
+MAX_CRITERION_CHARACTERS = 4_096
 
-PARENTS = {Kind.SBI: Kind.PBI, Kind.PBI: Kind.EPIC}
-"""The kind above each kind."""
+PARENTS = {Kind.SBI: (Kind.PBI, Kind.EPIC), Kind.PBI: (Kind.EPIC,), Kind.EPIC: ()}
+"""What each kind may be below; a bare number is of the first."""
 
 _ID = r"(EPIC|PBI|SBI)[-‐–—−ー ]?([0-9]{1,18})"
 _UID = r"[0-7][0-9A-HJKMNP-TV-Z]{5,25}"
@@ -43,13 +47,19 @@ class Field:
     """One field of an item."""
 
     name: str
-    """In front matter, in NewItem and in the record of the item."""
+    """In NewItem and in the record of the item."""
     option: str
     """On the command line."""
     kinds: tuple[Kind, ...]
     read: Callable[[Any, Kind], Any]
     """Raises Wrong."""
     takes: str
+    front: str | None = None
+    """Its key in front matter, where that is not the name."""
+
+    @property
+    def key(self) -> str:
+        return self.front or self.name
 
 
 class Wrong(Exception):
@@ -113,8 +123,42 @@ def read_id(raw: Any, kind: Kind | None) -> str:
 _ID_HINT = "IDs look like SBI-12, PBI-7 or EPIC-2."
 
 
+class FileName(str):
+    """Stands where an id could: the item that this file is registered as, or was."""
+
+    __slots__ = ()
+
+
+def read_named(field: Field, raw: Any, kind: Kind) -> Any:
+    """As field.read, but needs and the parent may be called by their files, too: `login.md`, or only `login`."""
+    if field.name == "parent" and isinstance(raw, str) and _may_be_file(raw):
+        return FileName(raw)
+    if field.name != "depends_on" or not isinstance(raw, tuple) or len(raw) > MAX_NEEDS:
+        return field.read(raw, kind)
+    found: dict[str, None] = {}
+    for index, one in enumerate(raw):
+        try:
+            found[FileName(one) if _may_be_file(one) else read_id(one, Kind.SBI)] = None
+        except Wrong as wrong:
+            wrong.index = index
+            raise
+    return tuple(found)
+
+
+def _may_be_file(text: str) -> bool:
+    plain = unicodedata.normalize("NFKC", text).strip().upper()
+    if not plain or len(text) > MAX_PATH_CHARACTERS or any(is_control(one) for one in text):
+        return False
+    return not any(re.fullmatch(pattern, plain) for pattern in (_ID, _UID, r"[0-9]+"))
+
+
 def _parent(raw: Any, kind: Kind) -> str:
-    return read_id(raw, PARENTS[kind])
+    nearest, *further = PARENTS[kind]
+    try:
+        found = read_id(raw, None)
+    except Wrong:
+        return read_id(raw, nearest)
+    return found if found.partition("-")[0] in further else read_id(found, nearest)
 
 
 def _priority(raw: Any, _: Kind) -> Priority:
@@ -130,7 +174,7 @@ def _priority(raw: Any, _: Kind) -> Priority:
 
 
 def _labels(raw: Any, _: Kind) -> tuple[str, ...]:
-    return _list(raw, _name, MAX_LABELS)
+    return _list(raw, label_name, MAX_LABELS)
 
 
 def _needs(raw: Any, _: Kind) -> tuple[str, ...]:
@@ -152,6 +196,10 @@ def split_names(given: Iterable[str]) -> tuple[str, ...]:
 
 def _checks(raw: Any, _: Kind) -> tuple[str, ...]:
     return _list(raw, _check, MAX_CHECKS)
+
+
+def _criteria(raw: Any, _: Kind) -> tuple[str, ...]:
+    return _list(raw, _criterion, MAX_CRITERIA)
 
 
 def _truth(raw: Any, _: Kind) -> bool:
@@ -215,13 +263,18 @@ def _encodable(text: str) -> str:
     return text
 
 
-def _name(raw: Any) -> str:
+def label_name(raw: Any) -> str:
+    """Letters, digits and marks of any script, and - _ . / :"""
+    return _name(raw, signs="-_./:")
+
+
+def _name(raw: Any, signs: str = "-_./") -> str:
     """The name of a label or an agent: letters, digits and marks of any script, and - _ . /"""
     name = _text(raw)
     if not 1 <= len(name) <= MAX_NAME_CHARACTERS:
         raise Wrong(f"has a name of {len(name)} characters; 1 to {MAX_NAME_CHARACTERS} are allowed")
-    if not all(character in "-_./" or unicodedata.category(character)[0] in "LMN" for character in name):
-        raise Wrong(f'has the name "{name}"; letters, digits and - _ . / are allowed')
+    if not all(character in signs or unicodedata.category(character)[0] in "LMN" for character in name):
+        raise Wrong(f'has the name "{name}"; letters, digits and {" ".join(signs)} are allowed')
     return name
 
 
@@ -251,6 +304,13 @@ def _check(raw: Any) -> str:
     return command
 
 
+def _criterion(raw: Any) -> str:
+    criterion = trimmed(_text(raw)).strip()
+    if not 1 <= len(criterion) <= MAX_CRITERION_CHARACTERS:
+        raise Wrong(f"takes criteria of 1 to {MAX_CRITERION_CHARACTERS:,} characters")
+    return criterion
+
+
 def is_control(character: str) -> bool:
     """Control characters and line or paragraph separators."""
     return unicodedata.category(character) in ("Cc", "Zl", "Zp")
@@ -264,6 +324,7 @@ def _shown(raw: Any) -> str:
 
 _ALL = (Kind.SBI, Kind.PBI, Kind.EPIC)
 _SBI = (Kind.SBI,)
+_PBI = (Kind.PBI,)
 
 # fmt: off
 FIELDS: dict[str, Field] = {field.name: field for field in (
@@ -272,11 +333,11 @@ FIELDS: dict[str, Field] = {field.name: field for field in (
     Field(name="spec", option="--body", kinds=_ALL, read=read_spec,
           takes="Markdown, up to 1 MiB; in a file, what follows the front matter"),
     Field(name="parent", option="--parent", kinds=(Kind.SBI, Kind.PBI), read=_parent,
-          takes="the PBI of an SBI, the EPIC of a PBI"),
+          takes="the PBI or EPIC of an SBI, the EPIC of a PBI"),
     Field(name="priority", option="--priority", kinds=_ALL, read=_priority,
           takes="urgent, high, normal or low"),
     Field(name="labels", option="--label", kinds=_ALL, read=_labels,
-          takes=f"up to {MAX_LABELS} names of letters, digits and - _ . /"),
+          takes=f"up to {MAX_LABELS} names of letters, digits and - _ . / :"),
     Field(name="depends_on", option="--depends-on", kinds=_SBI, read=_needs,
           takes=f"up to {MAX_NEEDS} SBIs that must be DONE first"),
     Field(name="paths", option="--paths", kinds=_SBI, read=_paths,
@@ -293,7 +354,17 @@ FIELDS: dict[str, Field] = {field.name: field for field in (
           takes=f"a whole number from 1 to {MAX_TURNS:,}, in place of run.max_turns"),
     Field(name="checks", option="--check", kinds=_SBI, read=_checks,
           takes=f"up to {MAX_CHECKS} commands that must succeed, beside the gates"),
-    Field(name="story_points", option="--story-points", kinds=(Kind.PBI,), read=_integer(0, MAX_STORY_POINTS),
+    Field(name="story_points", option="--story-points", kinds=_PBI, read=_integer(0, MAX_STORY_POINTS),
           takes=f"a whole number from 0 to {MAX_STORY_POINTS:,}"),
+    Field(name="auto", option="--auto", kinds=_PBI, read=_truth,
+          takes="true: `run` decomposes it without being asked"),
+    Field(name="auto_approve", option="--auto-approve", kinds=_PBI, read=_truth,
+          takes="true, with auto: what its decomposition suggests is registered without a person"),
+    Field(name="drafts_least", front="drafts_min", option="--min", kinds=_PBI, read=_integer(1, MAX_DRAFTS),
+          takes=f"a whole number from 1 to {MAX_DRAFTS}: so many SBIs its decomposition suggests at least"),
+    Field(name="drafts_most", front="drafts_max", option="--max", kinds=_PBI, read=_integer(1, MAX_DRAFTS),
+          takes=f"a whole number from 1 to {MAX_DRAFTS}: so many SBIs its decomposition suggests at most"),
+    Field(name="acceptance", option="--accept", kinds=_ALL, read=_criteria,
+          takes=f"up to {MAX_CRITERIA} acceptance criteria, which become a section of the text"),
 )}
 # fmt: on

@@ -38,7 +38,7 @@ class Entry:
     """Where each value of a list stands."""
 
 
-def split(text: str, file: str) -> tuple[tuple[Entry, ...], str, int]:
+def split(text: str, file: str, *, most: int = MAX_FRONT_MATTER_CHARACTERS) -> tuple[tuple[Entry, ...], str, int]:
     """The entries of the front matter, the text after it, and the line that the text begins at."""
     lines = text.split("\n")
     if lines[0].rstrip() != FENCE:
@@ -47,8 +47,8 @@ def split(text: str, file: str) -> tuple[tuple[Entry, ...], str, int]:
     if end is None:
         raise InvalidInput(f"{file}:1: the front matter has no end.", hint=f"Close it with a line {FENCE}")
     front = "\n".join(lines[1:end]) + "\n"
-    if len(front) > MAX_FRONT_MATTER_CHARACTERS:
-        raise InvalidInput(f"{file}:1: the front matter is longer than {MAX_FRONT_MATTER_CHARACTERS} characters.")
+    if len(front) > most:
+        raise InvalidInput(f"{file}:1: the front matter is longer than {most} characters.")
     return tuple(_entries(front, file)), "\n".join(lines[end + 1 :]), end + 2
 
 

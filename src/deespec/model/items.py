@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from deespec.model.asking import Remark
+from deespec.model.ids import id_of
 from deespec.model.lifecycle import IN_WORK, STOPPED, GroupStatus, Status, Step, step_of
 from deespec.records import record
 
@@ -32,7 +33,7 @@ _RANKS = {priority: rank for rank, priority in enumerate(Priority)}
 
 @record
 class Sbi:
-    """A spec backlog item: the unit an agent works on. Times are ms since 1970 UTC."""
+    """A spec backlog item: the unit an agent works on; or the decomposition of a PBI. Times are ms since 1970 UTC."""
 
     number: int
     uid: str
@@ -92,11 +93,16 @@ class Sbi:
 
     @property
     def id(self) -> str:
-        return f"SBI-{self.number}"
+        return id_of(self.number)
+
+    @property
+    def decomposes(self) -> bool:
+        """It is no SBI, but the decomposition of the PBI that its id names."""
+        return self.number < 0
 
     @property
     def step(self) -> Step | None:
-        return step_of(self.status)
+        return step_of(self.status, decomposes=self.decomposes)
 
     @property
     def in_work(self) -> bool:
@@ -113,7 +119,7 @@ class Sbi:
     @property
     def turns_needed(self) -> int:
         """The fewest turns from here to DONE: who implements also needs a review, unless the item asks for none."""
-        return 1 if self.only_implement or Status.REVIEWING in (self.status, self.stopped_in) else 2
+        return 1 if self.only_implement or self.decomposes or Status.REVIEWING in (self.status, self.stopped_in) else 2
 
 
 @record
@@ -152,11 +158,16 @@ class Line:
 
     @property
     def id(self) -> str:
-        return f"SBI-{self.number}"
+        return id_of(self.number)
+
+    @property
+    def decomposes(self) -> bool:
+        """It is no SBI, but the decomposition of the PBI that its id names."""
+        return self.number < 0
 
     @property
     def step(self) -> Step | None:
-        return step_of(self.status)
+        return step_of(self.status, decomposes=self.decomposes)
 
     @property
     def stopped(self) -> bool:
@@ -176,6 +187,13 @@ class Pbi:
     parent: str | None = None
     labels: tuple[str, ...] = ()
     story_points: int | None = None
+    auto: bool = False
+    """It is decomposed by `run` without being asked for."""
+    auto_approve: bool = False
+    """What its decomposition suggests is registered without a person."""
+    drafts_least: int | None = None
+    """How many SBIs a decomposition is to suggest; None: the default."""
+    drafts_most: int | None = None
     owner: str = ""
     key: str | None = None
     source: str | None = None
@@ -243,7 +261,7 @@ class Answer:
     """What an agent handed in for one turn: a fact that the engine judges."""
 
     kind: str
-    """implement, resolve, nothing, question, or review."""
+    """implement, resolve, nothing, question, review, or propose, whose text is the drafts as JSON."""
     text: str = ""
     decision: str | None = None
     """SUCCEEDED, NEEDS_CHANGES or FAILED, of a review."""
@@ -338,25 +356,9 @@ class Worker:
     """running, or finishing after the first signal."""
     stop: str | None = None
     """What `worker stop` asked for: finish or now."""
+    workflows: str = "sbi"  # of what it takes: sbi, pbi, or pbi,sbi
     started_at: int = 0
     seen_at: int = 0
-
-
-@record
-class Lock:
-    """A named lock, shared by every process that uses the backlog."""
-
-    name: str
-    owner: str
-    token: int
-    host: str
-    pid: int
-    boot: str
-    acquired_at: int
-    expires_at: int
-    """Wall time, for display."""
-    expires_boot: int
-    """On the clock of Clock.boot_ms(): what counts."""
 
 
 @record

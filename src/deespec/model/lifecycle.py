@@ -1,4 +1,4 @@
-"""The lives of SBI, PBI and EPIC as tables, and the one function that moves an SBI. All else is derived from here."""
+"""The lives of SBI, PBI and EPIC as tables, and the one function that moves an item. All else is derived from here."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deespec.errors import IllegalMove
 from deespec.records import record, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from deespec.model.items import Sbi
 
@@ -21,10 +21,12 @@ class Status(StrEnum):
     REVIEWING = "REVIEWING"
     RESOLVING = "RESOLVING"
     INTEGRATING = "INTEGRATING"
+    DECOMPOSING = "DECOMPOSING"
     PARKED = "PARKED"
     FAILED = "FAILED"
     DONE = "DONE"
     CANCELLED = "CANCELLED"
+    DECOMPOSED = "DECOMPOSED"
 
 
 class Event(StrEnum):
@@ -47,6 +49,8 @@ class Event(StrEnum):
     RESET = "reset"
     UNDONE = "undone"
     FOUND_MERGED = "found_merged"
+    FOLDER_READY = "folder_ready"
+    DECOMPOSED = "decomposed"
 
 
 class Step(StrEnum):
@@ -57,6 +61,7 @@ class Step(StrEnum):
     REVIEW = "review"
     RESOLVE = "resolve"
     INTEGRATE = "integrate"
+    DECOMPOSE = "decompose"
 
 
 @record
@@ -81,9 +86,11 @@ class Move:
 
 S, E = Status, Event
 
-IN_WORK = (S.PICKED, S.IMPLEMENTING, S.REVIEWING, S.RESOLVING, S.INTEGRATING)
+IN_WORK = (S.PICKED, S.IMPLEMENTING, S.REVIEWING, S.RESOLVING, S.INTEGRATING, S.DECOMPOSING)
 STOPPED = (S.FAILED, S.PARKED)
-ENDED = (S.DONE, S.CANCELLED)
+ENDED = (S.DONE, S.CANCELLED, S.DECOMPOSED)
+DECOMPOSES = (S.DECOMPOSING, S.DECOMPOSED)
+"""Only the decomposition of a PBI comes here, which otherwise lives like an SBI."""
 
 STEPS: dict[Status, Step] = {
     S.PENDING: Step.IMPLEMENT,
@@ -92,6 +99,7 @@ STEPS: dict[Status, Step] = {
     S.REVIEWING: Step.REVIEW,
     S.RESOLVING: Step.RESOLVE,
     S.INTEGRATING: Step.INTEGRATE,
+    S.DECOMPOSING: Step.DECOMPOSE,
 }
 
 MOVES: dict[tuple[Status, Event], Move] = {
@@ -111,8 +119,11 @@ MOVES: dict[tuple[Status, Event], Move] = {
     (S.RESOLVING, E.FINDINGS): Move(note="the next turn gets the findings"),
     **{
         (s, E.ASKED_AGAIN): Move(note="that was answered before: the next turn gets the answer")
-        for s in (S.IMPLEMENTING, S.REVIEWING, S.RESOLVING)
+        for s in (S.IMPLEMENTING, S.REVIEWING, S.RESOLVING, S.DECOMPOSING)
     },
+    (S.PICKED, E.FOLDER_READY): Move(to=S.DECOMPOSING, note="of a PBI: there is a checkout to read"),
+    (S.DECOMPOSING, E.DECOMPOSED): Move(to=S.DECOMPOSED, ends=True, note="its drafts wait for a person"),
+    (S.DECOMPOSING, E.FINDINGS): Move(note="the drafts are faulty: the next turn gets the findings"),
     **{(s, E.RELEASED): Move(note="worker stopped or died: resumes at the same step") for s in IN_WORK},
     **{(s, E.LIMIT_REACHED): Move(to=S.FAILED, stops=True, ends=True, note="reason says which") for s in IN_WORK},
     **{(s, E.NEEDS_PERSON): Move(to=S.PARKED, stops=True, note="inbox shows it") for s in IN_WORK},
@@ -123,19 +134,21 @@ MOVES: dict[tuple[Status, Event], Move] = {
     },
     **{
         (s, E.RESET): Move(to=S.PENDING, renews=True, clears=True, note="from the start")
-        for s in (*STOPPED, S.CANCELLED)
+        for s in (*STOPPED, S.CANCELLED, S.DECOMPOSED)
     },
     **{
         (s, E.FOUND_MERGED): Move(to=S.DONE, starts=True, ends=True, note="the target has it, as after a restore")
         for s in (S.PENDING, *IN_WORK, *STOPPED, S.CANCELLED)
+        if s not in DECOMPOSES
     },
     (S.DONE, E.UNDONE): Move(to=S.PENDING, renews=True, clears=True, note="held; the reverting commit was merged"),
 }
 
 
-def step_of(status: Status) -> Step | None:
+def step_of(status: Status, *, decomposes: bool = False) -> Step | None:
     """What is done next at this status; None where nothing is done."""
-    return STEPS.get(status)
+    step = STEPS.get(status)
+    return Step.DECOMPOSE if decomposes and step is Step.IMPLEMENT else step
 
 
 def can(status: Status, event: Event) -> bool:
@@ -186,28 +199,56 @@ G = GroupStatus
 _OPEN = frozenset({*IN_WORK, S.PENDING, S.PARKED, G.PENDING, G.PLANNING, G.PLANNED, G.IN_PROGRESS})
 _BEGUN = frozenset({*IN_WORK, *STOPPED, S.DONE, G.IN_PROGRESS, G.DONE, G.FAILED})
 
-ROLL_UP: tuple[tuple[str, GroupStatus], ...] = (
-    ("nothing below it, or all of it cancelled", G.PENDING),
-    ("all of it done or cancelled", G.DONE),
-    ("nothing open, something failed", G.FAILED),
-    ("something begun", G.IN_PROGRESS),
-    ("all of it waits", G.PLANNED),
+
+@record
+class Below:
+    """What the status of a PBI or EPIC follows from."""
+
+    children: frozenset[str]
+    """The statuses there are among its children, but for CANCELLED."""
+    plans: bool = False
+    """It is being decomposed, or has drafts that nobody has decided."""
+    asked: bool = False
+    """It is to be decomposed: nobody has begun, or a decomposition that has stopped is to go on."""
+    plan_failed: bool = False
+
+    @property
+    def begun(self) -> bool:
+        return bool(self.children & _BEGUN)
+
+    @property
+    def open(self) -> bool:
+        return self.plans or self.asked or bool(self.children & _OPEN)
+
+
+ROLL_UP: tuple[tuple[str, Callable[[Below], bool], GroupStatus], ...] = (
+    ("it is decomposed or has undecided drafts; nothing begun", lambda b: b.plans and not b.begun, G.PLANNING),
+    ("nothing below it, and its decomposition FAILED", lambda b: not b.children and b.plan_failed, G.FAILED),
+    ("nothing below it, or all of it cancelled", lambda b: not b.children, G.PENDING),
+    (
+        "all of it done or cancelled, every draft decided, no decomposition asked for",
+        lambda b: not b.open and b.children == {"DONE"},
+        G.DONE,
+    ),
+    ("nothing open, something failed", lambda b: not b.open, G.FAILED),
+    ("something begun", lambda b: b.begun, G.IN_PROGRESS),
+    ("all of it waits", lambda _: True, G.PLANNED),
 )
-"""In order; the first that holds is the status of a PBI or EPIC. PLANNING is set while it is decomposed."""
+"""In order; the first that holds is the status of a PBI or EPIC. Nothing else sets it."""
 
 
-def roll_up(counts: Mapping[str, int]) -> GroupStatus:
-    """The status of a PBI or EPIC from the number of its children by status."""
-    present = {status for status, count in counts.items() if count and status != S.CANCELLED}
-    if not present:
-        return ROLL_UP[0][1]
-    if present == {"DONE"}:
-        return ROLL_UP[1][1]
-    if not present & _OPEN:
-        return ROLL_UP[2][1]
-    if present & _BEGUN:
-        return ROLL_UP[3][1]
-    return ROLL_UP[4][1]
+def roll_up(
+    counts: Mapping[str, int], *, decomposition: str | None = None, resume: bool = False, drafts: int = 0
+) -> GroupStatus:
+    """The status of a PBI or EPIC from the number of its children by status, the status of its decomposition if there
+    was one and whether that is to go on, and the number of its drafts that nobody has decided."""
+    below = Below(
+        children=frozenset(status for status, count in counts.items() if count and status != S.CANCELLED),
+        plans=drafts > 0 or decomposition in (*IN_WORK, S.PARKED),
+        asked=decomposition == S.PENDING or (resume and decomposition in STOPPED),
+        plan_failed=decomposition == S.FAILED and not resume,
+    )
+    return next(status for _, holds, status in ROLL_UP if holds(below))
 
 
 def mermaid() -> str:

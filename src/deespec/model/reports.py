@@ -17,6 +17,7 @@ KINDS: dict[Step, tuple[str, ...]] = {
     Step.IMPLEMENT: ("implement", "nothing", "question"),
     Step.RESOLVE: ("resolve", "nothing", "question"),
     Step.REVIEW: ("review", "question"),
+    Step.DECOMPOSE: ("propose", "question"),
 }
 """Which answers a step accepts."""
 DECISIONS = ("SUCCEEDED", "NEEDS_CHANGES", "FAILED")
@@ -51,6 +52,8 @@ class Evidence:
     """What the agent asked for and did not get, in a sentence."""
     nested: tuple[str, ...] = ()
     """Repositories inside of the project's own in which something was changed."""
+    elsewhere: tuple[str, ...] = ()
+    """Files of the project's own checkout that were changed meanwhile, by whomever, where this folder is another."""
 
 
 @record
@@ -77,7 +80,7 @@ class Rules:
 @record
 class Verdict:
     outcome: str
-    """The turn's: implemented, findings, question, asked_again, succeeded, needs_changes or rejected."""
+    """The turn's: implemented, findings, question, asked_again, succeeded, needs_changes, rejected or decomposed."""
     events: tuple[tuple[Event, str | None], ...]
     """(event, reason) to apply in order."""
     decision: str | None = None
@@ -97,6 +100,8 @@ def accepts(step: Step, answer: Answer) -> str | None:
         return f"A review needs a decision: {', '.join(DECISIONS)}."
     if answer.kind in ("nothing", "question") and not answer.text.strip():
         return f"{answer.kind} needs words: say why, or what you need to know."
+    if answer.kind == "propose" and not answer.text.strip():
+        return "The proposal is empty."
     if answer.remarks and answer.kind != "review":
         return "Only a review has findings."
     return None
@@ -130,8 +135,16 @@ def findings_of(sbi: Sbi, answer: Answer, evidence: Evidence, rules: Rules) -> t
         found.append(f"Changed outside the paths of this item ({', '.join(sbi.paths)}): {_some(outside)}")
     if answer.kind in ("implement", "resolve") and not own and not strayed:
         refused = f" {evidence.refused} That stays refused: do without." if evidence.refused else ""
+        refused += _in_the_wrong_place(evidence.elsewhere) if evidence.elsewhere else ""
         found.append(f"{NOTHING_CHANGED}{refused} Make the change, or report `nothing` with the reason.")
     return tuple(found)
+
+
+def _in_the_wrong_place(files: tuple[str, ...]) -> str:
+    return (
+        f" But these files of the project's own checkout, which is not your folder, were changed meanwhile: "
+        f"{_some(files)}. If that was you, put them back, and work in the folder that the prompt names."
+    )
 
 
 def _is_blamed(root: str, sbi: Sbi, evidence: Evidence) -> bool:
@@ -172,13 +185,15 @@ def judge(
         verdict = _judge_question(sbi, answer, asked)
     elif step is Step.REVIEW:
         verdict = _judge_review(sbi, answer, rules)
+    elif step is Step.DECOMPOSE:
+        verdict = _judge_proposal(findings, before)
     else:
         verdict = _judge_work(sbi, findings, rules)
     used = sbi.turns_used + 1
     if verdict.events[-1][0] in _GO_ON and used >= (sbi.max_turns or rules.max_turns):
         told = _still_open(answer, sbi.reviews + 1) if answer.kind == "review" else "\n\n".join(findings) or None
         return replace(verdict, events=(*verdict.events, (Event.LIMIT_REACHED, "turns")), question=told)
-    if verdict.outcome == Event.FINDINGS and _is_stuck(findings, before):
+    if verdict.events[-1][0] is Event.FINDINGS and _is_stuck(findings, before):
         told = "\n\n".join(findings)
         question = f"{SAME_MOST} turns in a row found the same: {told}"
         return replace(verdict, events=(*verdict.events, (Event.NEEDS_PERSON, "stuck")), question=question)
@@ -227,6 +242,17 @@ def _judge_work(sbi: Sbi, findings: tuple[str, ...], rules: Rules) -> Verdict:
     if sbi.only_implement:
         return Verdict(outcome="implemented", events=((Event.IMPLEMENTED_ONLY, None), *_merged(rules)))
     return Verdict(outcome="implemented", events=((Event.IMPLEMENTED, None),))
+
+
+def _judge_proposal(findings: tuple[str, ...], before: tuple[tuple[str, ...], ...]) -> Verdict:
+    """A faulty one goes back with what is wrong; the second in a row ends it."""
+    if not findings:
+        return Verdict(outcome="decomposed", events=((Event.DECOMPOSED, None),))
+    back = Verdict(outcome="findings", events=((Event.FINDINGS, None),))
+    if not (before and before[-1]):
+        return back
+    ended = (*back.events, (Event.LIMIT_REACHED, "proposal"))
+    return replace(back, events=ended, question="\n\n".join(findings))
 
 
 def _judge_review(sbi: Sbi, answer: Answer, rules: Rules) -> Verdict:

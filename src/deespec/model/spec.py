@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import TYPE_CHECKING
 
 from deespec.errors import InvalidInput
 from deespec.model.fields import (
     FIELDS,
     MAX_SPEC_BYTES,
-    MAX_TITLE_CHARACTERS,
     Field,
     Wrong,
-    is_control,
     read_id,
+    read_named,
 )
 from deespec.model.front_matter import MAX_FRONT_MATTER_CHARACTERS, Plain, split
+from deespec.model.headings import title_of, with_criteria, without_title
 from deespec.model.items import Kind, Priority
 from deespec.model.selection import names_everything
 from deespec.records import fields, record, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from deespec.model.front_matter import Entry
     from deespec.model.items import Epic, Pbi, Sbi
@@ -30,8 +29,9 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = MAX_SPEC_BYTES + 4 * MAX_FRONT_MATTER_CHARACTERS
 SHORT_SPEC_CHARACTERS = 80
 LARGE_ESTIMATE_HOURS = 16
+IN_TEXT = ("spec", "acceptance")
+"""Fields that a file holds below its front matter."""
 
-_CODE_FENCE = r" {0,3}(```|~~~)"
 _CRITERIA = r"(?i)accept|criteri|done when|- \[[ x]\]|受け?入れ|完了条件"
 _PLAIN_YAML = r"[^\W\d_][\w./-]*(?: [\w./-]+)*"
 _NO_PLAIN_YAML = ("null", "true", "false", "yes", "no", "on", "off")
@@ -56,6 +56,10 @@ class NewItem:
     max_turns: int | None = None
     checks: tuple[str, ...] = ()
     story_points: int | None = None
+    auto: bool = False
+    auto_approve: bool = False
+    drafts_least: int | None = None
+    drafts_most: int | None = None
 
 
 # --- in -------------------------------------------------------------------------------------------------------------
@@ -63,6 +67,15 @@ class NewItem:
 
 def parse_spec(text: bytes | str, *, kind: Kind, file: str) -> NewItem:
     """The item that a Markdown file describes. Raises InvalidInput: `file:LINE: what`, with a suggestion."""
+    return _parsed(text, kind, file, lambda field, raw: field.read(raw, kind))
+
+
+def parse_named(text: bytes | str, *, kind: Kind, file: str) -> NewItem:
+    """The same of a file whose needs and parent may be called by their files: FileName stands for those."""
+    return _parsed(text, kind, file, lambda field, raw: read_named(field, raw, kind))
+
+
+def _parsed(text: bytes | str, kind: Kind, file: str, read: Callable[[Field, object], object]) -> NewItem:
     entries, body, first_line = split(_decoded(text, file), file)
     values: dict[str, object] = {}
     for entry in entries:
@@ -70,26 +83,35 @@ def parse_spec(text: bytes | str, *, kind: Kind, file: str) -> NewItem:
         if entry.value is None:
             continue
         try:
-            values[field.name] = field.read(entry.value, kind)
+            values[field.name] = read(field, entry.value)
         except Wrong as wrong:
             line = entry.line if wrong.index is None else entry.lines[wrong.index]
-            raise InvalidInput(f"{file}:{line}: {field.name} {wrong.what}.", hint=wrong.hint) from wrong
+            raise InvalidInput(f"{file}:{line}: {field.key} {wrong.what}.", hint=wrong.hint) from wrong
     try:
         values["spec"] = FIELDS["spec"].read(body, kind)
     except Wrong as wrong:
         raise InvalidInput(f"{file}:{first_line}: the text {wrong.what}.", hint=wrong.hint) from wrong
-    return _item(kind, values, missing=f"{file} has neither title nor text.")
+    return _item(kind, values, missing=f"{file} has neither title nor text.", place=f"{file}: ")
 
 
 def new_item(kind: Kind, **options: object) -> NewItem:
     """The same from options of the command line, named like the fields; None is not given."""
-    return _item(kind, _read_options(kind, options), missing="There is neither a title nor a text.")
+    return _item(kind, _read_options(kind, options), missing="There is neither a title nor a text.", given=options)
 
 
 def amended(item: NewItem, **options: object) -> NewItem:
-    """The item with some fields as the options say."""
-    changed = replace(item, **_read_options(item.kind, options))
-    return changed if changed.spec else replace(changed, spec=changed.title)
+    """The item with some fields as the options say; acceptance criteria are added to its text."""
+    values = _read_options(item.kind, options)
+    criteria = values.pop("acceptance", ())
+    if values.get("auto") is False:
+        values.setdefault("auto_approve", False)
+    changed = replace(item, **values)
+    # An empty text, and one that only said the title, goes by the title; so does the heading of what was registered
+    # when that stayed in the text.
+    below = without_title("" if changed.spec == item.title else changed.spec, item.title)
+    assert isinstance(criteria, tuple)
+    spec = with_criteria(below if changed.title != item.title or criteria else changed.spec, criteria)
+    return _consistent(replace(changed, spec=spec or changed.title), given=values)
 
 
 def read_option(name: str, raw: object, *, kind: Kind, option: str | None = None) -> object:
@@ -130,16 +152,16 @@ def _decoded(text: bytes | str, file: str) -> str:
 
 
 def _field_of(entry: Entry, kind: Kind, file: str) -> Field:
-    field = FIELDS.get(entry.key)
+    field = next((one for one in FIELDS.values() if one.key == entry.key), None)
     if field and field.name == "spec":
         raise InvalidInput(f"{file}:{entry.line}: spec is no key.", hint="The spec is the text below the front matter.")
     if field and kind in field.kinds:
         return field
     if field:
-        raise InvalidInput(f"{file}:{entry.line}: {_not_for(kind, field, field.name)}")
+        raise InvalidInput(f"{file}:{entry.line}: {_not_for(kind, field, field.key)}")
     from deespec.suggest import closest
 
-    known = [field.name for field in FIELDS.values() if kind in field.kinds and field.name != "spec"]
+    known = [field.key for field in FIELDS.values() if kind in field.kinds and field.name != "spec"]
     near = closest(entry.key, known)
     hint = f"Did you mean {near}?" if near else f"Keys: {', '.join(known)}"
     raise InvalidInput(f"{file}:{entry.line}: there is no key {entry.key}.", hint=hint)
@@ -161,53 +183,43 @@ def _read_options(kind: Kind, options: dict[str, object]) -> dict[str, object]:
     return values
 
 
-def _item(kind: Kind, values: dict[str, object], *, missing: str) -> NewItem:
-    """With a title and no text the title is the spec; with a text and no title its heading is the title."""
-    spec = values.get("spec")
-    title = values.get("title") or (title_of(spec) if isinstance(spec, str) else "")
+def _item(
+    kind: Kind, values: dict[str, object], *, missing: str, place: str = "", given: Collection[str] = ()
+) -> NewItem:
+    """With a title and no text the title is the spec; with a text and no title its heading is the title.
+
+    A heading that became the title leaves the text, if the text begins with it: no title stands in two places.
+    """
+    spec, title, criteria = values.pop("spec", ""), values.get("title"), values.pop("acceptance", ())
+    assert isinstance(spec, str)
+    assert isinstance(criteria, tuple)
+    if not title:
+        title = title_of(spec)
+        spec = without_title(spec, title)
     if not title:
         raise InvalidInput(missing, hint="Give it at least a title.")
-    return replace(NewItem(kind=kind, title="", spec=""), **{**values, "title": title, "spec": spec or title})
+    spec = with_criteria(spec, criteria) or title
+    new = replace(NewItem(kind=kind, title="", spec=""), **{**values, "title": title, "spec": spec})
+    return _consistent(new, place=place, given=given)
 
 
-def title_of(spec: str) -> str:
-    """The first heading of a text, else its first line that is not empty, cut to a title's length."""
-    first = heading = ""
-    in_code = False
-    for line in spec.split("\n"):
-        fence = re.match(_CODE_FENCE, line) is not None
-        in_code ^= fence
-        heading = "" if in_code or fence else _heading(line)
-        if heading:
-            break
-        first = first or line.strip()
-    line = "".join(" " if is_control(character) else character for character in heading or first)
-    return _cut(unicodedata.normalize("NFC", " ".join(line.split())))
+def _consistent(item: NewItem, *, place: str = "", given: Collection[str] = ()) -> NewItem:
+    """Raises InvalidInput where one field contradicts another. `given`: those that are called as options."""
 
+    def called(name: str) -> str:
+        return FIELDS[name].option if name in given else FIELDS[name].key
 
-def _heading(line: str) -> str:
-    """The text of `# Heading` or `# Heading #`; empty for other lines."""
-    text = line.lstrip("#")
-    if not (1 <= len(line) - len(text) <= 6 and text.startswith((" ", "\t"))):
-        return ""
-    text = text.strip()
-    open_ended = text.rstrip("#")
-    return open_ended.rstrip() if not open_ended or open_ended[-1] in " \t" else text
-
-
-def _cut(text: str) -> str:
-    """At most as long as a title, not ending between a character and the marks that belong to it."""
-    end = MAX_TITLE_CHARACTERS
-    while 0 < end < len(text) and (_joins(text[end]) or text[end - 1] == "\u200d"):
-        end -= 1
-    return text[: end or MAX_TITLE_CHARACTERS].rstrip()
-
-
-def _joins(character: str) -> bool:
-    """Combining marks, variation selectors, the zero-width joiner and the skin tones of emoji."""
-    return (
-        unicodedata.category(character)[0] == "M" or character == "\u200d" or "\U0001f3fb" <= character <= "\U0001f3ff"
-    )
+    if item.auto_approve and not item.auto:
+        what, other = ("--auto-approve", "--auto") if "auto_approve" in given else ("auto_approve", "auto")
+        hint = f"Say {other}, too; or neither."
+        raise InvalidInput(f"{place}{what} is for what is decomposed by itself.", hint=hint)
+    least, most = item.drafts_least, item.drafts_most
+    if least is not None and most is not None and least > most:
+        raise InvalidInput(
+            f"{place}{called('drafts_least')} is {least}, {called('drafts_most')} only {most}.",
+            hint="Let the first be smaller.",
+        )
+    return item
 
 
 # --- out ------------------------------------------------------------------------------------------------------------
@@ -217,9 +229,9 @@ def render(item: NewItem) -> str:
     """The Markdown file that parse_spec reads as this item."""
     blank = NewItem(kind=item.kind, title="", spec="")
     lines = [
-        f"{name}: {_yaml(getattr(item, name))}"
-        for name in FIELDS
-        if name != "spec" and getattr(item, name) != getattr(blank, name)
+        f"{field.key}: {yaml_of(getattr(item, name))}"
+        for name, field in FIELDS.items()
+        if name not in IN_TEXT and getattr(item, name) != getattr(blank, name)
     ]
     return "\n".join(["---", *lines, "---", item.spec]) + "\n"
 
@@ -231,14 +243,15 @@ def draft_of(item: Sbi | Pbi | Epic) -> NewItem:
     return NewItem(kind=kind, **{name: getattr(item, name) for name in shared})
 
 
-def _yaml(value: object) -> str:
+def yaml_of(value: object) -> str:
+    """A value of front matter, on one line; split() reads it as the same value."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str):
         plain = re.fullmatch(_PLAIN_YAML, value) and value.isprintable() and value.lower() not in _NO_PLAIN_YAML
         return value if plain else f'"{"".join(map(_yaml_character, value))}"'
     if isinstance(value, tuple):
-        return f"[{', '.join(map(_yaml, value))}]"
+        return f"[{', '.join(map(yaml_of, value))}]"
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
@@ -253,7 +266,7 @@ def _yaml_character(character: str) -> str:
 
 def advice(item: NewItem) -> list[str]:
     """What would make this item easier for an agent; nothing of it is refused."""
-    return list(_advice(item)) if item.kind is Kind.SBI else []
+    return list(_advice(item))
 
 
 def _advice(item: NewItem) -> Iterator[str]:
@@ -262,7 +275,13 @@ def _advice(item: NewItem) -> Iterator[str]:
     elif len(item.spec) < SHORT_SPEC_CHARACTERS:
         yield "The text is very short: say what is to be different afterwards."
     if not re.search(_CRITERIA, item.spec) and not item.checks:
-        yield "No acceptance criteria: say how a reviewer sees that it is done, or add `checks`."
+        checks = ", or add `checks`" if item.kind is Kind.SBI else " (--accept, or a section of that name)"
+        yield f"No acceptance criteria: say how a reviewer sees that it is done{checks}."
+    if item.kind is Kind.SBI:
+        yield from _advice_for_work(item)
+
+
+def _advice_for_work(item: NewItem) -> Iterator[str]:
     if not item.paths:
         yield "No `paths`: in a shared folder this item is worked on alone."
     if any(names_everything(glob) for glob in item.paths):

@@ -25,6 +25,14 @@ class Scope:
     parent: str | None = None
     text: str | None = None
     owner: str | None = None
+    sbis: bool = True
+    pbis: bool = False
+    """The decompositions of PBIs."""
+
+    @property
+    def workflows(self) -> str:
+        """`sbi`, `pbi` or `pbi,sbi`."""
+        return ",".join(name for name, wanted in (("pbi", self.pbis), ("sbi", self.sbis)) if wanted)
 
 
 @record
@@ -85,6 +93,8 @@ class Wanted:
     implement: tuple[str, ...]
     """Agents for items that name none, in order of preference."""
     review: tuple[str, ...]
+    decompose: tuple[str, ...]
+    """Agents that decompose PBIs, in order of preference."""
     outboxes: str
     """The folder below which each call gets its own outbox."""
     boot: str

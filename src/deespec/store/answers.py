@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.errors import StaleAnswer
+from deespec.model.ids import id_of
 from deespec.store.items import ItemVerbs
 from deespec.store.rows import encode
 
@@ -22,16 +23,16 @@ class AnswerVerbs(ItemVerbs):
         """
         row = self._one("answer_owner", number=sbi)
         if row is None or row[0] != token or row[1] + 1 != turn:
-            raise StaleAnswer(f"SBI-{sbi} turn {turn} is not running under this claim: the answer was not taken.")
+            raise StaleAnswer(f"{id_of(sbi)} turn {turn} is not running under this claim: the answer was not taken.")
         values = encode(answer)
         if self._run("answer_put", sbi=sbi, turn=turn, token=token, at=self.now, **values):
-            self.note(actor, "answered", item=f"SBI-{sbi}", turn=turn, decision=answer.decision, detail=answer.kind)
+            self.note(actor, "answered", item=id_of(sbi), turn=turn, decision=answer.decision, detail=answer.kind)
 
     def adopt_answer(self, *, sbi: int, turn: int, token: int, answer: Answer) -> None:
         """Stores an answer that a new owner found in its predecessor's outbox, unless the turn has one already."""
         row = self._one("answer_owner", number=sbi)
         if row is None or row[0] != token or row[1] + 1 != turn:
-            raise StaleAnswer(f"SBI-{sbi} turn {turn} has another owner.")
+            raise StaleAnswer(f"{id_of(sbi)} turn {turn} has another owner.")
         values = encode(answer)
         self._run("answer_adopt", sbi=sbi, turn=turn, token=token, at=self.now, **values)
 
@@ -39,8 +40,8 @@ class AnswerVerbs(ItemVerbs):
         """The token under which this very turn runs now; raises StaleAnswer if it does not."""
         row = self._one("answer_owner", number=sbi)
         if row is None or row[0] is None or row[1] + 1 != turn:
-            raise StaleAnswer(
-                f"SBI-{sbi} turn {turn} is not running.", hint=f"deespec sbi show SBI-{sbi} tells where it is."
-            )
+            item = id_of(sbi)
+            show = f"deespec {item.partition('-')[0].lower()} show {item}"
+            raise StaleAnswer(f"{item} turn {turn} is not running.", hint=f"{show} tells where it is.")
         token: int = row[0]
         return token

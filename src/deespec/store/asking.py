@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from deespec.errors import NotFound
 from deespec.model.asking import Draft, Question
-from deespec.store.journal import JournalVerbs
+from deespec.model.items import Kind
+from deespec.store.items import ItemVerbs
 from deespec.store.rows import encode
 
 
-class AskingVerbs(JournalVerbs):
+class AskingVerbs(ItemVerbs):
     __slots__ = ()
 
     # --- questions ---
@@ -43,8 +44,21 @@ class AskingVerbs(JournalVerbs):
 
     def add_draft(self, draft: Draft) -> None:
         self._insert(draft)
+        self._follow(draft)
 
     def change_draft(self, draft: Draft) -> None:
-        """Writes an open draft as it is to be: with other words, or decided."""
+        """Writes an undecided draft as it is to be: with other words, or decided."""
         changed = self._run("draft_change", **encode(draft))
-        assert changed == 1, f"{draft.id} is not open"
+        assert changed == 1, f"{draft.id} is decided"
+        self._follow(draft)
+
+    def reopen_draft(self, draft: Draft) -> Draft:
+        """Takes the decision on a rejected or waiting draft back; the draft as it is then."""
+        changed = self._run("draft_reopen", parent=draft.parent, number=draft.number, now=self.now)
+        assert changed == 1, f"{draft.id} is {draft.status}"
+        self._follow(draft)
+        return self.draft(draft.parent, draft.number)
+
+    def _follow(self, draft: Draft) -> None:
+        if draft.parent.startswith(Kind.PBI) and self.exists(draft.parent):
+            self.roll_up(draft.parent)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from deespec.store.answers import AnswerVerbs
 from deespec.store.asking import AskingVerbs
+from deespec.store.groups import GroupVerbs
 from deespec.store.importing import ImportVerbs
+from deespec.store.labelling import LabellingVerbs
 from deespec.store.locks import LockVerbs
 from deespec.store.merging import MergeVerbs
 from deespec.store.origins import OriginVerbs
@@ -25,7 +27,17 @@ if TYPE_CHECKING:
 
 
 class Transaction(
-    ViewVerbs, MergeVerbs, AnswerVerbs, AskingVerbs, OriginVerbs, LockVerbs, PauseVerbs, ImportVerbs, ProbeVerbs
+    ViewVerbs,
+    GroupVerbs,
+    MergeVerbs,
+    AnswerVerbs,
+    AskingVerbs,
+    LabellingVerbs,
+    OriginVerbs,
+    LockVerbs,
+    PauseVerbs,
+    ImportVerbs,
+    ProbeVerbs,
 ):
     """One unit of work: all of it or nothing. `now` (wall time, ms) is fixed for it."""
 

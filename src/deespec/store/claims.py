@@ -66,9 +66,13 @@ class ClaimVerbs(ItemVerbs, SpendVerbs):
     # --- candidates, in order ---
 
     def _entering(self, agents: FreeAgents, wanted: Wanted) -> Iterator[_Candidate]:
+        """Of one rank, what is to be decomposed comes first: it makes the work of others."""
         yield from self._candidates("claim_resumable", wanted)
-        open_keys = [key for (key,) in self._all("ready_agents") if self._open_key(key, agents, wanted)]
+        sbis = wanted.scope.sbis
+        open_keys = [key for (key,) in self._all("ready_agents") if sbis and self._open_key(key, agents, wanted)]
         for rank in RANKS:
+            if wanted.scope.pbis:
+                yield from self._candidates("claim_decompositions", wanted, rank=rank)
             yield from heapq.merge(*(self._ready(key, rank, wanted) for key in open_keys), key=lambda c: c.number)
 
     def _open_key(self, key: str, agents: FreeAgents, wanted: Wanted) -> bool:
@@ -92,8 +96,8 @@ class ClaimVerbs(ItemVerbs, SpendVerbs):
                 return
             number = rows[-1][0]
 
-    def _candidates(self, name: str, wanted: Wanted) -> Iterator[_Candidate]:
-        values = {"now": self.now, "wait_most": WAIT_MOST_MS, **scope_values(wanted.scope)}
+    def _candidates(self, name: str, wanted: Wanted, **values: Value) -> Iterator[_Candidate]:
+        values |= {"now": self.now, "wait_most": WAIT_MOST_MS, **scope_values(wanted.scope)}
         return map(_candidate, self._all(name, **values))
 
     # --- taking ---
@@ -218,6 +222,10 @@ class _Candidate:
     def in_work(self) -> bool:
         return self.status in IN_WORK
 
+    @property
+    def decomposes(self) -> bool:
+        return self.number < 0
+
 
 class _Entry:
     """May an item enter work? Refused ones are put behind what bars them."""
@@ -231,6 +239,8 @@ class _Entry:
         self.next = self._next_in_turn()
 
     def admits(self, sbi: _Candidate) -> bool:
+        if sbi.decomposes:  # it needs nothing and changes nothing
+            return True
         tx = self.tx
         need = tx._value("need_unmet", number=sbi.number)
         if need is not None:
@@ -296,7 +306,7 @@ def _names(sbi: _Candidate, wanted: Wanted) -> tuple[str, ...]:
         return (MERGE_QUEUE,)
     if Status.REVIEWING in (sbi.status, sbi.stopped_in):
         return sbi.reviewer or wanted.review
-    return sbi.agent or wanted.implement
+    return sbi.agent or (wanted.decompose if sbi.decomposes else wanted.implement)
 
 
 def _money(wanted: Wanted) -> Money:
@@ -317,6 +327,8 @@ def scope_values(scope: Scope) -> dict[str, Value]:
         "parent": scope.parent,
         "text": scope.text,
         "owner": scope.owner,
+        "sbis": int(scope.sbis),
+        "pbis": int(scope.pbis),
     }
 
 

@@ -30,6 +30,7 @@ class Spent:
     key: str = ""
     calls: int = 0
     items: int = 0
+    """SBIs."""
     tokens_in: int | None = None
     """Cached ones included."""
     tokens_cached: int | None = None

@@ -9,7 +9,7 @@ import json
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from deespec.model.lifecycle import GroupStatus, roll_up
+from deespec.model.lifecycle import roll_up
 from deespec.model.selection import paths_overlap
 from deespec.records import record
 from deespec.store.unit import Unit
@@ -59,8 +59,9 @@ class Invariants(Unit):
         return [*found, *self._overlaps()]
 
     def groups(self) -> list[Violation]:
-        """Parents, the status that follows from the children, and what is archived with what."""
-        return [*self._told("check_parents"), *self._rolled_up(), *self._told("check_archived")]
+        """Parents, decompositions, the status that follows from what is below, and what is archived with what."""
+        found = [*self._told("check_parents"), *self._told("check_decompositions"), *self._rolled_up()]
+        return [*found, *self._told("check_archived")]
 
     def claims(self) -> list[Violation]:
         """Live claims, calls, answers that wait to be judged, costs, pauses, merges."""
@@ -120,12 +121,12 @@ class Invariants(Unit):
                 yield Violation(severity=Severity.WRONG, item=f"SBI-{number}", text=text)
 
     def _rolled_up(self) -> Iterator[Violation]:
-        counts: dict[tuple[str, str], dict[str, int]] = {}
-        for group, status, child, items in self._all("check_groups"):
-            counts.setdefault((group, status), {})[child] = items
-        for (group, status), children in counts.items():
-            due = roll_up(children)
-            if status not in (due, GroupStatus.PLANNING):  # which is set by hand while it is decomposed
+        counts: dict[tuple[str, str, str | None, int, int], dict[str, int]] = {}
+        for *of_group, child, items in self._all("check_groups"):
+            counts.setdefault(tuple(of_group), {})[child] = items
+        for (group, status, decomposition, resume, drafts), children in counts.items():
+            due = roll_up(children, decomposition=decomposition, resume=bool(resume), drafts=drafts)
+            if status != due:
                 below = ", ".join(f"{count} {child}" for child, count in children.items() if count)
                 text = f"{group} is {status}, and what is below it makes it {due}: {below or 'nothing'}"
                 yield Violation(severity=Severity.WRONG, item=group, text=text)

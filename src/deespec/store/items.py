@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from deespec.clock import iso
 from deespec.errors import NotFound
+from deespec.model.ids import decomposition_of, id_of
 from deespec.model.items import Epic, Kind, Pbi, Sbi
-from deespec.model.lifecycle import ENDED, Event, Status, apply, roll_up
+from deespec.model.lifecycle import ENDED, Event, GroupStatus, Status, apply, roll_up
 from deespec.records import replace
 from deespec.store import rows
 from deespec.store.archiving import ArchiveVerbs
@@ -29,8 +30,17 @@ class ItemVerbs(ArchiveVerbs):
     def sbi(self, number: int) -> Sbi:
         row = self._one("sbi_get", number=number)
         if row is None:
-            raise NotFound(f"There is no SBI-{number}.", hint="deespec sbi list --all")
+            raise self._no_such(number)
         return rows.decode(Sbi, row)
+
+    def is_there(self, number: int) -> bool:
+        """Whether there is an SBI, or a decomposition, of this number."""
+        return self._value("sbi_exists", number=number) is not None
+
+    def decomposition(self, pbi: int) -> Sbi | None:
+        """The work of decomposing a PBI, if it was ever asked for."""
+        row = self._one("sbi_get", number=decomposition_of(pbi))
+        return None if row is None else rows.decode(Sbi, row)
 
     def pbi(self, number: int) -> Pbi:
         row = self._one("pbi_get", number=number)
@@ -68,11 +78,23 @@ class ItemVerbs(ArchiveVerbs):
         number = self._value(f"{kind.lower()}_by_source", source=source, hash=source_hash)
         return None if number is None else f"{kind}-{number}"
 
+    def registered_from(self, kind: Kind, source: str) -> list[str]:
+        """The ids of all items that were registered from this file, whatever it held then."""
+        return [f"{kind}-{row[0]}" for row in self._all("registered_from", kind=kind, source=source)]
+
     def dependents(self, number: int) -> list[str]:
         return [f"SBI-{row[0]}" for row in self._all("need_dependents", number=number)]
 
     def children(self, item_id: str) -> list[str]:
         return [row[0] for row in self._all("children", parent=item_id)]
+
+    def _no_such(self, number: int) -> NotFound:
+        item = id_of(number)
+        if number > 0:
+            return NotFound(f"There is no {item}.", hint="deespec sbi list --all")
+        if not self.exists(item):
+            return NotFound(f"There is no {item}.", hint="deespec pbi list")
+        return NotFound(f"{item} was never decomposed.", hint=f"deespec pbi decompose {item}")
 
     # --- adding ---
 
@@ -102,7 +124,8 @@ class ItemVerbs(ArchiveVerbs):
         self._update(after)
         if before.paths != after.paths:
             self.release_waiters(after.number, after.status)
-        if before.status is after.status:
+        goes_on = after.decomposes and before.resume != after.resume
+        if before.status is after.status and not goes_on:
             return
         if (before.in_work and not after.in_work) or after.status is Status.CANCELLED:
             self.release_waiters(after.number, after.status)
@@ -114,7 +137,10 @@ class ItemVerbs(ArchiveVerbs):
             self.roll_up(after.parent)
 
     def save_group(self, item: Pbi | Epic) -> None:
+        """Writes the changed item; the decomposition of a PBI goes by its text, priority, labels and hold."""
         self._update(item)
+        if isinstance(item, Pbi):
+            self._run("decomposition_follow", decomposition=decomposition_of(item.number), number=item.number)
 
     def move(
         self, sbi: Sbi, event: Event, *, actor: str, reason: str | None = None, error: str | None = None, **facts: Value
@@ -130,12 +156,19 @@ class ItemVerbs(ArchiveVerbs):
         facts.setdefault("step", sbi.step)
         if event is Event.RELEASED and moved.not_before is not None and moved.not_before > self.now:
             facts.setdefault("detail", f"until {iso(moved.not_before)}")
-        self.note(
-            actor, event, item=sbi.id, from_status=sbi.status, to_status=moved.status, error=error or reason, **facts
-        )
+        if not sbi.decomposes:  # the statuses under a PBI's id are the PBI's own
+            facts |= {"from_status": sbi.status, "to_status": moved.status}
+        self.note(actor, event, item=sbi.id, error=error or reason, **facts)
         return moved
 
     def delete(self, item: Item) -> None:
+        """Removes the item; a PBI with its decomposition, the turns of that, and its drafts. What they cost stays."""
+        if isinstance(item, Pbi):
+            decomposition = decomposition_of(item.number)
+            self._run("drafts_forget", parent=item.id)
+            self._run("turns_forget", sbi=decomposition)
+            self._run("answers_forget", sbi=decomposition)
+            self._run("sbi_delete", number=decomposition)
         if isinstance(item, Sbi):
             self.release_waiters(item.number, item.status)
             needs = item.depends_on
@@ -230,23 +263,32 @@ class ItemVerbs(ArchiveVerbs):
         group = self.item(item_id)
         assert not isinstance(group, Sbi), f"{item_id} cannot have children"
         self.show_again(item_id)
-        status = roll_up(dict(self._all("child_counts", parent=item_id)))
+        status = self.rolled_up(item_id)
         if status is group.status:
             return
+        self.unarchive([item_id], actor="deespec")
         self._run(f"{kind.lower()}_status", number=int(number), status=status, now=self.now)
         self.note("deespec", "rolled_up", item=item_id, from_status=group.status, to_status=status)
         if isinstance(group, Pbi) and group.parent:
             self.roll_up(group.parent)
 
+    def rolled_up(self, item_id: str) -> GroupStatus:
+        """The status that a PBI or EPIC has by what is below it."""
+        kind, _, number = item_id.partition("-")
+        counts = dict(self._all("child_counts", parent=item_id))
+        if kind != Kind.PBI:
+            return roll_up(counts)
+        row = self._one("planning", number=decomposition_of(int(number)), parent=item_id)
+        decomposition, resume, drafts = row or (None, False, 0)
+        return roll_up(counts, decomposition=decomposition, resume=bool(resume), drafts=drafts)
+
     def set_held(self, item: Item, *, held: bool, actor: str) -> None:
         if isinstance(item, Sbi):
-            after: Item = replace(item, held=held, updated_at=self.now)
-            self._update(after)
+            self._update(replace(item, held=held, updated_at=self.now))
             if held:
                 self.not_next(item.number)
         else:
-            after = replace(item, held=held, updated_at=self.now)
-            self._update(after)
+            self.save_group(replace(item, held=held, updated_at=self.now))
         self.note(actor, "held" if held else "unheld", item=item.id)
 
 

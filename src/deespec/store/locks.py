@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deespec.errors import LeaseLost
-from deespec.model.items import Lock
+from deespec.model.locks import Lock
 from deespec.store import rows
 from deespec.store.journal import JournalVerbs
 

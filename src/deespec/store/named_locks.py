@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deespec.clock import Clock
-    from deespec.model.items import Lock
+    from deespec.model.locks import Lock
     from deespec.store.base import Store
 
 TTL_MS = 60_000

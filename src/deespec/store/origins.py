@@ -15,7 +15,8 @@ from deespec.store.locks import LockVerbs
 from deespec.store.rows import encode
 
 if TYPE_CHECKING:
-    from deespec.model.items import Lock, Worker
+    from deespec.model.items import Worker
+    from deespec.model.locks import Lock
     from deespec.model.money import Spend
 
 

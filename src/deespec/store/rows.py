@@ -7,12 +7,12 @@ import os
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from deespec.model.asking import Draft, DraftStatus, Question, Remark
+from deespec.model.ids import DECOMPOSITIONS_FROM
 from deespec.model.items import (
     AgentPause,
     Epic,
     JournalEntry,
     Line,
-    Lock,
     Pbi,
     Priority,
     Sbi,
@@ -20,6 +20,7 @@ from deespec.model.items import (
     Worker,
 )
 from deespec.model.lifecycle import ENDED, IN_WORK, GroupStatus, Status, Step
+from deespec.model.locks import Lock
 from deespec.model.money import Spend
 from deespec.model.probes import AgentCheck
 from deespec.model.work import Integration, Merge, Notice, Work
@@ -89,14 +90,14 @@ def encode(record: object) -> dict[str, Value]:
     """The column values of a record, derived columns included."""
     values = {name: _plain(getattr(record, name)) for name in fields(type(record)) if name not in ELSEWHERE}
     if isinstance(record, Sbi):
-        values["stage"] = stage(record.status, resume=record.resume)
+        values["stage"] = stage(record.status, resume=record.resume, decomposes=record.decomposes)
     return values
 
 
-def stage(status: Status, *, resume: bool) -> str:
+def stage(status: Status, *, resume: bool, decomposes: bool = False) -> str:
     """What the store's indexes go by; the same rule stands as a CHECK in the schema, and a test compares them."""
     if status is Status.PENDING:
-        return "pending"
+        return "asked" if decomposes else "pending"
     if status in IN_WORK:
         return "working"
     if status in ENDED:
@@ -122,18 +123,41 @@ def update_sql(cls: type[Any]) -> str:
 
 
 def query(name: str) -> str:
-    """The text of queries/NAME.sql. `{Record}` stands for that record's columns, `{scope}` for queries/_scope.sql."""
+    """The text of queries/NAME.sql.
+
+    `{Record}` stands for that record's columns, `{scope}` for queries/_scope.sql, `{with_needs}` for
+    queries/_with_needs.sql, which is sbi with the needs of each, `{id:sbi}` for what people call the
+    work whose number is in the column `sbi`, and `{number:item}` for the number of that which the column `item` names.
+    """
     text = _LOADED.get(name)
     if text is None:
         with open(os.path.join(_FOLDER, name + ".sql"), encoding="utf-8") as file:
             text = file.read()
         for cls in TABLES:
             text = text.replace("{" + cls.__name__ + "}", columns(cls))
-        if "{scope}" in text:
-            text = text.replace("{scope}", query("_scope"))
+        for part in ("_scope", "_with_needs"):
+            if (mark := f"{{{part[1:]}}}") in text:
+                text = text.replace(mark, query(part))
+        if "{id:" in text or "{number:" in text:
+            text = _with_ids(text)
+        text = text.replace("{decompositions}", f"({DECOMPOSITIONS_FROM})")
         _LOADED[name] = text
     return text
 
+
+def _with_ids(text: str) -> str:
+    """The same as model.ids.id_of and number_of, as SQL says it."""
+    for mark, sql in _IDS.items():
+        before, *after = text.split("{" + mark + ":")
+        parts = (rest.partition("}") for rest in after)
+        text = before + "".join(sql.replace("?", column) + rest for column, _, rest in parts)
+    return text
+
+
+_IDS = {
+    "id": f"iif(? < 0, 'PBI-' || (? - {DECOMPOSITIONS_FROM}), 'SBI-' || ?)".replace("- -", "+ "),
+    "number": f"(CAST(substr(?, 5) AS INTEGER) + iif(substr(?, 1, 1) = 'P', {DECOMPOSITIONS_FROM}, 0))",
+}
 
 _LOADED: dict[str, str] = {}
 _INSERTS: dict[type[Any], str] = {}

@@ -33,7 +33,8 @@ class SettleVerbs(LeaseVerbs, SpendVerbs):
             sbi = replace(sbi, manifest=manifest)
             self._update(sbi)
         if claim.sbi.status is Status.PICKED:
-            sbi = self.move(sbi, Event.WORKSPACE_READY, actor=actor, turn=claim.turn)
+            event = Event.FOLDER_READY if sbi.decomposes else Event.WORKSPACE_READY
+            sbi = self.move(sbi, event, actor=actor, turn=claim.turn)
         return sbi
 
     def settle(
@@ -137,7 +138,7 @@ class SettleVerbs(LeaseVerbs, SpendVerbs):
         sbi = self.sbi(claim.sbi.number)
         expected = {claim.sbi.status}
         if claim.sbi.status is Status.PICKED:
-            expected = {claim.sbi.status, Status.IMPLEMENTING}
+            expected = {claim.sbi.status, Status.DECOMPOSING if sbi.decomposes else Status.IMPLEMENTING}
         if sbi.status not in expected or sbi.turn + 1 != claim.turn:
             raise LeaseLost(f"{sbi.id} has moved on to {sbi.status}.")
         return sbi

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 APPLICATION_ID = 0x64656570
 """`deep` in ASCII: a deespec.db without it is another program's."""
-SCHEMA = 4
+SCHEMA = 5
 """The newest migration this program knows."""
 OLDEST_SQLITE = (3, 51, 3)
 REPAIRED_SQLITE = ((3, 44, 6), (3, 50, 7))

@@ -69,6 +69,13 @@ class SharedWorkspace:
         nested = tuple(root for root in inside if any(name.startswith(f"{root}/") for name in changed))
         return Evidence(changed=tuple(changed), alone=alone, forbidden=forbidden, nested=nested), now
 
+    def files(self) -> tuple[str, ...]:
+        """The names of the project's files, without what Git ignores."""
+        if self.git is None:
+            return tuple(os.path.relpath(path, self.root) for path in self._walk())
+        listed = self.git.run("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        return tuple(dict.fromkeys(name for name in listed.split("\0") if name))
+
     def diff(self, start: str, now: str, files: tuple[str, ...]) -> str:
         """The change as a patch for a reviewer, cut where it grows too long; empty where there is no Git."""
         if self.git is None or start.startswith(FILES_PREFIX) or not files:

@@ -28,7 +28,7 @@ LONG_MS = 60_000
 ITEM = re.compile(r"\*\*([A-Z]+-\d+): ")
 FOLDER = re.compile(r"in the folder (.+)\.$", re.MULTILINE)
 COMMAND = re.compile(
-    r"^    (.+ sbi (?:report --type (?:implement|resolve)|review --decision SUCCEEDED) -f (.+))$", re.M
+    r"^    (.+ (?:sbi (?:report --type (?:implement|resolve)|review --decision SUCCEEDED)|pbi propose) -f (.+))$", re.M
 )
 """The command that says that all went well, and the file for its words."""
 
@@ -42,11 +42,23 @@ def work(asked: Asked) -> Turn:
     item, folder, command = ITEM.search(asked.prompt), FOLDER.search(asked.prompt), COMMAND.search(asked.prompt)
     if not (item and folder and command):
         return (Say(text="It is done."),)
-    words = Write(path=shlex.split(command.group(2))[0], content=f"I have looked after {item.group(1)}.\n")
+    said = f"I have looked after {item.group(1)}."
+    text = _proposal(said) if " pbi propose " in command.group(1) else f"{said}\n"
+    words = Write(path=shlex.split(command.group(2))[0], content=text)
     steps: list[Act] = [words, Shell(command=command.group(1)), Say(text="It is done.")]
     if " sbi report " in command.group(1):
         steps.insert(0, Write(path=f"{folder.group(1)}/{item.group(1)}.txt", content=f"Made for {item.group(1)}.\n"))
     return (steps[min(asked.round, len(steps) - 1)],)
+
+
+def _proposal(report: str) -> str:
+    usual = {
+        "acceptance": [{"given": "nobody there", "when": "it is started", "then": "it says so"}],
+        "estimate_hours": 2,
+    }
+    greeting = {"title": "Greeting", "spec": "Say hello."} | usual
+    farewell = {"title": "Farewell", "spec": "Say goodbye.", "needs": ["1"]} | usual
+    return json.dumps({"report": report, "drafts": [greeting, farewell]})
 
 
 def turn_of(script: tuple[Turn, ...], asked: Asked) -> Turn:

@@ -14,8 +14,9 @@ from deespec.backlog.imports.legacy_place import alone, building, cut_off, made,
 from deespec.backlog.imports.legacy_plan import Plan, read_project
 from deespec.backlog.imports.legacy_put import Put, put
 from deespec.backlog.start import start, write_new
-from deespec.config import AgentSettings, is_home, load_settings
+from deespec.config import AgentSettings, load_settings
 from deespec.config_change import config_set
+from deespec.config_home import is_home
 from deespec.config_keys import IMPLIED
 from deespec.errors import BadConfig, DeespecError, NotPossible, StoreCorrupt, StoreFull, WorkspaceError
 from deespec.records import record, replace

@@ -167,7 +167,8 @@ def label_name(name: str) -> str:
     spelled = "".join(
         character if _allowed(character) else "-" for character in name.strip().replace(":", "/")[:MAX_NAME_CHARACTERS]
     )
-    return spelled.strip("-") if spelled.strip("-./") else ""
+    parts = (part.strip("-") for part in spelled.split("/"))
+    return "/".join(part for part in parts if part.strip("-.")).lstrip("-.")
 
 
 def _allowed(character: str) -> bool:
@@ -233,7 +234,7 @@ def needs_of(
         else:
             needs.setdefault(uids[old], {})[uids[need]] = None
     called = {uid: titles[old] for old, uid in uids.items()}
-    for one, other in _closing(needs):
+    for one, other in closing(needs):
         del needs[one][other]
         notes.add(f"SBI {called[one]!r} needed {called[other]!r}, which needs it; that need was left out")
     for uid, many in needs.items():
@@ -242,7 +243,7 @@ def needs_of(
     return {uid: tuple(many)[:MAX_NEEDS] for uid, many in needs.items()}
 
 
-def _closing(needs: Mapping[str, Mapping[str, None]]) -> list[tuple[str, str]]:
+def closing(needs: Mapping[str, Mapping[str, None]]) -> list[tuple[str, str]]:
     """The needs that close circles, found in one walk: those that lead back to where the walk came from."""
     found: list[tuple[str, str]] = []
     done: set[str] = set()

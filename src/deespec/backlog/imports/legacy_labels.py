@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deespec.backlog.imports.legacy_items import label_name
 from deespec.backlog.imports.legacy_values import text
+from deespec.labels import FOLDER, PRIORITY_MOST, path_of, text_of
+from deespec.labels import Label as OurLabel
 from deespec.records import record
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def label_files(labels: Sequence[Label], project: Folder, *, home: str, notes: N
         if not name:
             notes.add(f"the label {label.name!r} has no name that is possible here and was left out")
             continue
-        place = "labels" if label.active else f"labels/{INACTIVE}"
-        path = f"{place}/{name.replace('/', '-')}.md"
+        file = _file(name)
+        path = f"{FOLDER}/{file}" if label.active else f"{FOLDER}/{INACTIVE}/{file}"
         if path in made:
             notes.add(f"the label {label.name!r} would be called as {made[path].label!r} is and was left out")
             continue
@@ -73,11 +74,11 @@ def _others(project: Folder, place: str, used: set[str], depth: int = 1) -> Iter
 
 def _add_file(file: str, words: str | None, made: dict[str, LabelFile], notes: Notes) -> None:
     name = label_name(file.removesuffix(".md"))
-    path = f"labels/{name.replace('/', '-')}.md"
+    path = f"{FOLDER}/{_file(name)}" if name else ""
     if words is None or not name or path in made:
         notes.add(f"{FILES}/{file} belongs to no label of the database and was left out")
         return
-    made[path] = LabelFile(label=name, path=path, text=f"{_front([], words)}{text(words).strip()}\n")
+    made[path] = LabelFile(label=name, path=path, text=text_of(OurLabel(name=name, text=text(words).strip())))
     notes.add(f"{FILES}/{file} belongs to no label of the database: it is the label {name!r} here")
 
 
@@ -89,16 +90,18 @@ def _text(label: Label, project: Folder, home: str, used: set[str], notes: Notes
             notes.add(f"the label {label.name!r}: its file {file} is not in the project and was left out")
         else:
             parts.append(text(found).strip())
-    front = [f"description: {_quoted(label.description)}"] if label.description else []
-    front += [f"priority: {label.priority}"] if label.priority else []
-    front += [f"parent: {_quoted(label_name(label.parent))}"] if label.parent else []
-    body = "\n\n".join(parts)
-    return _front(front, body) + body + "\n"
+    ours = OurLabel(
+        name=label_name(label.name),
+        description="".join(one for one in " ".join(label.description.split()) if one.isprintable()),
+        priority=max(-PRIORITY_MOST, min(label.priority, PRIORITY_MOST)),
+        parent=(label_name(label.parent) if label.parent else None) or None,
+        text="\n\n".join(parts),
+    )
+    return text_of(ours)
 
 
-def _front(lines: Sequence[str], body: str) -> str:
-    """Front matter; an empty one, too, above words that would else be taken for it."""
-    return "\n".join(("---", *lines, "---", "", "")) if lines or body.lstrip().startswith("---") else ""
+def _file(name: str) -> str:
+    return path_of(Path(), name).name
 
 
 def _template(file: str, project: Folder, home: str, used: set[str]) -> str | None:
@@ -119,7 +122,3 @@ def _places(file: str, project: Path, home: str) -> list[str]:
     below = ["/".join(parts[at:]) for at, part in enumerate(parts) if part in (".deespec", ".claude")]
     last = [f"{folder}/{parts[-1]}" for folder in SEARCHED[1:]]
     return [name.replace(".deespec/", f"{home}/") for name in (inside, *below, *last) if name]
-
-
-def _quoted(words: str) -> str:
-    return json.dumps(words, ensure_ascii=False)

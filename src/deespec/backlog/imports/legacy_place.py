@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deespec.config import DATABASE_NAME, HOME_NAME, IMPORTING_NAME
+from deespec.config_home import DATABASE_NAME, HOME_NAME, IMPORTING_NAME
 from deespec.errors import NotFound, NotPossible, WorkspaceError
 from deespec.records import record
 from deespec.store.upkeep.foreign import is_ours

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from deespec.board.health.findings import Finding, Level, broken, ok, size, warning
-from deespec.config import DATABASE_NAME
+from deespec.config_home import DATABASE_NAME
 from deespec.store.place import Verdict, place_of
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from deespec.board.health.findings import Finding, broken
-from deespec.config import DATABASE_NAME
+from deespec.config_home import DATABASE_NAME
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from deespec.board.health.findings import Finding, broken, ok, several, warning
-from deespec.config import CONFIG_NAME, DATABASE_NAME
+from deespec.config_home import CONFIG_NAME, DATABASE_NAME
 from deespec.store.place import MODELESS, place_of
 
 if TYPE_CHECKING:

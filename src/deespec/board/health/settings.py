@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from deespec.agents.process import capture
 from deespec.board.health.findings import Finding, Level, broken, ok, several, warning
 from deespec.board.health.names import of_names
-from deespec.config import CONFIG_NAME, user_config
+from deespec.config import user_config
+from deespec.config_home import CONFIG_NAME
 from deespec.config_keys import KEYS
 from deespec.model.money import half_priced
 from deespec.suggest import closest

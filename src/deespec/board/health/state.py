@@ -8,12 +8,14 @@ from deespec.board.health.findings import Finding, broken, ok, several, warning
 from deespec.clock import local
 from deespec.config_keys import MAX_LEASE_MS
 from deespec.errors import ForeignDatabase, SchemaTooNew, SchemaTooOld, StoreCorrupt, StoreUnusable
+from deespec.model.ids import id_of
 from deespec.records import record
 from deespec.store.alive import is_alive
 
 if TYPE_CHECKING:
     from deespec.app import App
-    from deespec.model.items import Call, Line, Lock, Worker
+    from deespec.model.items import Call, Line, Worker
+    from deespec.model.locks import Lock
     from deespec.store.views import InForce
 
 CLOCK_SLACK_MS = 120_000
@@ -55,7 +57,7 @@ def look(app: App) -> State:
             newest_at=max((0, *(one.at for one in newest), *(one.seen_at for one in workers))),
             workers=tuple(workers),
             running=tuple(tx.running()),
-            stale=tuple(f"SBI-{one}" for one, _ in tx.dead_claims(dead_workers=[], boot=boot, boot_ms=clock.boot_ms())),
+            stale=tuple(id_of(one) for one, _ in tx.dead_claims(dead_workers=[], boot=boot, boot_ms=clock.boot_ms())),
             lease_ends=tuple(end for end, of_boot in tx.lease_ends().values() if of_boot == boot),
             calls=tuple(tx.calls()),
             locks=tuple(tx.locks()),

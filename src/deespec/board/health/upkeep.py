@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deespec.board.health.findings import Finding, ok, several, size, warning
 from deespec.clock import local
-from deespec.config import DATABASE_NAME
+from deespec.config_home import DATABASE_NAME
 from deespec.config_keys import HOUR_MS
 from deespec.store.upkeep.checkpoint import size_of, wal_health
 from deespec.store.upkeep.shelf import backups_for

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from deespec.board.health.findings import Finding, ok, several, size, warning
 from deespec.errors import NotFound
-from deespec.model.lifecycle import ENDED
+from deespec.model.lifecycle import ENDED, Status
 from deespec.store.alive import is_alive
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 512
 """Of st_blocks (stat(2))."""
+_READ = re.compile(r"PBI-(\d{1,15})")
+"""Where a PBI is decomposed."""
 _NAME = re.compile(r"SBI-(\d{1,15})(-\d{1,9})?")
 
 
@@ -32,7 +34,10 @@ def of_worktrees(app: App) -> list[Finding]:
     folders = list(_folders(home / "worktrees"))
     with app.store.read() as tx:
         over = [path for path in folders if _is_over(tx, path.name)]
-    over += [path for path in _folders(home / "checkouts") if not is_alive(str(home), path.name)]
+        read = [path for path in _folders(home / "checkouts") if _READ.fullmatch(path.name)]
+        over += [path for path in read if _was_read(tx, path.name)]
+    gated = [path for path in _folders(home / "checkouts") if path not in read]
+    over += [path for path in gated if not is_alive(str(home), path.name)]
     if over:
         what = f"{size(sum(map(_size, over)))} in folders of what is over: {several([path.name for path in over])}"
         why = "items that have ended, or began again, and workers that have ended do not need them"
@@ -41,6 +46,12 @@ def of_worktrees(app: App) -> list[Finding]:
         return []
     count = f"{len(folders)} worktree{'s' if len(folders) > 1 else ''}"
     return [ok("worktrees", f"{count} of items that are not finished: {size(sum(map(_size, folders)))}")]
+
+
+def _was_read(tx: Transaction, name: str) -> bool:
+    """Whether that decomposition is over."""
+    found = tx.decomposition(int(name.partition("-")[2]))
+    return found is None or found.status in (*ENDED, Status.FAILED)
 
 
 def _is_over(tx: Transaction, name: str) -> bool:

@@ -11,6 +11,7 @@ from deespec.cli import editor, options, output, shapes, views
 from deespec.cli.commands.sbi_edit import kept
 from deespec.cli.stdin import is_terminal, read_stdin
 from deespec.errors import NotPossible, UsageError
+from deespec.model.ids import id_of
 from deespec.model.lifecycle import Status
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ CUT = "------ what it asks; nothing from this line on is part of your answer ---
 def answer(
     session: Session, *, item_id: str, text: tuple[str, ...], file: str | None, stdin: bool, as_json: bool
 ) -> int:
-    """Answer what a PARKED item asks; it goes on in the same session and workspace.
+    """Answer what a PARKED item asks; it goes on in the same session and workspace. PBI-7 is its decomposition.
 
     On a terminal without an answer your editor opens. An item that is PARKED for another reason gets your words as a
     hint and goes on, as with sbi retry -m. What was answered once is not asked again.
@@ -38,7 +39,7 @@ def answer(
     app = session.app_for_writing()
     if sum((bool(text), file is not None, stdin)) > 1:
         raise UsageError("Give the answer once: as text, with -f FILE or --stdin.")
-    number = session.number(item_id)
+    number = session.work(item_id)
     if text:
         return _answer(session, number, " ".join(text), as_json=as_json)
     if file is not None and file != "-":
@@ -48,7 +49,7 @@ def answer(
     with app.store.read() as tx:
         sbi = tx.sbi(number)
     if sbi.status is not Status.PARKED:
-        raise NotPossible(f"{sbi.id} is {sbi.status}: it asks nothing.", hint=f"deespec sbi show {sbi.id}")
+        raise NotPossible(f"{edit.name_of(sbi)} is {sbi.status}: it asks nothing.", hint=edit.show(sbi.id))
     words = _edited(session, sbi)
     with kept(session, sbi.id, words, then=f"deespec answer {sbi.id} -f"):
         return _answer(session, number, words, as_json=as_json)
@@ -66,12 +67,20 @@ def _edited(session: Session, sbi: Sbi) -> str:
 
 def _answer(session: Session, number: int, words: str, *, as_json: bool) -> int:
     if not words.strip():
-        hint = f'deespec answer SBI-{number} "…", or to go on without one: deespec sbi retry SBI-{number}'
+        item = id_of(number)
+        again = f"deespec sbi retry {item}" if number > 0 else f"deespec pbi decompose {item}"
+        hint = f'deespec answer {item} "…", or to go on without one: {again}'
         raise UsageError("The answer is empty; nothing was changed.", hint=hint)
     app = session.app
     done = edit.answer(app.store, number, words.strip(), actor=app.person)
     if as_json:
-        output.emit(items=[shapes.sbi(done)])
+        output.emit(items=[shapes.decomposition(done) if done.decomposes else shapes.sbi(done)])
     else:
-        output.say(f"✓ {done.id} goes on at the next claim")
+        output.say(f"✓ {edit.name_of(done)} goes on{_when(done)}")
     return 0
+
+
+def _when(done: Sbi) -> str:
+    if not done.decomposes:
+        return " at the next claim"
+    return f" → deespec run --workflows pbi,sbi or deespec pbi decompose {done.id}"

@@ -18,9 +18,10 @@ from deespec.cli import options, output
 from deespec.config_change import config_set as set_in_file
 from deespec.config_change import config_unset as unset_in_file
 from deespec.config_file import split
+from deespec.config_home import CONFIG_NAME, find_home
 from deespec.config_keys import BY_NAME
 from deespec.config_write import shown, shown_one
-from deespec.engine.prompts import TEMPLATES
+from deespec.engine.prompt_rehearsal import rehearsal
 from deespec.engine.terms import differing
 from deespec.errors import BadConfig, NotFound, WorkspaceError
 from deespec.model.money import half_priced
@@ -49,7 +50,7 @@ def config_list(session: Session, as_json: bool) -> int:
     if as_json:
         output.emit(settings=[_json(one) for one in rows])
         return 0
-    files = {"config.toml": settings.home / config.CONFIG_NAME, "user's": config.user_config(session.env)}
+    files = {"config.toml": settings.home / CONFIG_NAME, "user's": config.user_config(session.env)}
     names = {str(path): name for name, path in files.items()}
     cells = [(one.key, names.get(one.source, one.source), _masked(one.text) or "-") for one in rows]
     for text in output.table(("KEY", "FROM", "VALUE"), cells, session.style):
@@ -93,7 +94,7 @@ def config_set(session: Session, key: str, value: str, as_json: bool) -> int:
     one = shown_one(settings, key)
     _tell_of_terms(session.app, settings, key)
     _tell_of_half_price(settings, key)
-    file = str(home / config.CONFIG_NAME)
+    file = str(home / CONFIG_NAME)
     if as_json:
         output.emit(**_json(one), file=file)
         return 0
@@ -122,7 +123,7 @@ def config_unset(session: Session, key: str, as_json: bool) -> int:
         one = None
     if as_json:
         now_set = {"key": key} if one is None else _json(one)
-        output.emit(**now_set, file=str(home / config.CONFIG_NAME))
+        output.emit(**now_set, file=str(home / CONFIG_NAME))
         return 0
     now = f"; {_masked(one.text)} counts ({one.source})" if one is not None and one.text else ""
     output.say(f"✓ {key} is not set any more{now}")
@@ -131,7 +132,7 @@ def config_unset(session: Session, key: str, as_json: bool) -> int:
 
 def note_settings(app: App) -> None:
     """Tells running workers that a person changed the settings, so that no agent is blamed for it."""
-    content = (app.settings.home / config.CONFIG_NAME).read_bytes()
+    content = (app.settings.home / CONFIG_NAME).read_bytes()
     with app.store.transaction() as tx:
         tx.note(app.person, "settings_changed", detail=digest(content))
 
@@ -158,8 +159,8 @@ def _tell_of_half_price(settings: config.Settings, key: str) -> None:
 @options.session
 def config_path(session: Session, as_json: bool) -> int:
     """Print where the settings files are: this backlog's, then yours for all backlogs."""
-    home = config.find_home(session.home, session.env, Path.cwd())
-    paths = {"backlog": home / config.CONFIG_NAME, "user": config.user_config(session.env)}
+    home = find_home(session.home, session.env, Path.cwd())
+    paths = {"backlog": home / CONFIG_NAME, "user": config.user_config(session.env)}
     known = {name: path for name, path in paths.items() if path is not None}
     if as_json:
         output.emit(**{name: {"path": str(path), "exists": path.is_file()} for name, path in known.items()})
@@ -174,14 +175,14 @@ def config_path(session: Session, as_json: bool) -> int:
 @options.session
 def config_check(session: Session, as_json: bool) -> int:
     """Check the settings files, the environment's settings, and the prompts of this backlog; 2 if one is not valid."""
-    home = config.find_home(session.home, session.env, Path.cwd())
+    home = find_home(session.home, session.env, Path.cwd())
     problems: list[tuple[str, str | None]] = []
     warnings: list[tuple[str, str]] = []
     try:
         warnings = half_priced(config.load_settings(home, session.env, {}).prices)
     except BadConfig as error:
         problems.append((error.message, error.hint))
-    prompts = check_prompts(home, Path(TEMPLATES))
+    prompts = check_prompts(home, rehearsal(home))
     problems += [(one.what, one.fix) for one in prompts if one.level is Level.BROKEN]
     if as_json:
         told = [{"problem": what, "hint": hint} for what, hint in problems]

@@ -14,6 +14,7 @@ from deespec.app import App
 from deespec.board.health import (
     disk,
     files,
+    labels,
     leftovers,
     library,
     permissions,
@@ -28,9 +29,10 @@ from deespec.board.health import (
 from deespec.board.health.findings import Finding, Level, broken
 from deespec.cli import mending, options, output
 from deespec.clock import Clock
+from deespec.config_home import find_home
 from deespec.engine import remains
 from deespec.engine.itself import own_command
-from deespec.engine.prompts import TEMPLATES
+from deespec.engine.prompt_rehearsal import rehearsal
 from deespec.errors import BadConfig, InvalidInput, StoreUnusable
 
 if TYPE_CHECKING:
@@ -88,7 +90,7 @@ def doctor(session: Session, *, strict: bool, fix: bool, dry_run: bool, as_json:
 
 def _open(session: Session) -> tuple[App, BadConfig | None]:
     """Without valid settings everything else is still looked at, with the defaults."""
-    home = config.find_home(session.home, session.env, Path.cwd())
+    home = find_home(session.home, session.env, Path.cwd())
     try:
         return session.app, None
     except BadConfig as error:
@@ -108,7 +110,7 @@ def _examine(session: Session, app: App, bad: BadConfig | None) -> Found:
         "Workers": [lambda: _of_workers(app)],
         "Settings": [
             lambda: [settings.of_bad_settings(bad)] if bad else settings.of_settings(app, env),
-            lambda: prompts.of_prompts(home, Path(TEMPLATES)),
+            *(lambda: prompts.of_prompts(home, rehearsal(home)), lambda: _of_labels(app)),
         ],
         "Agents and Git": [lambda: [] if bad else work.of_agents(app), lambda: work.of_git(app)],
         "Programs": [lambda: programs.of_programs(env, own=own_command()[0], version=__version__)],
@@ -135,6 +137,13 @@ def _of_store(app: App) -> list[Finding]:
     except StoreUnusable as error:
         found.append(state.of_opening(error))
     return found
+
+
+def _of_labels(app: App) -> list[Finding]:
+    try:
+        return labels.of_labels(app)
+    except StoreUnusable:
+        return []  # _of_store() tells it
 
 
 def _of_workers(app: App) -> list[Finding]:

@@ -16,7 +16,8 @@ from deespec.backlog.imports.legacy_place import Source, alone, complete, cut_of
 from deespec.backlog.start import start
 from deespec.cli import options, output
 from deespec.clock import Clock
-from deespec.config import HOME_NAME, find_home, is_home, load_settings
+from deespec.config import load_settings
+from deespec.config_home import HOME_NAME, find_home, is_home
 from deespec.errors import InsideTurn, NoHome
 from deespec.model.items import Sbi
 from deespec.records import record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +11,9 @@ from deespec.board.landable import to_land
 from deespec.board.snapshot import snapshot
 from deespec.board.waiting import Waiting
 from deespec.cli import options, output, shapes
-from deespec.errors import WorkspaceError
+from deespec.cli.stdin import is_terminal
+from deespec.errors import UsageError, WorkspaceError
+from deespec.model.asking import DraftStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,17 +31,24 @@ STOPPED = ("parked", "failed")
 
 
 @click.command()
+@click.option("-i", "--interactive", is_flag=True, help="Walk through it on this terminal, deciding one by one.")
 @options.as_json
-@options.session
-def inbox(session: Session, as_json: bool) -> int:
+@click.pass_context
+def inbox(ctx: click.Context, interactive: bool, as_json: bool) -> int:
     """Show all that waits for a person: questions, stopped items, drafts, paused agents, work to land, and more."""
+    session: Session = ctx.obj
+    if interactive:
+        session.app_for_writing()
+        if as_json:
+            raise UsageError("--interactive and --json exclude each other.")
+        return _walk(ctx, session)
     seen = snapshot(session.app)
     asked = [(line, why) for line, why in seen.waiting if why.person]
     held = [line for line, why in seen.waiting if why.reason == "held"]
     paused = _paused(seen.agents)
     landable = _to_land(session.app)
     with session.app.store.read() as tx:
-        drafts = tx.drafts()
+        drafts = [one for one in tx.drafts() if one.status is DraftStatus.OPEN]
     if as_json:
         output.emit(
             items=[
@@ -77,6 +87,34 @@ def inbox(session: Session, as_json: bool) -> int:
     return 0
 
 
+def _walk(ctx: click.Context, session: Session) -> int:
+    """The same, in the same order, one at a time. Raises UsageError where nobody can be asked."""
+    from deespec.cli.commands.inbox_stops import Stops
+    from deespec.cli.commands.inbox_walk import walk
+
+    if not (is_terminal() and sys.stdout.isatty()):
+        raise UsageError("There is no terminal to walk through it.", hint="deespec inbox")
+    seen = snapshot(session.app)
+    make = Stops(ctx, session)
+    asked = [(line, why) for line, why in seen.waiting if why.person]
+    held = [line for line, why in seen.waiting if why.reason == "held"]
+    landable = _to_land(session.app)
+    with session.app.store.read() as tx:
+        drafts = [one for one in tx.drafts() if one.status is DraftStatus.OPEN]
+    stops = [
+        *(make.notice(one) for one in seen.notices),
+        *(make.stopped(line) if why.reason in STOPPED else make.barred(line, why) for line, why in asked),
+        *make.held(held),
+        *(make.draft(one) for one in drafts),
+        *(make.agent(one) for one in _paused(seen.agents)),
+        *([make.landing(landable)] if landable is not None else []),
+    ]
+    if not stops:
+        output.say("Nothing waits for you.")
+        return 0
+    return walk(stops)
+
+
 def _to_land(app: App) -> ToLand | None:
     try:
         return to_land(app)
@@ -106,8 +144,11 @@ def _show_barred(barred: list[tuple[Line, Waiting]]) -> None:
 
 
 def _show_held(held: list[Line]) -> None:
-    first = held[0].id
-    output.say(f"{len(held)} held: {first}{', …' if len(held) > 1 else ''} → deespec sbi unhold {first}")
+    for kind, of_kind in (("pbi", True), ("sbi", False)):
+        ids = [line.id for line in held if line.decomposes is of_kind]
+        if ids:
+            more = ", …" if len(ids) > 1 else ""
+            output.say(f"{len(ids)} held: {ids[0]}{more} → deespec {kind} unhold {ids[0]}")
 
 
 def _show_drafts(drafts: list[Draft]) -> None:

@@ -24,7 +24,8 @@ from deespec.backlog.start import (
 from deespec.board.agents import look_at
 from deespec.cli import options, output
 from deespec.clock import Clock
-from deespec.config import HOME_NAME, AgentSettings, Gate, Settings, load_settings, refuse_cut_off
+from deespec.config import AgentSettings, Gate, Settings, load_settings
+from deespec.config_home import HOME_NAME, refuse_cut_off
 from deespec.config_keys import IMPLIED
 from deespec.errors import InsideTurn, InvalidInput
 

@@ -10,6 +10,7 @@ from deespec.cli import options, output, shapes
 from deespec.clock import iso, local
 from deespec.engine.pulse import bury_the_dead
 from deespec.errors import InvalidInput, NotFound, NotPossible
+from deespec.model.ids import id_of
 from deespec.model.items import Kind
 from deespec.model.spec import normalise_id
 from deespec.records import record
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from deespec.app import App
     from deespec.cli.session import Session
-    from deespec.model.items import Call, Line, Lock, Worker
+    from deespec.model.items import Call, Line, Worker
+    from deespec.model.locks import Lock
 
 
 @record
@@ -142,7 +144,7 @@ def _expired(app: App, lock: Lock) -> bool:
 
 def _claim_named(session: Session, claims: Sequence[Held], name: str, locks: Sequence[Lock]) -> Held:
     try:
-        item = session.item_id(name, Kind.SBI)
+        item = id_of(session.work(name))
     except InvalidInput:
         raise _not_held(name, locks) from None
     found = next((one for one in claims if one.line.id == item), None)

@@ -12,8 +12,9 @@ from deespec.cli import options, output, shapes
 from deespec.cli.agent_names import tell_unknown_agents
 from deespec.cli.stdin import is_terminal, read_stdin
 from deespec.errors import InvalidInput, UsageError
-from deespec.model.items import Kind, Sbi
-from deespec.model.spec import MAX_FILE_BYTES, amended, new_item, parse_spec
+from deespec.labels import refuse_unknown
+from deespec.model.items import Kind, Pbi, Sbi
+from deespec.model.spec import MAX_FILE_BYTES, amended, new_item, parse_named, parse_spec
 from deespec.workspace.branches import commit_of
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from deespec.store.items import Item
 
 
+FILE_HELP = "A spec file; those of -f come first. -f specs/*.md registers them in that order."
+
+
 def _command(kind: Kind) -> Callable[[Callable[..., Any]], click.Command]:
     """The options that all kinds take."""
 
@@ -31,7 +35,7 @@ def _command(kind: Kind) -> Callable[[Callable[..., Any]], click.Command]:
         for option in reversed(
             (
                 click.argument("files", nargs=-1, metavar="[FILE]..."),
-                click.option("-f", "--file", "--from-file", "more", multiple=True, metavar="FILE", help="A spec file."),
+                click.option("-f", "--file", "--from-file", "more", multiple=True, metavar="FILE", help=FILE_HELP),
                 click.option("--stdin", is_flag=True, help="Read the spec from standard input."),
                 click.option("--label", "-l", "label", multiple=True, metavar="L", help="May be given several times."),
                 click.option("--labels", "label_list", metavar="A,B", hidden=True, help="The same, in one word."),
@@ -62,22 +66,23 @@ def register_sbi(session: Session, **given: Any) -> int:
 
 
 @_command(Kind.PBI)
-@click.option("--title", "-t", help="Its title, 200 characters at most.")
-@click.option("--body", "-b", help="The text as Markdown.")
-@click.option("--priority", type=options.PRIORITIES, help="Default: normal.")
-@click.option("--parent", metavar="EPIC-N", help="The EPIC it belongs to.")
-@click.option("--story-points", type=int, help="0 to 13.")
+@options.pbi_fields
 def register_pbi(session: Session, **given: Any) -> int:
-    """Register PBIs. Their status follows from their SBIs."""
+    """Register PBIs: from options, Markdown files with front matter, standard input, or your editor.
+
+    Without front matter the heading that a file begins with is the title. Their status follows from their SBIs. Below
+    an EPIC that is held they are held, too.
+    """
     return _register(session, Kind.PBI, **given)
 
 
 @_command(Kind.EPIC)
-@click.option("--title", "-t", help="Its title, 200 characters at most.")
-@click.option("--body", "-b", help="The text as Markdown.")
-@click.option("--priority", type=options.PRIORITIES, help="Default: normal.")
+@options.group_fields
 def register_epic(session: Session, **given: Any) -> int:
-    """Register EPICs. Their status follows from what is below them."""
+    """Register EPICs: from options, Markdown files with front matter, standard input, or your editor.
+
+    Without front matter the heading that a file begins with is the title. Their status follows from what is below them.
+    """
     return _register(session, Kind.EPIC, **given)
 
 
@@ -106,7 +111,7 @@ def _register(
     given = {
         name: value for name, value in fields.items() if value not in (None, ()) and (value != "" or name == "title")
     }
-    every = (*files, *more)
+    every = (*more, *files)
     if again and skip_registered:
         raise UsageError("--again and --skip-registered exclude each other.")
     twice = Twice.AGAIN if again else Twice.SKIP if skip_registered else Twice.REFUSE
@@ -118,6 +123,8 @@ def _register(
         orders = [_from_file(kind, file, given, hold=hold, key=key) for file in every]
     else:
         orders = [Order(kind=kind, new=_from_words(session, kind, given, stdin=stdin), hold=hold, key=key)]
+    for order in orders:
+        refuse_unknown(app.settings.home, order.new.labels, where=order.file)
     uids = [app.clock.uid() for _ in orders]
     if dry_run:
         done = rehearse(app.store, orders, uids=uids, owner=app.person, twice=twice)
@@ -128,14 +135,14 @@ def _register(
     if dry_run:
         return _rehearsed(orders, done, as_json=as_json)
     if not session.quiet:
-        tell_too_few_turns(one.item for one in done if one.fresh)
-    _show(done, several=len(every) > 1, quiet=quiet or session.quiet, as_json=as_json)
+        tell_what_to_know(one.item for one in done if one.fresh)
+    _show(done, every, quiet=quiet or session.quiet, as_json=as_json)
     return 0
 
 
 def _from_file(kind: Kind, file: str, given: dict[str, Any], *, hold: bool, key: str | None) -> Order:
     content = read_file(file)
-    new = parse_spec(content, kind=kind, file=file)
+    new = parse_named(content, kind=kind, file=file)
     if given:
         new = amended(new, **given)
     return Order(kind=kind, new=new, file=file, source=os.path.realpath(file), content=content, hold=hold, key=key)
@@ -171,13 +178,23 @@ def _from_words(session: Session, kind: Kind, given: dict[str, Any], *, stdin: b
     return amended(new, **given) if given else new
 
 
-def tell_too_few_turns(items: Iterable[Item]) -> None:
-    """Says on standard error which items can never be DONE within their own limit; nothing is refused."""
+def tell_what_to_know(items: Iterable[Item]) -> None:
+    """Says on standard error what a person may not expect of these items; nothing is refused."""
     for item in items:
         if isinstance(item, Sbi) and item.max_turns is not None and item.max_turns < item.turns_needed:
             output.tell(
                 f"Note: {item.id} will be FAILED: implement and review take {item.turns_needed} turns, its max_turns "
                 f"is {item.max_turns} → deespec sbi update {item.id} --max-turns {item.turns_needed}"
+            )
+        if isinstance(item, Pbi) and item.auto:
+            output.tell(
+                f"{item.id} is decomposed by deespec run --workflows pbi,sbi or deespec pbi decompose {item.id}; "
+                "deespec run alone works on SBIs only."
+            )
+        if isinstance(item, Pbi) and item.auto_approve:
+            output.tell(
+                f"Note: what an agent suggests for {item.id} is registered and worked on, and costs money, without a "
+                f"person looking at it first → deespec pbi update {item.id} --no-auto-approve"
             )
 
 
@@ -187,11 +204,14 @@ def _rehearsed(orders: list[Order], done: list[Registered], *, as_json: bool) ->
         output.emit(dry_run=True, items=[{"kind": one.kind, "title": one.new.title} for one in fresh])
         return 0
     for order, one in zip(orders, done, strict=True):
-        output.say(f"would register {order.kind} {output.clean(order.new.title)}" if one.fresh else _known(one))
+        named = f"  {output.clean(order.file)}" if order.file and len(orders) > 1 else ""
+        title = output.clean(order.new.title)
+        output.say(f"would register {order.kind} {title}{named}" if one.fresh else _known(one))
     return 0
 
 
-def _show(done: list[Registered], *, several: bool, quiet: bool, as_json: bool) -> None:
+def _show(done: list[Registered], files: tuple[str, ...], *, quiet: bool, as_json: bool) -> None:
+    several = len(files) > 1
     if as_json:
         items = [{**shapes.item(one.item, {}), "fresh": one.fresh, "skipped": one.skipped} for one in done]
         if several:
@@ -199,11 +219,12 @@ def _show(done: list[Registered], *, several: bool, quiet: bool, as_json: bool) 
         else:
             output.emit(**items[0])
         return
-    for one in done:
+    for at, one in enumerate(done):
         if quiet:
             output.say(one.item.id)
         elif one.fresh:
-            output.say(f"✓ {one.item.id} registered successfully")
+            named = f"  {output.clean(files[at])}" if several else ""
+            output.say(f"✓ {one.item.id} registered successfully{named}")
         else:
             output.say(_known(one))
 

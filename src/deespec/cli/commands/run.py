@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deespec.app import AUTO_APPROVE
 from deespec.board.barring import barring
+from deespec.board.landable import to_land_in_words
 from deespec.cli import options, output, shapes
+from deespec.cli.commands.run_beside import drafts_in_scope, tell_left_out
 from deespec.engine.budgets import told_before
-from deespec.engine.ready import look_at_agents, look_at_workspace
+from deespec.engine.ready import decomposers, look_at_agents, look_at_workspace
 from deespec.engine.summary import sentence, values_of
 from deespec.engine.terms import Terms
 from deespec.engine.worker import Crew, Orders
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from deespec.app import App
     from deespec.board.waiting import Waiting
     from deespec.cli.session import Session
+    from deespec.config import Settings
     from deespec.engine.bench import Outcome
     from deespec.model.items import Claim, Line
 
@@ -49,7 +53,7 @@ WORDS = {"lost": "taken away", "paused": "put off"}
     metavar="X",
     help="What metered agents may cost in this run (default: budget.usd_per_run).",
 )
-@click.option("--workflows", default="sbi", help="sbi.", type=click.Choice(["sbi"]), expose_value=False)
+@options.workflows
 @click.option("--dirty", is_flag=True, help="Work in a checkout with changes that are not this backlog's.")
 @options.scope
 @options.as_json
@@ -65,6 +69,7 @@ def run(
     drain: bool,
     for_ms: int | None,
     budget_usd: float | None,
+    workflows: tuple[str, ...],
     dirty: bool,
     as_json: bool,
     **scope: Any,
@@ -79,14 +84,24 @@ def run(
         once=once,
         drain=drain,
         for_ms=for_ms,
-        scope=options.scope_of(session, ids=ids, **scope),
+        scope=options.scope_of(session, ids=ids, workflows=workflows, **scope),
         implement=agent,
         usd=budget_usd,
     )
-    crew = _work(session, orders, dirty=dirty, as_json=as_json)
-    left = _drain_status(crew, as_json=as_json) if drain and not crew.signal else 0
-    _tell_end(session, crew, as_json=as_json)
+    silent = session.quiet or as_json
+    if not silent:
+        tell_left_out(app, orders)
+    crew = work_off(session, orders, dirty=dirty, as_json=as_json)
+    left = drain_status(crew, as_json=as_json) if drain and not crew.signal else 0
+    drafts = drafts_in_scope(crew)
+    for parent, count in drafts.items() if not as_json and (drain or not silent) else ():
+        output.tell(f"{count} draft{'s wait' if count > 1 else ' waits'} → deespec pbi drafts {parent}")
+    if drain and drafts and not crew.signal:
+        left = left or SOMETHING_WAITS
+    tell_end(session, crew, as_json=as_json)
     if once:
+        if not (crew.outcomes or crew.signal or silent):
+            output.tell("There was nothing to do → deespec why")
         return _once_status(crew)
     return 128 + crew.signal if crew.signal else left
 
@@ -107,21 +122,21 @@ def sbi_run(session: Session, *, item_id: str, agent: tuple[str, ...], dirty: bo
         again = {Status.DONE: None, Status.CANCELLED: "reset"}.get(sbi.status, "retry")
         raise NotPossible(f"{sbi.id} is {sbi.status}.", hint=f"deespec sbi {again} {sbi.id}" if again else None)
     orders = Orders(drain=True, scope=Scope(numbers=(number,)), implement=agent)
-    crew = _work(session, orders, dirty=dirty, as_json=as_json)
-    left = 0 if crew.signal else _drain_status(crew, as_json=as_json)
-    _tell_end(session, crew, as_json=as_json)
+    crew = work_off(session, orders, dirty=dirty, as_json=as_json)
+    left = 0 if crew.signal else drain_status(crew, as_json=as_json)
+    tell_end(session, crew, as_json=as_json)
     return 128 + crew.signal if crew.signal else left
 
 
 # --- working --------------------------------------------------------------------------------------------------------
 
 
-def _work(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Crew:
+def work_off(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Crew:
     app = session.app
     for name in orders.implement:
         if app.settings.agent(name) is None:
             raise InvalidInput(f"There is no agent {name}.", hint="deespec agent list")
-    looked = look_at_agents(app, orders.implement)
+    looked = look_at_agents(app, orders.implement, orders.scope)
     look_at_workspace(app, dirty=dirty)
     if not session.quiet and not as_json:
         for text in (*looked, *_terms(app, orders), *_budgets(app, orders)):
@@ -130,7 +145,7 @@ def _work(session: Session, orders: Orders, *, dirty: bool, as_json: bool) -> Cr
     crew = Crew(
         app,
         orders,
-        tell=_ignore if silent else _tell,
+        tell=_ignore if silent else _Teller(app).tell,
         tell_begin=_ignore if silent else _tell_begin,
         tell_stop=_tell_stop,
         tell_upkeep=_ignore if silent else _tell_upkeep,
@@ -156,15 +171,30 @@ def _terms(app: App, orders: Orders) -> list[str]:
     settings = Terms(app).settings
     names_of_gates = ", ".join(gate.name for gate in settings.gates)
     gates = f"gates: {names_of_gates}" if names_of_gates else "no gates: DONE will mean reviewed, not tested"
-    names = orders.implement or settings.implement
+    names = _names(orders, settings)
     sections = [section for name in names if (section := settings.agent(name))]
     permissions = {one.name: one.permissions for one in sections if one.kind in WITH_PERMISSIONS}
     allowed = "".join(f"; {name} may {what}" for name, what in permissions.items())
     few = "; only items with only_implement can be DONE in one turn" if settings.max_turns == 1 else ""
+    decomposes = (
+        [f"PBIs are decomposed by {', '.join(decomposers(app, orders.implement))}{allowed}"]
+        if orders.scope.pbis
+        else []
+    )
+    if not orders.scope.sbis:
+        return decomposes
     return [
+        *decomposes,
         f"{orders.slots} slot{'s' if orders.slots > 1 else ''} in {settings.root} ({_where(app)}){allowed}",
         f"limits: {_count(settings.max_turns, 'turn')}, {_count(settings.max_attempts, 'attempt')}{few}; {gates}",
     ]
+
+
+def _names(orders: Orders, settings: Settings) -> tuple[str, ...]:
+    """Agents that work on what this run takes, reviewers aside."""
+    implement = orders.implement or settings.implement
+    decompose = (orders.implement or settings.decompose or implement) if orders.scope.pbis else ()
+    return tuple(dict.fromkeys((*(implement if orders.scope.sbis else ()), *decompose)))
 
 
 def _count(number: int, what: str) -> str:
@@ -177,7 +207,7 @@ def _budgets(app: App, orders: Orders) -> list[str]:
     of_run = orders.usd if orders.usd is not None else settings.usd_per_run or None
     amounts = {"an item": settings.usd_per_item or None, "a day": settings.usd_per_day or None, "this run": of_run}
     set_here = [f"{usd(amount)} for {what}" for what, amount in amounts.items() if amount is not None]
-    names = (*(orders.implement or settings.implement), *settings.review)
+    names = (*_names(orders, settings), *settings.review)
     told = told_before(app, names, usd_per_run=of_run)
     return [*([f"budget of metered agents: {', '.join(set_here)}"] if set_here else []), *told]
 
@@ -204,7 +234,7 @@ def _tell_begin(claim: Claim) -> None:
 
 def _tell(outcome: Outcome) -> None:
     claim, after, turn = outcome.claim, outcome.after, outcome.turn
-    status = f" → {after.status}" if after is not None else ""
+    status = f" → {after.status}" if after is not None and after.status != Status.DECOMPOSED else ""
     if after is not None and after.reason and after.status in (Status.FAILED, Status.PARKED):
         status += f" ({after.reason})"
     took = f"  ({output.ago(turn.finished_at - turn.started_at)})" if turn is not None else ""
@@ -219,13 +249,32 @@ def _tell(outcome: Outcome) -> None:
     output.tell(f"{mark} {_turn(claim)} {WORDS.get(outcome.what, outcome.what)}{status}{took}{error}")
 
 
+class _Teller:
+    """Tells how turns ended, and what came of a decomposition that nobody needs to look at."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+
+    def tell(self, outcome: Outcome) -> None:
+        _tell(outcome)
+        after = outcome.after
+        if after is None or after.status is not Status.DECOMPOSED:
+            return
+        with self.app.store.read() as tx:
+            drafts = tx.drafts(after.id, decided=True)
+        made = [one.registered for one in drafts if one.turn == after.turn and one.decided_by == AUTO_APPROVE]
+        if ids := [one for one in made if one]:
+            output.tell(f"  registered without a person (auto_approve): {', '.join(ids)}")
+
+
 def _turn(claim: Claim) -> str:
     if claim.step is Step.INTEGRATE:
         return f"{claim.sbi.id} merge"
-    return f"{claim.sbi.id} {'implement' if claim.step is Step.PREPARE else claim.step} {claim.turn}"
+    step = ("decompose" if claim.sbi.decomposes else "implement") if claim.step is Step.PREPARE else claim.step
+    return f"{claim.sbi.id} {step} {claim.turn}"
 
 
-def _tell_end(session: Session, crew: Crew, *, as_json: bool) -> None:
+def tell_end(session: Session, crew: Crew, *, as_json: bool) -> None:
     """What the run came to: for people its last line, for programs its last event."""
     facts = crew.facts()
     with session.app.store.read() as tx:
@@ -235,9 +284,12 @@ def _tell_end(session: Session, crew: Crew, *, as_json: bool) -> None:
         told = {"event": "summary", "outcomes": crew.outcomes, "spent_usd": spent, **values_of(facts)}
         output.emit_line({**told, "backlog": counts})
     elif not session.quiet:
-        state = ", ".join(f"{count} {status}" for status, count in counts.items())
-        output.tell(f"The backlog: {state or 'empty'}.")
+        if crew.orders.scope.sbis:
+            state = ", ".join(f"{count} {status}" for status, count in counts.items())
+            output.tell(f"The backlog: {state or 'empty'}.")
         output.tell(sentence(facts))
+        if crew.orders.scope.sbis and (words := to_land_in_words(session.app)):
+            output.tell(output.clean(words))
 
 
 def _tell_stop(how: str) -> None:
@@ -318,7 +370,7 @@ def _once_status(crew: Crew) -> int:
     return 1 if any(what in ERRORS for what in crew.outcomes) else 0
 
 
-def _drain_status(crew: Crew, *, as_json: bool) -> int:
+def drain_status(crew: Crew, *, as_json: bool) -> int:
     """0: everything in scope DONE (or cancelled); 1: something FAILED; 7: something waits, listed as by `why`."""
     from deespec.board.waiting import Situation
 

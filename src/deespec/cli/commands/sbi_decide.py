@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deespec.backlog import edit
+from deespec.backlog.drafts import losing
 from deespec.cli import options, output, shapes
 from deespec.cli.agent_names import tell_unknown_agents
 from deespec.errors import NotPossible, UsageError
@@ -136,12 +137,12 @@ def sbi_delete(session: Session, ids: Sequence[str], yes: bool, dry_run: bool, a
     with app.store.read() as tx:
         for one in items:
             edit.refuse_delete(tx, one)
+        reopened = losing(tx, [one.id for one in items])
     if dry_run:
-        return _would(items, "be deleted", as_json=as_json)
+        return _would(items, "be deleted", reopened=reopened, as_json=as_json)
     session.confirm(f"{_names(items)}: delete for good?", yes=yes)
-    for one in items:
-        edit.delete(app.store, one.id, actor=app.person)
-    return _show(items, "deleted", as_json=as_json)
+    reopened = tuple(found for one in items for found in edit.delete(app.store, one.id, actor=app.person))
+    return _show(items, "deleted", reopened=reopened, as_json=as_json)
 
 
 # --- below ----------------------------------------------------------------------------------------------------------
@@ -169,19 +170,30 @@ def _names(items: Sequence[Sbi]) -> str:
     return ", ".join(one.id for one in items)
 
 
-def _would(items: Sequence[Sbi], what: str, *, as_json: bool) -> int:
+def _would(items: Sequence[Sbi], what: str, *, reopened: Sequence[tuple[str, str]] | None = None, as_json: bool) -> int:
     if as_json:
-        output.emit(dry_run=True, items=[{"id": one.id, "status": one.status} for one in items])
-    else:
-        for one in items:
-            output.say(f"{one.id} ({one.status}) would {what}: {output.clean(one.title)}")
+        output.emit(dry_run=True, items=[{"id": one.id, "status": one.status} for one in items], **_reopened(reopened))
+        return 0
+    for one in items:
+        output.say(f"{one.id} ({one.status}) would {what}: {output.clean(one.title)}")
+    _say_reopened(reopened or ())
     return 0
 
 
-def _show(items: Sequence[Sbi], what: str, *, as_json: bool) -> int:
+def _show(items: Sequence[Sbi], what: str, *, reopened: Sequence[tuple[str, str]] | None = None, as_json: bool) -> int:
     if as_json:
-        output.emit(items=[shapes.sbi(one) for one in items])
-    else:
-        for one in items:
-            output.say(f"✓ {one.id} {what}")
+        output.emit(items=[shapes.sbi(one) for one in items], **_reopened(reopened))
+        return 0
+    for one in items:
+        output.say(f"✓ {one.id} {what}")
+    _say_reopened(reopened or ())
     return 0
+
+
+def _reopened(found: Sequence[tuple[str, str]] | None) -> dict[str, object]:
+    return {} if found is None else {"reopened": [{"id": one, "why": why} for one, why in found]}
+
+
+def _say_reopened(found: Sequence[tuple[str, str]]) -> None:
+    for one, why in found:
+        output.say(f"  open again: {one}: {why}")

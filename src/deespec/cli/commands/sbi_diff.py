@@ -88,7 +88,7 @@ def _git(app: App) -> Git:
 
 def _files(app: App, item: str, change: Change) -> Sequence[str]:
     """What these turns changed, in a folder where others work, too."""
-    from deespec.engine.prompts import load_change
+    from deespec.engine.prompt_values import load_change
 
     found = {name for turn in change.turns for name in load_change(app.settings.home, item, [turn])[0]}
     return sorted(found) if len(found) <= FILES_MOST else ()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
+from deespec.backlog.edit import show as show_hint
 from deespec.cli import options
 from deespec.cli.commands.sbi_update import change, differences, show, with_ids
 from deespec.cli.editor import edit
 from deespec.errors import DeespecError, NotPossible
-from deespec.model.items import Kind
+from deespec.model.items import Kind, Sbi
 from deespec.model.lifecycle import ENDED
 from deespec.model.spec import draft_of, parse_spec, render
 
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from deespec.cli.session import Session
-    from deespec.model.items import Sbi
+    from deespec.store.items import Item
 
 FOLDER = "edited"
 
@@ -31,31 +33,40 @@ FOLDER = "edited"
 @options.session
 def sbi_edit(session: Session, item_id: str, as_json: bool) -> int:
     """Edit the spec with its fields in VISUAL or EDITOR. Only what you change is changed."""
+    return edit_item(session, Kind.SBI, item_id, as_json=as_json)
+
+
+# --- shared with PBIs and EPICs -------------------------------------------------------------------------------------
+
+
+def edit_item(session: Session, kind: Kind, item_id: str, *, as_json: bool) -> int:
+    """Changes what a person has changed in the editor, unless somebody else has changed just that meanwhile."""
     app = session.app_for_writing()
-    number = session.number(item_id)
+    item = session.item_id(item_id, kind)
     with app.store.read() as tx:
-        seen = tx.sbi(number)
-    if seen.status in ENDED:
+        seen = tx.item(item)
+    if isinstance(seen, Sbi) and seen.status in ENDED:
         raise NotPossible(f"{seen.id} is {seen.status}: it cannot be changed.")
-    text = edit(session, render(draft_of(seen)), instead=f"deespec sbi update {seen.id} -f FILE")
+    update = f"deespec {kind.lower()} update {seen.id} -f"
+    text = edit(session, render(draft_of(seen)), instead=f"{update} FILE")
     if text is None:
-        show(seen, seen, as_json=as_json)
+        show(session, seen, seen, as_json=as_json)
         return 0
-    with kept(session, seen.id, text, then=f"deespec sbi update {seen.id} -f") as path:
-        new = with_ids(session, parse_spec(text, kind=Kind.SBI, file=str(path)))
+    with kept(session, seen.id, text, then=update) as path:
+        new = with_ids(session, parse_spec(text, kind=kind, file=str(path)))
         changes = differences(draft_of(seen), new)
-        before, after = change(session, seen.id, lambda item: _unless_overtaken(seen, item, changes))
-    show(before, after, as_json=as_json)
+        before, after = change(session, seen.id, lambda now: _unless_overtaken(seen, now, changes))
+    show(session, before, after, as_json=as_json)
     return 0
 
 
-def _unless_overtaken(seen: Sbi, now: Sbi, changes: dict[str, object]) -> dict[str, object]:
+def _unless_overtaken(seen: Item, now: Item, changes: dict[str, object]) -> dict[str, object]:
     """Raises NotPossible where somebody else has changed the same field while the editor was open."""
     others = differences(draft_of(seen), draft_of(now)).keys() & changes.keys()
     if others:
         raise NotPossible(
             f"Somebody else has changed {now.id} meanwhile: {', '.join(sorted(others))}.",
-            hint=f"deespec sbi show {now.id}",
+            hint=show_hint(now.id),
         )
     return changes
 
@@ -79,7 +90,7 @@ def kept(session: Session, item: str, text: str, *, then: str) -> Iterator[Path]
     try:
         yield path
     except DeespecError as error:
-        words = f"your text is kept; mend it, then: {then} {path}"
-        error.hint = f"{error.hint} — {words}" if error.hint else words.capitalize()
+        words = f"your text is kept; mend it, then: {then} {shlex.quote(str(path))}"
+        error.hint = f"{error.hint} — {words}" if error.hint else f"{words[0].upper()}{words[1:]}"
         raise
     path.unlink()

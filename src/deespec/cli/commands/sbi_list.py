@@ -8,7 +8,7 @@ import click
 
 from deespec.cli import options, views
 from deespec.errors import UsageError
-from deespec.model.lifecycle import Status
+from deespec.model.lifecycle import DECOMPOSES, Status
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     "--status",
     "statuses",
     multiple=True,
-    type=click.Choice([status.value for status in Status], case_sensitive=False),
+    type=click.Choice([status.value for status in Status if status not in DECOMPOSES], case_sensitive=False),
     help="Only items with this status; may be given several times.",
 )
 @click.option("--ready", is_flag=True, help="Only what waits for nothing but a slot.")

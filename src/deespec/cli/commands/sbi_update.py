@@ -11,9 +11,11 @@ from deespec.backlog import edit
 from deespec.backlog.register import digest
 from deespec.cli import options, output, shapes
 from deespec.cli.agent_names import tell_unknown_agents
-from deespec.cli.commands.register import read_file, tell_too_few_turns
+from deespec.cli.commands.register import read_file, tell_what_to_know
 from deespec.errors import NotFound, UsageError
-from deespec.model.items import Kind, Sbi
+from deespec.labels import refuse_unknown
+from deespec.model.fields import FIELDS
+from deespec.model.items import Kind, Pbi, Sbi
 from deespec.model.spec import NewItem, amended, draft_of, parse_spec, read_option
 from deespec.records import fields, record, replace
 
@@ -43,60 +45,80 @@ LISTS = (
     ListOption(field="paths", names=("--paths", "--path"), one="path", metavar="GLOB", help="Files it may touch"),
     ListOption(field="checks", names=("--check",), one="check", metavar="CMD", help="Commands that must succeed"),
 )
-CLEARABLE = ("parent", "labels", "depends_on", "paths", "agent", "reviewer", "estimate_hours", "max_turns", "checks")
+UNCLEARABLE = ("title", "spec", "priority", "only_implement", "auto", "auto_approve", "acceptance")
 
 
-def _lists(command: Callable[..., Any]) -> Callable[..., Any]:
-    for one in reversed(LISTS):
-        for names, field, words in (
-            ((f"--remove-{one.one}",), f"remove_{one.field}", "One less."),
-            ((f"--add-{one.one}",), f"add_{one.field}", "One more."),
-            (one.names, one.field, f"{one.help}, in place of all before."),
+def _lists(kind: Kind) -> list[ListOption]:
+    return [one for one in LISTS if kind in FIELDS[one.field].kinds]
+
+
+def changes_of(kind: Kind) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The options of `update` that stand beside the fields of this kind."""
+    clearable = [field.key for field in FIELDS.values() if kind in field.kinds and field.name not in UNCLEARABLE]
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in (
+            options.as_json,
+            click.option("-f", "--file", type=click.Path(), metavar="FILE", help="Be as this spec file says, whole."),
+            click.option("--clear", multiple=True, type=click.Choice(clearable), help="Forget this field."),
         ):
-            command = click.option(*names, field, multiple=True, metavar=one.metavar, help=words)(command)
-    return command
+            command = option(command)
+        for one in reversed(_lists(kind)):
+            for names, field, words in (
+                ((f"--remove-{one.one}",), f"remove_{one.field}", "One less."),
+                ((f"--add-{one.one}",), f"add_{one.field}", "One more."),
+                (one.names, one.field, f"{one.help}, in place of all before."),
+            ):
+                command = click.option(*names, field, multiple=True, metavar=one.metavar, help=words)(command)
+        return command
+
+    return decorate
 
 
 @click.command(name="update")
 @options.one_id
 @options.fields
-@_lists
-@click.option("--clear", multiple=True, type=click.Choice(CLEARABLE), help="Forget this field.")
-@click.option("-f", "--file", type=click.Path(), metavar="FILE", help="Be as this spec file says, in all fields.")
-@options.as_json
+@changes_of(Kind.SBI)
 @options.session
-def sbi_update(session: Session, /, *, item_id: str, file: str | None, as_json: bool, **given: Any) -> int:
+def sbi_update(session: Session, /, **given: Any) -> int:
     """Change fields of an SBI. They count from its next turn on.
 
     With -f the item becomes what registering the file would make of it; other options count on top.
     """
+    return update(session, Kind.SBI, **given)
+
+
+# --- shared with `sbi edit`, and with PBIs and EPICs ----------------------------------------------------------------
+
+
+def update(session: Session, kind: Kind, *, item_id: str, file: str | None, as_json: bool, **given: Any) -> int:
+    """Changes what the options say, of the item as it is then."""
     if file is None and all(value in (None, ()) for value in given.values()):
-        raise UsageError("There is nothing to change.", hint="deespec sbi update --help")
+        raise UsageError("There is nothing to change.", hint=f"deespec {kind.lower()} update --help")
     session.app_for_writing()
-    wanted = _wanted(session, file, **given)
-    tell_unknown_agents(session, (*given["agent"], *given["reviewer"], *_agents(wanted.new)))
-    before, after = change(session, session.item_id(item_id, Kind.SBI), lambda item: _changes(wanted, item))
-    if not session.quiet:
-        tell_too_few_turns([after])
-    show(before, after, as_json=as_json)
+    wanted = _wanted(session, kind, file, **given)
+    tell_unknown_agents(session, (*given.get("agent", ()), *given.get("reviewer", ()), *_agents(wanted.new)))
+    before, after = change(session, session.item_id(item_id, kind), lambda item: _changes(wanted, item))
+    if not session.quiet and not (isinstance(after, Pbi) and _by_itself(before) == _by_itself(after)):
+        tell_what_to_know([after])
+    show(session, before, after, as_json=as_json)
     return 0
 
 
-# --- shared with `sbi edit` -----------------------------------------------------------------------------------------
-
-
-def change(session: Session, item_id: str, changes: Callable[[Sbi], dict[str, object]]) -> tuple[Sbi, Sbi]:
-    """The item before and after."""
-    seen: list[Sbi] = []
+def change(session: Session, item_id: str, changes: Callable[[Item], dict[str, object]]) -> tuple[Item, Item]:
+    """The item before and after. Raises InvalidInput for a label that is none, unless the item has it already."""
+    app = session.app_for_writing()
+    seen: list[Item] = []
 
     def remember(item: Item) -> dict[str, object]:
-        assert isinstance(item, Sbi)
         seen.append(item)
-        return changes(item)
+        changed = changes(item)
+        labels = changed.get("labels", ())
+        assert isinstance(labels, tuple)
+        refuse_unknown(app.settings.home, (one for one in labels if one not in item.labels))
+        return changed
 
-    app = session.app_for_writing()
     after = edit.update(app.store, item_id, remember, actor=app.person)
-    assert isinstance(after, Sbi)
     return seen[0], after
 
 
@@ -107,14 +129,16 @@ def differences(before: NewItem, after: NewItem) -> dict[str, object]:
 
 def with_ids(session: Session, new: NewItem) -> NewItem:
     """Needs and parent that were given by uid become ids."""
-    parent = session.item_id(new.parent, Kind.PBI) if new.parent else None
+    parent = session.item_id(new.parent, None) if new.parent else None
     return replace(new, parent=parent, depends_on=_needs(session, new.depends_on))
 
 
-def show(before: Sbi, after: Sbi, *, as_json: bool) -> None:
-    changed = sorted(differences(draft_of(before), draft_of(after)))
+def show(session: Session, before: Item, after: Item, *, as_json: bool) -> None:
+    changed = sorted(FIELDS[name].key for name in differences(draft_of(before), draft_of(after)))
     if as_json:
-        output.emit(**shapes.sbi(after), changed=changed)
+        with session.app.store.read() as tx:
+            counts = {} if isinstance(after, Sbi) else tx.child_counts(after.id)
+        output.emit(**shapes.item(after, counts), changed=changed)
     elif changed:
         output.say(f"✓ {after.id} changed: {', '.join(changed)}")
     else:
@@ -138,34 +162,37 @@ class Wanted:
     source_hash: str | None = None
 
 
-def _wanted(session: Session, file: str | None, *, clear: tuple[str, ...], body: str | None, **given: Any) -> Wanted:
+def _wanted(
+    session: Session, kind: Kind, file: str | None, *, clear: tuple[str, ...], body: str | None, **given: Any
+) -> Wanted:
     options = {
         name: option
-        for one in LISTS
+        for one in _lists(kind)
         for name, option in (
             (one.field, one.names[0]),
             (f"add_{one.field}", f"--add-{one.one}"),
             (f"remove_{one.field}", f"--remove-{one.one}"),
         )
     }
-    lists = {name: _read(session, name, given.pop(name), option) for name, option in options.items()}
+    lists = {name: _read(session, kind, name, given.pop(name), option) for name, option in options.items()}
     single = {name: value for name, value in {**given, "spec": body}.items() if value not in (None, ())}
     if "parent" in single:
-        single["parent"] = session.item_id(given["parent"], Kind.PBI)
-    wanted = Wanted(clear=clear, single=single, lists=lists)
+        single["parent"] = session.item_id(str(read_option("parent", given["parent"], kind=kind)), None)
+    names = {field.key: field.name for field in FIELDS.values()}
+    wanted = Wanted(clear=tuple(names[key] for key in clear), single=single, lists=lists)
     if file is None:
         return wanted
     content = read_file(file)
-    new = with_ids(session, parse_spec(content, kind=Kind.SBI, file=file))
+    new = with_ids(session, parse_spec(content, kind=kind, file=file))
     return replace(wanted, new=new, source=os.path.realpath(file), source_hash=digest(content))
 
 
-def _read(session: Session, name: str, values: tuple[str, ...], option: str) -> tuple[str, ...]:
+def _read(session: Session, kind: Kind, name: str, values: tuple[str, ...], option: str) -> tuple[str, ...]:
     """The values as an item holds them. Raises InvalidInput for what the field does not take."""
     field = name.removeprefix("add_").removeprefix("remove_")
     if field == "depends_on":
         values = _needs(session, values)
-    found = read_option(field, values, kind=Kind.SBI, option=option)
+    found = read_option(field, values, kind=kind, option=option)
     assert isinstance(found, tuple)
     return found
 
@@ -179,10 +206,10 @@ def _needs(session: Session, given: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"SBI-{number}" for number in sorted({session.number(one) for one in given}))
 
 
-def _changes(wanted: Wanted, item: Sbi) -> dict[str, object]:
+def _changes(wanted: Wanted, item: Item) -> dict[str, object]:
     before = draft_of(item)
     after = replace(wanted.new or before, **{name: getattr(BLANK, name) for name in wanted.clear})
-    lists = {one.field: _list(wanted, one, item.id, after) for one in LISTS}
+    lists = {one.field: _list(wanted, one, item.id, after) for one in _lists(before.kind)}
     return differences(before, amended(after, **wanted.single, **lists)) | _source(wanted, item)
 
 
@@ -195,9 +222,14 @@ def _list(wanted: Wanted, one: ListOption, item: str, draft: NewItem) -> tuple[s
     return tuple(value for value in (*kept, *wanted.lists[f"add_{one.field}"]) if value not in gone)
 
 
-def _source(wanted: Wanted, item: Sbi) -> dict[str, object]:
+def _source(wanted: Wanted, item: Item) -> dict[str, object]:
     """The file is its source from now on, so that registering it once more is noticed; unless it has another."""
     if wanted.source is None or item.source not in (None, wanted.source):
         return {}
     found = {"source": wanted.source, "source_hash": wanted.source_hash}
     return {name: value for name, value in found.items() if getattr(item, name) != value}
+
+
+def _by_itself(item: Item) -> tuple[bool, bool]:
+    """Whether it is decomposed, and its drafts approved, without a person."""
+    return isinstance(item, Pbi) and item.auto, isinstance(item, Pbi) and item.auto_approve

@@ -12,8 +12,9 @@ from deespec.cli import options, output
 from deespec.cli.commands.register import read_file
 from deespec.cli.editor import template
 from deespec.errors import DeespecError, StoreUnusable
+from deespec.labels import refuse_unknown
 from deespec.model.items import Kind
-from deespec.model.spec import advice, parse_spec
+from deespec.model.spec import advice, parse_named
 from deespec.records import record, replace
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def spec_new(kind: str, as_json: bool) -> int:
 def spec_check(session: Session, files: tuple[str, ...], kind: str, as_json: bool) -> int:
     """Say what `register` would refuse in these files, and what would make them better.
 
-    Needs and parents are looked up in the backlog; where there is none, only the files themselves are checked.
-    Exit 2 if any file would be refused.
+    Needs, parents and labels are looked up in the backlog; where there is none, only the files themselves are checked.
+    Exit 2 if any file would be refused; one that is registered already, unchanged, is named and counted apart.
     """
     app = _backlog(session)
     checked = [_parsed(Kind(kind.upper()), file) for file in files]
@@ -70,6 +71,8 @@ class Checked:
     """None: it cannot be read."""
     error: DeespecError | None = None
     advice: tuple[str, ...] = ()
+    registered_as: str | None = None
+    """The item that this very file has made already."""
 
 
 def _backlog(session: Session) -> App | None:
@@ -80,17 +83,17 @@ def _backlog(session: Session) -> App | None:
             return app
     except StoreUnusable as error:
         if not session.quiet:
-            output.tell(f"{output.clean(error.message)} Needs and parents were not looked up.")
+            output.tell(f"{output.clean(error.message)} Needs, parents and labels were not looked up.")
         return None
 
 
 def _parsed(kind: Kind, file: str) -> Checked:
     try:
         content = read_file(file)
-        new = parse_spec(content, kind=kind, file=file)
+        new = parse_named(content, kind=kind, file=file)
     except DeespecError as error:
         return Checked(file=file, error=error)
-    order = Order(kind=kind, new=new, source=os.path.realpath(file), content=content)
+    order = Order(kind=kind, new=new, file=file, source=os.path.realpath(file), content=content)
     return Checked(file=file, order=order, advice=tuple(advice(new)))
 
 
@@ -106,8 +109,8 @@ def _looked_up(app: App, checked: list[Checked]) -> list[Checked]:
         if one.order is None:
             found.append(one)
             continue
-        more = (*one.advice, *_nowhere(app, one.order), *_registered_already(app, one.order))
-        found.append(replace(one, error=next(errors), advice=more))
+        more = (*one.advice, *_nowhere(app, one.order))
+        found.append(replace(one, error=next(errors), advice=more, registered_as=_registered_as(app, one.order)))
     return found
 
 
@@ -127,6 +130,8 @@ def _refusals(app: App, orders: Sequence[Order]) -> list[DeespecError | None]:
 
 def _refusal(app: App, orders: Sequence[Order]) -> DeespecError | None:
     try:
+        for order in orders:
+            refuse_unknown(app.settings.home, order.new.labels)
         rehearse(app.store, orders, uids=[app.clock.uid() for _ in orders], owner=app.person, twice=Twice.AGAIN)
     except StoreUnusable:
         raise
@@ -136,7 +141,7 @@ def _refusal(app: App, orders: Sequence[Order]) -> DeespecError | None:
 
 
 def _without_references(order: Order) -> Order:
-    return replace(order, new=replace(order.new, parent=None, depends_on=()))
+    return replace(order, new=replace(order.new, parent=None, depends_on=(), labels=()))
 
 
 def _nowhere(app: App, order: Order) -> list[str]:
@@ -156,11 +161,10 @@ def _fixed_folder(glob: str) -> str:
     return "/".join(parts[:wild])
 
 
-def _registered_already(app: App, order: Order) -> tuple[str, ...]:
+def _registered_as(app: App, order: Order) -> str | None:
     assert order.source is not None
     with app.store.read() as tx:
-        known = tx.by_source(order.kind, order.source, digest(order.content))
-    return (f"It is registered already, unchanged, as {known}: register wants --again.",) if known else ()
+        return tx.by_source(order.kind, order.source, digest(order.content))
 
 
 # --- showing --------------------------------------------------------------------------------------------------------
@@ -173,6 +177,7 @@ def _json(one: Checked) -> dict[str, object]:
         "ok": error is None,
         "error": error and error.message,
         "hint": error and error.hint,
+        "registered_as": one.registered_as,
         "advice": list(one.advice),
     }
 
@@ -184,7 +189,19 @@ def _show(checked: list[Checked], refused: int) -> None:
             output.say(f"  {output.clean(one.error.message)}")
         if one.error is not None and one.error.hint:
             output.say(f"  → {output.clean(one.error.hint)}")
+        if one.registered_as:
+            output.say(f"  It is registered already, unchanged, as {one.registered_as}.")
         for words in one.advice:
             output.say(f"  · {output.clean(words)}")
-    if len(checked) > 1:
-        output.say(f"{len(checked)} files, {refused or 'none'} would be refused")
+    known = sum(one.registered_as is not None and one.error is None for one in checked)
+    if known:
+        they = "1 is" if known == 1 else f"{known} are"
+        one_of = "it" if known == 1 else "them"
+        told = f"{they} registered already (register refuses {one_of} without --skip-registered or --again)"
+        output.say(f"{_files(checked)}: {told}, {refused or 'none'} of the others would be refused")
+    elif len(checked) > 1:
+        output.say(f"{_files(checked)}, {refused or 'none'} would be refused")
+
+
+def _files(checked: list[Checked]) -> str:
+    return "1 file" if len(checked) == 1 else f"{len(checked)} files"

@@ -3,3 +3,4 @@
     AND (:parent IS NULL OR parent = :parent OR parent IN (SELECT 'PBI-' || p.number FROM pbi AS p WHERE p.parent = :parent))
     AND (:text IS NULL OR instr(lower(title), lower(:text)) > 0)
     AND (:owner IS NULL OR owner = :owner)
+    AND (:sbis OR number < 0) AND (:pbis OR number > 0)

@@ -4,6 +4,7 @@ shown (number, parent) AS (
     SELECT number, parent FROM sbi
     WHERE parent IS NOT NULL AND number NOT IN (SELECT value FROM json_each(:numbers))
         AND NOT EXISTS (SELECT 1 FROM archived WHERE kind = 'SBI' AND archived.number = sbi.number)
+        AND (number > 0 OR stage <> 'ended')
 ),
 done_pbi (number) AS MATERIALIZED (
     SELECT number FROM pbi

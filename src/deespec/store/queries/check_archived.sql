@@ -1,5 +1,5 @@
 WITH item (kind, number, status, parent) AS (
-    SELECT 'SBI', number, status, parent FROM sbi
+    SELECT 'SBI', number, status, parent FROM sbi WHERE number > 0
     UNION ALL SELECT 'PBI', number, status, parent FROM pbi
     UNION ALL SELECT 'EPIC', number, status, NULL FROM epic
 )

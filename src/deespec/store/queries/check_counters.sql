@@ -1,6 +1,6 @@
 WITH
 used (name, most, what) AS (
-    SELECT 'sbi', max(number), 'SBI-' || max(number) || ' is there' FROM sbi
+    SELECT 'sbi', max(number), {id:max(number)} || ' is there' FROM sbi WHERE number > 0
     UNION ALL SELECT 'pbi', max(number), 'PBI-' || max(number) || ' is there' FROM pbi
     UNION ALL SELECT 'epic', max(number), 'EPIC-' || max(number) || ' is there' FROM epic
     UNION ALL

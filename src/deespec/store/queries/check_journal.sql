@@ -1,6 +1,6 @@
 WITH
 item (id, status) AS MATERIALIZED (
-    SELECT 'SBI-' || number, status FROM sbi
+    SELECT {id:number}, status FROM sbi WHERE number > 0
     UNION ALL SELECT 'PBI-' || number, status FROM pbi
     UNION ALL SELECT 'EPIC-' || number, status FROM epic
 ),
@@ -11,8 +11,8 @@ deleted (id) AS MATERIALIZED (
     SELECT DISTINCT item FROM journal WHERE event = 'deleted' AND item IS NOT NULL
 ),
 ended (sbi, turn) AS MATERIALIZED (
-    SELECT DISTINCT CAST(substr(item, 5) AS INTEGER), turn FROM journal
-    WHERE elapsed_ms IS NOT NULL AND item GLOB 'SBI-[1-9]*'
+    SELECT DISTINCT {number:item}, turn FROM journal
+    WHERE elapsed_ms IS NOT NULL AND (item GLOB 'SBI-[1-9]*' OR item GLOB 'PBI-[1-9]*')
 ),
 move (id, seq, came_from, led_to, before, is_last) AS MATERIALIZED (
     SELECT item, seq, from_status, to_status, lag(to_status) OVER own, lead(seq) OVER own IS NULL
@@ -31,11 +31,12 @@ SELECT 'lost', NULL, 'the journal ends at entry ' || last || ', and entry ' || s
 FROM (SELECT seq, coalesce((SELECT max(seq) FROM journal), 0) AS last FROM sqlite_sequence WHERE name = 'journal')
 WHERE seq > last
 UNION ALL
-SELECT 'wrong', 'SBI-' || t.sbi, 'SBI-' || t.sbi || ' has turn ' || t.number || ', which is not in the journal'
+SELECT 'wrong', {id:t.sbi}, {id:t.sbi} || ' has turn ' || t.number || ', which is not in the journal'
 FROM turn AS t WHERE (t.sbi, t.number) NOT IN (SELECT sbi, turn FROM ended)
 UNION ALL
-SELECT 'lost', 'SBI-' || e.sbi, 'SBI-' || e.sbi || ' has ended turn ' || e.turn || ' in the journal, and it is not recorded'
-FROM ended AS e LEFT JOIN turn AS t ON t.sbi = e.sbi AND t.number = e.turn WHERE t.number IS NULL
+SELECT 'lost', {id:e.sbi}, {id:e.sbi} || ' has ended turn ' || e.turn || ' in the journal, and it is not recorded'
+FROM ended AS e LEFT JOIN turn AS t ON t.sbi = e.sbi AND t.number = e.turn
+WHERE t.number IS NULL AND NOT (e.sbi < 0 AND {id:e.sbi} IN (SELECT id FROM deleted)) -- with which they went
 UNION ALL
 SELECT 'wrong', i.id, i.id || ' is ' || i.status || ', but its last move in the journal (' || m.seq || ') led to ' || m.led_to
 FROM item AS i JOIN move AS m ON m.id = i.id AND m.is_last WHERE m.led_to <> i.status

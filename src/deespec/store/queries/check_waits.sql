@@ -1,5 +1,5 @@
-SELECT 'wrong', 'SBI-' || number, 'SBI-' || number || ' waits for '
-    || CASE waits_for WHEN 'need' THEN '' ELSE 'the paths of ' END || 'SBI-' || other || ', which '
+SELECT 'wrong', {id:number}, {id:number} || ' waits for '
+    || CASE waits_for WHEN 'need' THEN '' ELSE 'the paths of ' END || {id:other} || ', which '
     || CASE WHEN found IS NULL THEN 'is not there'
         WHEN waits_for = 'need' AND NOT needed THEN 'it does not need'
         ELSE 'is ' || found || ' and bars nobody' END

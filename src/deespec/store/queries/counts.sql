@@ -1,5 +1,5 @@
 SELECT status, sum(items) FROM (
-    SELECT status, count(*) AS items FROM sbi GROUP BY status
+    SELECT status, count(*) AS items FROM sbi WHERE number > 0 GROUP BY status
     UNION ALL
     SELECT status, -count(*) FROM archived WHERE kind = 'SBI' GROUP BY status
 )

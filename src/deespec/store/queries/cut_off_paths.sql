@@ -1,1 +1,1 @@
-SELECT paths FROM sbi WHERE stage = 'working' AND manifest IS NOT NULL
+SELECT paths FROM sbi WHERE stage = 'working' AND number > 0 AND manifest IS NOT NULL

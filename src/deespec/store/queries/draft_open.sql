@@ -1,3 +1,3 @@
 SELECT {Draft} FROM draft
-WHERE status = 'open' AND (:parent IS NULL OR parent = :parent)
+WHERE status IN ('open', 'waiting') AND (:parent IS NULL OR parent = :parent)
 ORDER BY created_at, parent, number

@@ -1,1 +1,1 @@
-SELECT number, status, stopped_in, held, refused_at, agent, reviewer FROM sbi WHERE stage <> 'ended'
+SELECT number, status, stopped_in, held, refused_at, agent, reviewer FROM sbi WHERE stage <> 'ended' AND number > 0

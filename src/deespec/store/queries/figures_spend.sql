@@ -6,14 +6,14 @@ SELECT
         WHEN 'account' THEN account
         WHEN 'model' THEN coalesce(model, '')
         WHEN 'step' THEN step
-        WHEN 'item' THEN 'SBI-' || sbi
-        WHEN 'turn' THEN 'SBI-' || sbi || '/' || turn
-        WHEN 'pbi' THEN coalesce((SELECT parent FROM sbi WHERE sbi.number = spend.sbi), '')
+        WHEN 'item' THEN {id:sbi}
+        WHEN 'turn' THEN {id:sbi} || '/' || turn
+        WHEN 'pbi' THEN iif(sbi < 0, {id:sbi}, coalesce((SELECT parent FROM sbi WHERE sbi.number = spend.sbi), ''))
         WHEN 'day' THEN date(at / 1000, 'unixepoch', 'localtime')
         ELSE ''
     END AS key,
     count(*),
-    count(DISTINCT sbi),
+    count(DISTINCT iif(sbi > 0, sbi, NULL)),
     CAST(sum(tokens_in + 0.0) AS INTEGER),
     CAST(sum(tokens_cached + 0.0) AS INTEGER),
     CAST(sum(tokens_out + 0.0) AS INTEGER),

@@ -1,4 +1,4 @@
-SELECT 'SBI-' || number, title FROM sbi WHERE 'SBI-' || number IN (SELECT value FROM json_each(:items))
+SELECT {id:number}, title FROM sbi WHERE number > 0 AND {id:number} IN (SELECT value FROM json_each(:items))
 UNION ALL
 SELECT 'PBI-' || number, title FROM pbi WHERE 'PBI-' || number IN (SELECT value FROM json_each(:items))
 UNION ALL

@@ -4,9 +4,9 @@ SELECT
         WHEN 'account' THEN account
         WHEN 'model' THEN coalesce(model, '')
         WHEN 'step' THEN step
-        WHEN 'item' THEN 'SBI-' || sbi
-        WHEN 'turn' THEN 'SBI-' || sbi || '/' || number
-        WHEN 'pbi' THEN coalesce((SELECT parent FROM sbi WHERE sbi.number = turn.sbi), '')
+        WHEN 'item' THEN {id:sbi}
+        WHEN 'turn' THEN {id:sbi} || '/' || number
+        WHEN 'pbi' THEN iif(sbi < 0, {id:sbi}, coalesce((SELECT parent FROM sbi WHERE sbi.number = turn.sbi), ''))
         WHEN 'day' THEN date(finished_at / 1000, 'unixepoch', 'localtime')
         ELSE ''
     END AS key,

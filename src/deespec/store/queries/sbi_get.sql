@@ -1,1 +1,1 @@
-SELECT {Sbi} FROM sbi_full WHERE number = :number
+SELECT {Sbi} FROM {with_needs} WHERE number = :number

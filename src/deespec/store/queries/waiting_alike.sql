@@ -2,10 +2,10 @@
 -- The digits of `state`: 0 to enter work, 1 in work, 2 PARKED, 3 FAILED; held; a need not DONE; a time to come, and
 -- what for; next.
 -- One number, because sorting by five columns takes twice as long.
-SELECT min(number) AS first, count(*), state, agents, CASE WHEN :by_paths AND state < 100 THEN paths END AS tested
+SELECT min(number) AS first, count(*), state, agents, CASE WHEN :by_paths AND state < 100 AND sbi THEN paths END AS tested
 FROM (
     SELECT
-        number, paths,
+        number, paths, number > 0 AS sbi,
         10000 * CASE stage WHEN 'working' THEN 1 WHEN 'stopped' THEN 2 + (status = 'FAILED') ELSE 0 END
             + 1000 * held
             + 100 * (waits_for IS 'need' OR EXISTS (
@@ -18,6 +18,7 @@ FROM (
         CASE
             WHEN 'INTEGRATING' IN (status, coalesce(stopped_in, '')) THEN 'merge'
             WHEN 'REVIEWING' IN (status, coalesce(stopped_in, '')) THEN 'review' || reviewer
+            WHEN number < 0 THEN 'decompose' || agent
             ELSE agent
         END AS agents
     FROM sbi WHERE stage <> 'ended' AND lease_token IS NULL

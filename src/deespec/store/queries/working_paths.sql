@@ -1,2 +1,2 @@
 SELECT number, paths, coalesce(touched, '[]') FROM sbi LEFT JOIN work ON work.sbi = sbi.number
-WHERE stage = 'working' ORDER BY rank, number
+WHERE stage = 'working' AND number > 0 ORDER BY rank, number

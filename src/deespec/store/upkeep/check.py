@@ -249,7 +249,7 @@ def _differences(expected: Shape, there: Shape) -> Iterator[tuple[tuple[str, str
 
 
 def _rules(raw: apsw.Connection, rules: Invariants) -> list[Part]:
-    turns = f"{_count(raw, 'sbi', 'SBI')}, {_count(raw, 'turn', 'turn')}"
+    turns = f"{_count(raw, 'sbi WHERE number > 0', 'SBI')}, {_count(raw, 'turn', 'turn')}"
     return [
         _asked("turns", rules.turns, note=turns),
         _asked("needs", rules.needs),
@@ -261,9 +261,9 @@ def _rules(raw: apsw.Connection, rules: Invariants) -> list[Part]:
     ]
 
 
-def _count(raw: apsw.Connection, table: str, word: str) -> str:
+def _count(raw: apsw.Connection, rows: str, word: str) -> str:
     try:
-        found = value(raw, f"SELECT count(*) FROM {table}")
+        found = value(raw, f"SELECT count(*) FROM {rows}")
     except BROKEN:
         return f"? {word}s"
     return f"{found:,} {word}{'' if found == 1 else 's'}"
@@ -282,6 +282,6 @@ def _known(raw: apsw.Connection, entry: int) -> Known:
         seq=seq_of(raw),
         entry=(found[0][0], found[0][1], found[0][2]) if found else None,
         token=value(raw, "SELECT value FROM counter WHERE name = 'token'") or 0,
-        uids=frozenset(row[0] for row in fetch(raw, "SELECT uid FROM sbi")),
+        uids=frozenset(row[0] for row in fetch(raw, "SELECT uid FROM sbi WHERE number > 0")),
         turns={token: (sbi, number) for token, sbi, number in fetch(raw, "SELECT token, sbi, number FROM turn")},
     )

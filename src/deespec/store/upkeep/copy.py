@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
-from deespec.config import HOME_NAME
+from deespec.config_home import HOME_NAME
 from deespec.errors import InvalidInput, NotPossible, StoreReadOnly
 from deespec.records import record
 from deespec.store import migrate, sqlite
@@ -177,7 +177,7 @@ def _open(target: str, *, held_ms: int, completed: bool) -> Copied:
             unseal(raw, COPY_OF)
         return Copied(
             path=target,
-            items=value(raw, "SELECT count(*) FROM sbi"),
+            items=value(raw, "SELECT count(*) FROM sbi WHERE number > 0"),
             seq=value(raw, "SELECT max(seq) FROM journal") or 0,
             held_ms=held_ms,
             completed=completed,

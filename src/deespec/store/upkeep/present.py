@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import apsw
 
 from deespec.errors import ForeignDatabase, NotPossible, StoreReadOnly
-from deespec.model.items import Lock, Worker
+from deespec.model.items import Worker
+from deespec.model.locks import Lock
 from deespec.model.money import Spend
 from deespec.records import fields, record, replace
 from deespec.store.holders import describe
@@ -89,7 +90,7 @@ def _look_inside(raw: apsw.Connection, page_size: int) -> Present:
     try:
         raw.execute("BEGIN")
         sealed = value(raw, "PRAGMA user_version") < 0
-        items = value(raw, "SELECT count(*) FROM sbi")
+        items = value(raw, "SELECT count(*) FROM sbi WHERE number > 0")
         found = replace(found, uid=uid_in(raw), items=items, sealed=sealed)
         return replace(found, marks=marks_in(raw))
     except apsw.SQLError:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import apsw
 
+from deespec.model.ids import id_of
 from deespec.records import record
 from deespec.store import sqlite
 from deespec.store.translate import Translated
@@ -169,7 +170,7 @@ def _grown(raw: apsw.Connection, days: int, now_ms: int) -> Grown:
     since = now_ms - days * DAY_MS
     return Grown(
         days=days,
-        items=value(raw, "SELECT count(*) FROM sbi WHERE registered_at >= ?", since),
+        items=value(raw, "SELECT count(*) FROM sbi WHERE registered_at >= ? AND number > 0", since),
         turns=value(raw, "SELECT count(*) FROM turn WHERE finished_at >= ?", since),
         entries=value(raw, "SELECT count(*) FROM journal WHERE at >= ?", since),
     )
@@ -177,10 +178,10 @@ def _grown(raw: apsw.Connection, days: int, now_ms: int) -> Grown:
 
 def _largest(raw: apsw.Connection) -> tuple[tuple[str, int], ...]:
     sql = """
-        SELECT 'SBI-' || s.number, octet_length(s.spec) + coalesce(t.bytes, 0) AS bytes
+        SELECT s.number, octet_length(s.spec) + coalesce(t.bytes, 0) AS bytes
         FROM sbi AS s LEFT JOIN (
             SELECT sbi, sum(coalesce(octet_length(report), 0) + octet_length(findings)) AS bytes FROM turn GROUP BY sbi
         ) AS t ON t.sbi = s.number
         ORDER BY bytes DESC, s.number LIMIT ?
     """
-    return tuple((item, size) for item, size in fetch(raw, sql, LARGEST))
+    return tuple((id_of(number), size) for number, size in fetch(raw, sql, LARGEST))

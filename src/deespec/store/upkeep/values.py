@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import apsw
 
+from deespec.model.ids import id_of
 from deespec.store.invariants import Severity, Violation
 from deespec.store.upkeep.raw import fetch, quoted
 
@@ -62,6 +63,8 @@ def _keys(raw: apsw.Connection, table: str) -> list[str]:
 
 
 def _name(table: str, keys: list[str], values: list[Any]) -> str:
+    if table == "sbi" and str(values[0]).removeprefix("-").isdecimal():
+        return id_of(int(values[0]))
     if table in NUMBERED:
         return f"{table.upper()}-{values[0]}"
     return f"{table} {', '.join(f'{key} {value}' for key, value in zip(keys, values, strict=True))}"

@@ -1,0 +1,1 @@
+SELECT kind, number, at FROM archived

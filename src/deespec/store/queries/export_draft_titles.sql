@@ -1,0 +1,1 @@
+SELECT parent, number, title FROM draft

@@ -1,0 +1,1 @@
+SELECT {Sbi} FROM {with_needs} WHERE number > :after ORDER BY number LIMIT :limit

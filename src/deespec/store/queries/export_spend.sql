@@ -1,0 +1,1 @@
+SELECT {Spend} FROM spend WHERE token > :after ORDER BY token LIMIT :limit

@@ -1,0 +1,1 @@
+SELECT token FROM turn UNION SELECT token FROM spend ORDER BY token

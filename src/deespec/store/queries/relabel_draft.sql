@@ -1,0 +1,1 @@
+UPDATE draft SET labels = :labels, updated_at = :now WHERE parent = :parent AND number = :number
