@@ -26,6 +26,6 @@ WHERE CASE WHEN slash > 0 THEN NOT EXISTS (
         SELECT 1 FROM draft AS o
         WHERE o.parent = substr(need, 1, slash - 1) AND o.number = CAST(substr(need, slash + 1) AS INTEGER)
             AND CASE o.status WHEN 'rejected' THEN 0
-                WHEN 'approved' THEN o.registered IN (SELECT 'SBI-' || number FROM sbi) ELSE 1 END
+                WHEN 'approved' THEN o.registered IN (SELECT {id:number} FROM sbi) ELSE 1 END
     )
-    ELSE need NOT IN (SELECT 'SBI-' || number FROM sbi UNION ALL SELECT 'PBI-' || number FROM pbi) END
+    ELSE need NOT IN (SELECT {id:number} FROM sbi UNION ALL SELECT 'PBI-' || number FROM pbi) END
