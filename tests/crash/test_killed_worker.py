@@ -114,9 +114,13 @@ def test_a_worker_that_dies_beside_others_costs_only_its_own_turns(scene: Scene)
 
 
 def hanging(scene: Scene, process_pid: int) -> None:
-    """Kills a worker and its guard at the same time; what they stood over goes on."""
+    """Kills a worker and its guard at the same time; what they stood over goes on.
+
+    Both stand still first: a worker that saw its guard's end would sweep before it died itself.
+    """
     scene.wait_for("hanging")
     guard = scene.guard()
+    scene.stop(process_pid, guard.pid)
     kill(guard.pid, process_pid)
     (scene.seen / "hang").unlink()
     assert eventually(lambda: len(scene.processes()) == 3)  # the agent, its child, and that one's sleep
