@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from deespec.agents.base import Agent
+    from deespec.backlog.drafts import Decider
     from deespec.config import Settings
     from deespec.model.wanted import AgentSlot
     from deespec.store.base import Store, Transaction
@@ -119,21 +120,26 @@ class App:
         sections = (section for name in named if (section := settings.agent(name)) is not None)
         return tuple(slot_of(section, settings, account=self.account(section.name)) for section in sections)
 
-    def approve_drafts(self, tx: Transaction, ids: Sequence[tuple[str, int]]) -> None:
-        """Registers these drafts without a person, as part of a transaction: those of them that can be."""
-        from deespec.backlog.drafts import Decider, approve_willing_in
+    def decider(self, owner: str) -> Decider:
+        """Who decides about drafts here, and what is registered by that."""
+        from deespec.backlog.drafts import Decider
         from deespec.labels import names_in
         from deespec.workspace.branches import commit_of
 
         settings = self.settings
         apart = settings.workspace_mode == "worktree"
-        by = Decider(
-            owner=AUTO_APPROVE,
+        return Decider(
+            owner=owner,
             uid=self.clock.uid,
             labels=frozenset(names_in(settings.home)),
             base=commit_of(settings.root, settings.base) if apart else None,
         )
-        approve_willing_in(tx, ids, by)
+
+    def approve_drafts(self, tx: Transaction, ids: Sequence[tuple[str, int]]) -> None:
+        """Registers these drafts without a person, as part of a transaction: those of them that can be."""
+        from deespec.backlog.drafts import approve_willing_in
+
+        approve_willing_in(tx, ids, self.decider(AUTO_APPROVE))
 
     def close(self) -> None:
         self.store.close()

@@ -130,7 +130,7 @@ class Fire:
             for _ in range(ROUNDS_MOST):
                 self._round()
                 if not self._person_looks():
-                    self._start(SLOTS[0]).wait(ROUND_S)  # whose Git nobody kills: it takes away what others had to leave
+                    self._start(SLOTS[0]).wait(ROUND_S)  # nobody kills its Git: what others left, it removes
                     return
         finally:
             for worker in self.workers:

@@ -241,10 +241,10 @@ def test_a_list_of_japanese_titles_is_aligned_within_80_columns() -> None:
         how,
         {},
     )
-    assert all(width_of(one, how) <= 80 for one in lines)
+    assert all(width_of(one, 1) <= 80 for one in lines)
     assert lines[1].startswith("PBI-7    IN_PROGRESS  ░░░░░ 3/18  13   支払いをする画面を作る")
     assert "Short" in lines[2]
-    columns = {width_of(one[: one.index(word)], how) for one, word in zip(lines[1:], ("1 FAILED", "held"), strict=True)}
+    columns = {width_of(one[: one.index(word)], 1) for one, word in zip(lines[1:], ("1 FAILED", "held"), strict=True)}
     assert len(columns) == 1
 
 

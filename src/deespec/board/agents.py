@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from deespec.agents.base import Looked
 from deespec.agents.standin.clients import client_of, knows
 from deespec.clock import local
-from deespec.errors import DeespecError
+from deespec.errors import DeespecError, NotFound
 from deespec.records import record
+from deespec.suggest import closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -54,6 +55,16 @@ def configured(settings: Settings) -> tuple[str, ...]:
     """All agents that the settings name; those that items go to by default come first."""
     own = (agent.name for agent in settings.agents)
     return tuple(dict.fromkeys((*settings.implement, *settings.review, *own)))
+
+
+def must_be_there(settings: Settings, name: str) -> None:
+    """Raises NotFound."""
+    if settings.agent(name) is not None:
+        return
+    known = configured(settings)
+    near = closest(name, known)
+    hint = f"Did you mean {near}?" if near else f"Agents: {', '.join(known) or 'none is set up'}"
+    raise NotFound(f"There is no agent {name}.", hint=hint)
 
 
 def look(app: App, name: str) -> Looked:

@@ -12,6 +12,7 @@ from deespec.cli import successors
 from deespec.cli.manifest import GROUPS, TOP, Entry, find
 from deespec.cli.session import Session
 from deespec.errors import DeespecError, NoHome, UsageError
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,7 +143,7 @@ def _tell_to_land(session: Session) -> None:
 
     words = to_land_in_words(session.app)
     if words:
-        output.say(output.clean(words))
+        output.say(clean(words))
 
 
 def run_full(args: Sequence[str]) -> int:

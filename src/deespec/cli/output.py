@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from deespec.records import record
+from deespec.text import SIGNS, clean, cut, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from deespec.errors import DeespecError
 
 SCHEMA = 1
-FALLBACKS = {"✓": "OK", "→": "->", "…": "...", "—": "-", "·": "-", "▸": ">", "✗": "x", "█": "#", "░": "."}
 COLOURS = {"red": 31, "green": 32, "yellow": 33, "blue": 34, "cyan": 36, "dim": 2, "bold": 1}
 GAP = "  "
 NARROWEST = 10
@@ -128,7 +128,7 @@ def _write(stream: Any, text: str) -> None:
     try:
         stream.write(text + "\n")
     except UnicodeEncodeError:
-        for character, plain in FALLBACKS.items():
+        for character, plain in SIGNS.items():
             text = text.replace(character, plain)
         encoding = stream.encoding or "ascii"
         stream.write(text.encode(encoding, errors="replace").decode(encoding) + "\n")
@@ -138,59 +138,8 @@ def _write(stream: Any, text: str) -> None:
 # --- text -------------------------------------------------------------------------------------------------------------
 
 
-def clean(text: str, *, lines: bool = False) -> str:
-    """Text from specs and agents without control characters, which could drive the reader's terminal."""
-    if text.isascii() and text.isprintable():
-        return text
-    keep = "\n\t" if lines else ""
-    return "".join(
-        character if character in keep or not (ord(character) < 32 or 127 <= ord(character) < 160) else "�"
-        for character in (text if lines else text.replace("\n", " "))
-        if character not in _BIDI
-    )
-
-
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
 def paint(text: str, colour: str | None, how: Style) -> str:
     return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m" if colour and how.colour else text
-
-
-def width_of(text: str, how: Style) -> int:
-    """Columns that the text takes in a terminal."""
-    if _plainly_narrow(text, how):
-        return len(text)
-    from wcwidth import wcswidth
-
-    return max(0, wcswidth(text, ambiguous_width=how.ambiguous_width))
-
-
-def cut(text: str, most: int, how: Style) -> str:
-    """The text in at most `most` columns, with an ellipsis where it was cut, never inside a character."""
-    if width_of(text, how) <= most:
-        return text
-    if _plainly_narrow(text, how):
-        return text[: most - 1] + "…"
-    from wcwidth import iter_graphemes
-
-    kept, used = [], 0
-    for grapheme in iter_graphemes(text):
-        wide = width_of(grapheme, how)
-        if used + wide > most - 1:
-            break
-        kept.append(grapheme)
-        used += wide
-    return "".join(kept) + "…"
-
-
-_NARROW = frozenset(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x250)))) | FALLBACKS.keys()
-"""Latin letters and our own signs: one column each, unless the terminal shows ambiguous ones wide."""
-
-
-def _plainly_narrow(text: str, how: Style) -> bool:
-    """Whether every character takes one column for certain: then `wcwidth` and its 35 ms are not needed."""
-    return text.isascii() or (how.ambiguous_width == 1 and _NARROW.issuperset(text))
 
 
 def table(
@@ -205,7 +154,7 @@ def table(
     cells = [[clean(cell) for cell in row] for row in body]
     if not cells:
         return []
-    widths = [max(width_of(row[column], how) for row in (head, *cells)) for column in range(len(head))]
+    widths = [max(width_of(row[column], how.ambiguous_width) for row in (head, *cells)) for column in range(len(head))]
     if how.width is not None:
         for column, least in ((elastic, ELASTIC_LEAST), (-1, NARROWEST)):
             over = sum(widths) + len(GAP) * (len(widths) - 1) - how.width
@@ -219,22 +168,10 @@ def table(
 def _row(row: Sequence[str], widths: Sequence[int], how: Style, colour: Callable[[int, str], str | None]) -> str:
     parts = []
     for column, (text, width) in enumerate(zip(row, widths, strict=True)):
-        shown = cut(text, width, how)
-        padding = "" if column == len(widths) - 1 else " " * (width - width_of(shown, how))
+        shown = cut(text, width, how.ambiguous_width)
+        padding = "" if column == len(widths) - 1 else " " * (width - width_of(shown, how.ambiguous_width))
         parts.append(paint(shown, colour(column, text), how) + padding)
     return GAP.join(parts).rstrip()
-
-
-def ago(ms: int) -> str:
-    """A duration as people say it."""
-    seconds = max(0, ms) // 1000
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60} min"
-    if seconds < 86_400:
-        return f"{seconds // 3600} h {seconds % 3600 // 60} min"
-    return f"{seconds // 86_400} d"
 
 
 STATUS_COLOURS = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from deespec.cli import output
 from deespec.cli.stage import Stage, example
 from deespec.errors import DeespecError
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,11 +86,11 @@ class Plan(Stage):
     def _tell(self, entry: dict[str, Any]) -> None:
         match entry["event"], entry.get("item") or "":
             case "findings" | "limit_reached" | "needs_person" as event, item:
-                output.say(f"✗ {item}  {event}: {output.clean(entry.get('error') or '')}")
+                output.say(f"✗ {item}  {event}: {clean(entry.get('error') or '')}")
             case "implemented", item:
                 output.say(f"✓ {item}  implemented by {entry['agent']}; the gate passed")
             case "merged", item:
-                output.say(f"✓ {item}  merged: {output.clean(self.json('sbi', 'show', item)['title'])}")
+                output.say(f"✓ {item}  merged: {clean(self.json('sbi', 'show', item)['title'])}")
             case "rolled_up", item:
                 output.say(f"✓ {item}  is {entry['to']}")
 

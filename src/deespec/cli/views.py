@@ -12,6 +12,7 @@ from deespec.model.items import Kind
 from deespec.model.lifecycle import ENDED, Status
 from deespec.model.wanted import Scope
 from deespec.records import record
+from deespec.text import ago, clean
 
 if TYPE_CHECKING:
     from deespec.board.snapshot import AgentNow, Overview, Snapshot
@@ -50,7 +51,7 @@ def status(session: Session, *, as_json: bool) -> int:
         return 0
     short = overview(app, asked=STATUS_LINES)
     if short.moved_to:
-        output.tell(f"This backlog has moved: it goes on in {output.clean(short.moved_to)}")
+        output.tell(f"This backlog has moved: it goes on in {clean(short.moved_to)}")
     for text in _status_lines(session, short):
         output.say(text)
     return 0
@@ -77,8 +78,8 @@ def _status_lines(session: Session, seen: Overview) -> list[str]:
     lines += _stopped_pbis(seen)
     lines += _running_lines(session, seen)
     for notice in seen.notices:
-        lines += ["", f"{notice.name.replace('_', ' ').capitalize()}: {output.clean(notice.text)}"]
-        lines += [f"→ {output.clean(notice.remedy)}"] if notice.remedy else []
+        lines += ["", f"{notice.name.replace('_', ' ').capitalize()}: {clean(notice.text)}"]
+        lines += [f"→ {clean(notice.remedy)}"] if notice.remedy else []
     lines += _person_lines(session, seen)
     next_step = _next_step(seen)
     if seen.drafts:
@@ -106,7 +107,7 @@ def _running_lines(session: Session, seen: Overview) -> list[str]:
         (
             line.id,
             *_doing(line),
-            output.ago(now - (line.lease_at or now)),
+            ago(now - (line.lease_at or now)),
             names.get(line.lease_worker or "", "?"),
             line.title,
         )
@@ -161,7 +162,7 @@ def _pause_line(agent: AgentNow) -> list[str]:
     if agent.pause is None:
         return []
     until = f"until {local(agent.pause.until_at)}" if agent.pause.until_at else "until resumed"
-    text = f"Agent {agent.name} is paused {until}: {output.clean(agent.pause.message)}"
+    text = f"Agent {agent.name} is paused {until}: {clean(agent.pause.message)}"
     return ["", text if agent.pause.until_at else f"{text} → deespec agent resume {agent.name}"]
 
 

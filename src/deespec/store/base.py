@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from deespec.store.answers import AnswerVerbs
 from deespec.store.asking import AskingVerbs
+from deespec.store.graphing import GraphVerbs
 from deespec.store.groups import GroupVerbs
 from deespec.store.importing import ImportVerbs
 from deespec.store.labelling import LabellingVerbs
@@ -38,6 +39,7 @@ class Transaction(
     PauseVerbs,
     ImportVerbs,
     ProbeVerbs,
+    GraphVerbs,
 ):
     """One unit of work: all of it or nothing. `now` (wall time, ms) is fixed for it."""
 

@@ -22,6 +22,11 @@ First = tuple[int, str, str, int, int]
 Happened = tuple[int, str, int | None, str | None, str | None, str | None, str | None]
 """Time, event, item, the status it led to, agent, worker and detail of an entry."""
 
+RunEntry = tuple[int, int, str, str, str | None]
+"""Seq, time, event, name of the worker ("": all of them) and, of one that started, where and with how many slots."""
+ClaimEntry = tuple[int, str, str, str, str | None, str | None, int | None]
+"""Time, event, item, actor, agent, step and turn of an entry with which a claim begins or ends."""
+
 
 @record
 class Spent:
@@ -107,3 +112,34 @@ class FigureVerbs(Unit):
     def needed_by(self) -> list[tuple[int, int]]:
         """(item, who needs it), all of them."""
         return [(needed, sbi) for needed, sbi in self._all("figures_needs")]
+
+    # --- what became of it by day, and who worked when ---
+
+    def gate_failures(self, *, since: int, until: int) -> dict[str, int]:
+        """How many turns each gate or check has sent back."""
+        return dict(self._all("figures_gates", since=since, until=until))
+
+    def merge_gate_failures(self, *, since: int, until: int) -> dict[str, int]:
+        """How many merges each of them has stopped."""
+        return dict(self._all("figures_merge_gates", since=since, until=until))
+
+    def ended_before(self) -> dict[int, int]:
+        """When items ended that came in afterwards, by number."""
+        return dict(self._all("figures_imported"))
+
+    def done_at(self, *, since: int) -> list[int]:
+        """When items became DONE that are so now; cheap whatever the number of items."""
+        return [at for (at,) in self._all("figures_done_at", since=since)]
+
+    def runs(self) -> list[RunEntry]:
+        """What workers went through, oldest first."""
+        return self._all("figures_runs")
+
+    def claims_from(self, seq: int, *, until: int, events: Collection[str]) -> list[ClaimEntry]:
+        """The entries of these kinds from one on, oldest first."""
+        return self._all("figures_claims", seq=seq, until=until, events=json.dumps(sorted(events)))
+
+    def worker_name(self, uid: str) -> str | None:
+        """What the journal calls a worker, if that has ever taken a turn; None: nobody knows."""
+        found: str | None = self._value("figures_worker_name", uid=uid)
+        return found

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deespec import acts
 from deespec.agents.base import Login
 from deespec.agents.registry import LOOKED_FOR
 from deespec.board.agents import Standing, checked, look_at, paused
 from deespec.board.snapshot import agents_now
 from deespec.board.waiting import Situation
 from deespec.cli import options, output, shapes
-from deespec.cli.agent_names import must_be_there
 from deespec.clock import iso, local, midnight
-from deespec.model.items import AgentPause
 from deespec.model.money import counted, usd
 from deespec.records import record, replace
 from deespec.store.figures import Spent
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def agent_list(session: Session, *, no_look: bool, as_json: bool) -> int:
         output.say(text)
     for row in rows:
         for text in _remedies(row):
-            output.say(output.clean(text))
+            output.say(clean(text))
     if not rows:
         output.say(f"No agent is set up (known: {', '.join(LOOKED_FOR)}) → deespec config set run.implement claude")
     return 0
@@ -68,29 +68,15 @@ def agent_pause(
 ) -> int:
     """Let an agent, or with --account all that share its quota, take no new turns. Those that run go on."""
     app = session.app_for_writing()
-    must_be_there(app.settings, name)
-    account = app.account(name)
-    with app.store.transaction() as tx:
-        asked = AgentPause(
-            account=account,
-            agent=name,
-            reason="person",
-            message=reason or f"by {app.person}",
-            until_at=tx.now + for_ms if for_ms is not None else None,
-            by_person=True,
-            only_agent="" if whole_account else name,
-        )
-        tx.pause(asked, actor=app.person)
-        now = next(one for one in tx.pauses() if (one.account, one.only_agent) == (account, asked.only_agent))
-        fresh = now.since_at == tx.now
+    now, fresh = acts.pause_agent(app, name, for_ms=for_ms, reason=reason, whole_account=whole_account)
     until = f"until {local(now.until_at)}" if now.until_at else f"until deespec agent resume {name}"
     if as_json:
         output.emit(name=name, paused=True, reason=now.reason, message=now.message, until_at=iso(now.until_at))
     elif fresh:
-        with_it = f", with all agents of account {account}," if whole_account else ""
-        output.say(f"✓ {name}{output.clean(with_it)} is paused {until}")
+        with_it = f", with all agents of account {now.account}," if whole_account else ""
+        output.say(f"✓ {name}{clean(with_it)} is paused {until}")
     else:
-        output.say(f"{name} is paused already, {until}: {output.clean(now.message)}")
+        output.say(f"{name} is paused already, {until}: {clean(now.message)}")
     return 0
 
 
@@ -101,16 +87,11 @@ def agent_pause(
 def agent_resume(session: Session, name: str, as_json: bool) -> int:
     """Let a paused agent go on, and if its account was paused, all other agents of that, too."""
     app = session.app_for_writing()
-    with app.store.read() as tx:
-        pauses = tx.pauses()
-    if all(pause.agent != name for pause in pauses):
-        must_be_there(app.settings, name)
-    with app.store.transaction() as tx:
-        count = tx.resume_agent(name, account=app.account(name), actor=app.person)
+    resumed = acts.resume_agent(app, name)
     if as_json:
-        output.emit(name=name, resumed=count > 0)
+        output.emit(name=name, resumed=resumed)
     else:
-        output.say(f"✓ {name} goes on" if count else f"{name} was not paused.")
+        output.say(f"✓ {name} goes on" if resumed else f"{name} was not paused.")
     return 0
 
 

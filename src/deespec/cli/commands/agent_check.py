@@ -11,12 +11,12 @@ import click
 from deespec.agents.base import Login
 from deespec.agents.registry import LOOKED_FOR
 from deespec.agents.standin.clients import client_of, knows
-from deespec.board.agents import configured, look_at
+from deespec.board.agents import configured, look_at, must_be_there
 from deespec.cli import options, output
-from deespec.cli.agent_names import must_be_there
 from deespec.errors import NoAgent
 from deespec.model.probes import AgentCheck
 from deespec.records import record, replace
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,18 +154,18 @@ def _show_looked(name: str, one: Looked) -> None:
     if one.ready:
         words = " ".join(part for part in (one.version, f"({one.program})" if one.program else None) if part)
         login = ", login not known" if one.login is Login.UNKNOWN else ""
-        output.say(f"✓ {name} {output.clean(words)}".rstrip() + login)
+        output.say(f"✓ {name} {clean(words)}".rstrip() + login)
         return
-    output.say(f"✗ {name}: {output.clean(one.problem or 'not ready')}")
+    output.say(f"✗ {name}: {clean(one.problem or 'not ready')}")
     if one.remedy:
-        output.say(f"  → {output.clean(one.remedy)}")
+        output.say(f"  → {clean(one.remedy)}")
 
 
 def _show_verdict(one: Verdict) -> None:
     if one.problem is None:
         output.say(f"  ✓ {one.title} ({one.took_ms / 1000:.1f} s)")
     else:
-        output.say(f"  ✗ {one.title}: {output.clean(one.problem)}")
+        output.say(f"  ✗ {one.title}: {clean(one.problem)}")
 
 
 def _show_result(name: str, found: Found) -> None:

@@ -13,6 +13,7 @@ from deespec.cli.stdin import is_terminal, read_stdin
 from deespec.errors import NotPossible, UsageError
 from deespec.model.ids import id_of
 from deespec.model.lifecycle import Status
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
@@ -56,8 +57,8 @@ def answer(
 
 
 def _edited(session: Session, sbi: Sbi) -> str:
-    question = output.clean((sbi.question or "").strip(), lines=True)
-    below = f"\n\n{CUT}\n{sbi.id}  {output.clean(sbi.title)}\n\n{question}\n"
+    question = clean((sbi.question or "").strip(), lines=True)
+    below = f"\n\n{CUT}\n{sbi.id}  {clean(sbi.title)}\n\n{question}\n"
     found = editor.edit(session, below, instead=f'deespec answer {sbi.id} "…"')
     words = (found or "").partition(CUT)[0].strip()
     if not words:

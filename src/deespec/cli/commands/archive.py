@@ -14,6 +14,7 @@ from deespec.clock import iso, local
 from deespec.config_keys import UNITS_MS
 from deespec.errors import UsageError
 from deespec.model.wanted import Scope
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,7 +157,7 @@ def _would(session: Session, items: Sequence[str], what: str, *, choice: Choice,
         output.emit(dry_run=True, items=[{"id": one.id, "status": one.status} for one in found], **_left(choice))
         return 0
     for one in found:
-        output.say(f"{one.id} ({one.status}) would {what}: {output.clean(one.title)}")
+        output.say(f"{one.id} ({one.status}) would {what}: {clean(one.title)}")
     if not found:
         output.say("Nothing would be done.")
     _say_left(choice)

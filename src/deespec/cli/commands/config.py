@@ -25,6 +25,7 @@ from deespec.engine.prompt_rehearsal import rehearsal
 from deespec.engine.terms import differing
 from deespec.errors import BadConfig, NotFound, WorkspaceError
 from deespec.model.money import half_priced
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from deespec.app import App
@@ -73,7 +74,7 @@ def config_get(session: Session, key: str, as_json: bool) -> int:
         output.emit(**_json(one))
         return 0
     value = _value(one)
-    output.say(output.clean(value if isinstance(value, str) else _masked(one.text)))
+    output.say(clean(value if isinstance(value, str) else _masked(one.text)))
     return 0
 
 
@@ -144,14 +145,14 @@ def _tell_of_terms(app: App, settings: config.Settings, key: str) -> None:
         return
     with suppress(WorkspaceError, BadConfig):
         if words := differing(app, settings):
-            output.tell(f"! {output.clean(words)}")
+            output.tell(f"! {clean(words)}")
 
 
 def _tell_of_half_price(settings: config.Settings, key: str) -> None:
     section, own, _ = split(key)
     prices = tuple(price for price in settings.prices if section == "prices" and price.model == own)
     for what, fix in half_priced(prices):
-        output.tell(output.clean(f"! {what} → {fix}"))
+        output.tell(clean(f"! {what} → {fix}"))
 
 
 @click.command(name="path")
@@ -190,9 +191,9 @@ def config_check(session: Session, as_json: bool) -> int:
         return 2 if problems else 0
     found = [*(("✗", *one) for one in problems), *(("!", *one) for one in warnings)]
     for mark, what, hint in found:
-        output.say(f"{mark} {output.clean(what)}")
+        output.say(f"{mark} {clean(what)}")
         if hint:
-            output.say(f"  → {output.clean(hint)}")
+            output.say(f"  → {clean(hint)}")
     if not problems:
         output.say(f"✓ settings are valid{f', and {len(prompts)} prompts' if prompts else ''}")
     return 2 if problems else 0

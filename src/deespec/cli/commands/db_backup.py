@@ -11,6 +11,7 @@ from deespec.cli import options, output
 from deespec.clock import iso
 from deespec.store.opener import FILE
 from deespec.store.upkeep.backup import back_up, prune
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
@@ -44,7 +45,7 @@ def db_backup(session: Session, file: str | None, keep: int | None, force: bool,
         output.emit(path=made.path, bytes=made.bytes, seq=made.seq, made_at=iso(made.at), removed=removed)
         return 0
     output.say(f"✓ backup of {made.bytes / 1e6:,.1f} MB, verified, up to entry {made.seq} of the journal")
-    output.say(f"  {output.clean(made.path)}")
+    output.say(f"  {clean(made.path)}")
     for one in removed:
-        output.say(f"  removed {output.clean(os.path.basename(one))}")
+        output.say(f"  removed {clean(os.path.basename(one))}")
     return 0

@@ -9,6 +9,7 @@ import click
 from deespec.board.checkup import check_up
 from deespec.cli import options, output
 from deespec.store.invariants import Severity
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from deespec.board.checkup import Checkup
@@ -63,10 +64,10 @@ def _show(found: Checkup, how: Style) -> None:
         output.say(f"{mark} {part.name:<11}{note}".rstrip())
         shown = sorted(part.found, key=lambda one: BADNESS.index(one.severity), reverse=True)[:SHOWN]
         for one in shown:
-            output.say(f"    {one.severity}: {output.clean(one.text)}")
+            output.say(f"    {one.severity}: {clean(one.text)}")
         if len(part.found) > SHOWN:
             output.say(f"    … and {len(part.found) - SHOWN:,} more (--json shows all)")
         for remedy in dict.fromkeys(one.remedy for one in shown if one.remedy):
-            output.say(f"    → {output.clean(remedy)}")
+            output.say(f"    → {clean(remedy)}")
     worst = max((part.worst for part in found.parts if part.worst), key=BADNESS.index, default=None)
     output.say(MEANS[worst] if worst else "sound")

@@ -12,6 +12,7 @@ from deespec.clock import iso, local
 from deespec.store.holders import Doing
 from deespec.store.opener import FILE
 from deespec.store.upkeep.checkpoint import Mode, checkpoint
+from deespec.text import ago, clean
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
@@ -93,5 +94,5 @@ def _words(one: Holder, now_ms: int) -> str:
         Doing.WRITING: "holds it back by writing",
         Doing.CHECKPOINTING: "moves the log itself",
     }[one.doing]
-    since = "" if one.since_at is None else f"; started {local(one.since_at)} ({output.ago(now_ms - one.since_at)} ago)"
-    return f"{output.clean(one.what)} {verb}{since}"
+    since = "" if one.since_at is None else f"; started {local(one.since_at)} ({ago(now_ms - one.since_at)} ago)"
+    return f"{clean(one.what)} {verb}{since}"

@@ -12,6 +12,7 @@ from deespec import config
 from deespec.cli import options, output
 from deespec.store.opener import FILE
 from deespec.store.upkeep.copy import copy, database_of, refuse
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
@@ -40,10 +41,10 @@ def db_copy(session: Session, *, url: str, yes: bool, dry_run: bool, as_json: bo
         if as_json:
             output.emit(path=target, items=items, seq=seq, sealed=False)
         else:
-            output.say(f"{items} SBIs and {seq} entries of the journal would go to {output.clean(home)}")
-            output.say(f"{output.clean(str(app.settings.home))} could only be read from then on")
+            output.say(f"{items} SBIs and {seq} entries of the journal would go to {clean(home)}")
+            output.say(f"{clean(str(app.settings.home))} could only be read from then on")
         return 0
-    session.confirm(f"Move this backlog to {output.clean(home)}? It can only be read here from then on.", yes=yes)
+    session.confirm(f"Move this backlog to {clean(home)}? It can only be read here from then on.", yes=yes)
     done = copy(
         database,
         target,
@@ -56,12 +57,12 @@ def db_copy(session: Session, *, url: str, yes: bool, dry_run: bool, as_json: bo
         output.emit(path=done.path, items=done.items, seq=done.seq, held_ms=done.held_ms, sealed=True)
         return 0
     what = "completed" if done.completed else "copied and verified"
-    output.say(f"✓ {what}: {done.items} SBIs, {done.seq} entries of the journal in {output.clean(done.path)}")
-    output.say(f"  {output.clean(str(app.settings.home))} is sealed: it can be read, not written")
+    output.say(f"✓ {what}: {done.items} SBIs, {done.seq} entries of the journal in {clean(done.path)}")
+    output.say(f"  {clean(str(app.settings.home))} is sealed: it can be read, not written")
     if done.held_ms >= WORTH_SAYING_MS:
         output.say(f"  writers waited up to {done.held_ms / 1000:.1f} s")
     root = config.load_settings(Path(home), session.env, {}).root
     if root != app.settings.root:
-        output.say(f"  agents work in {output.clean(str(root))} from now on, no longer in {app.settings.root}")
-    output.say(f"Next: deespec --home {output.clean(home)} status")
+        output.say(f"  agents work in {clean(str(root))} from now on, no longer in {app.settings.root}")
+    output.say(f"Next: deespec --home {clean(home)} status")
     return 0

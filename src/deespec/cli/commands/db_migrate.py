@@ -11,6 +11,7 @@ from deespec.cli import options, output
 from deespec.store.migrate import migrate
 from deespec.store.opener import FILE
 from deespec.store.upkeep.backup import back_up
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
@@ -38,5 +39,5 @@ def db_migrate(session: Session, as_json: bool) -> int:
         output.say(f"Nothing to do: the database has schema {done.after}, the newest.")
     else:
         output.say(f"✓ schema {done.before} is now {done.after}")
-        output.say(f"  backup from before it: {output.clean(done.backup)}")
+        output.say(f"  backup from before it: {clean(done.backup)}")
     return 0

@@ -16,6 +16,7 @@ from deespec.store.origins import Marks
 from deespec.store.upkeep.present import Present, State, look
 from deespec.store.upkeep.restore import Ready, Restored, made_ready, put, refuse
 from deespec.store.upkeep.shelf import backups_for
+from deespec.text import ago, clean
 from deespec.workspace.kept import kept_turns, logged_turns
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def _merged(app: App) -> list[str]:
     try:
         return mark_merged(app, actor=app.person)
     except WorkspaceError as error:  # run looks again before it takes an item
-        output.tell(f"! {output.clean(error.message)}")
+        output.tell(f"! {clean(error.message)}")
         return []
 
 
@@ -95,7 +96,7 @@ def _list(app: App, *, as_json: bool) -> int:
     if not found:
         raise UsageError("Which backup? None of this backlog is known here.", hint="deespec db restore FILE")
     for one in found[:SHOWN_BACKUPS]:
-        output.say(f"{local(one.at)}  {one.bytes / 1e6:8,.1f} MB  {output.clean(one.path)}")
+        output.say(f"{local(one.at)}  {one.bytes / 1e6:8,.1f} MB  {clean(one.path)}")
     if len(found) > SHOWN_BACKUPS:
         output.say(f"… and {len(found) - SHOWN_BACKUPS} older ones")
     output.tell("→ deespec db restore FILE; --dry-run says what it would do")
@@ -120,15 +121,15 @@ def _show_plan(app: App, ready: Ready, present: Present, *, as_json: bool) -> No
             violations=list(ready.violations),
         )
         return
-    age = "" if ready.newest_at is None else f", the newest {output.ago(app.clock.now_ms() - ready.newest_at)} old"
-    output.say(f"backup    {output.clean(ready.file)}")
+    age = "" if ready.newest_at is None else f", the newest {ago(app.clock.now_ms() - ready.newest_at)} old"
+    output.say(f"backup    {clean(ready.file)}")
     output.say(f"          {_count(ready.items, ready.seq)} in the journal{age}; verified")
     if present.state is State.ABSENT:
         output.say("database  there is none")
         return
     what = _count(present.items, seq) if seq is not None else "what it holds cannot be read"
     broken = f"; damaged: {present.why}" if present.why else ""
-    output.say(f"database  {what}{output.clean(broken)}")
+    output.say(f"database  {what}{clean(broken)}")
     lost = _lost(ready, present)
     if lost:
         what = "entry is" if lost == 1 else "entries are"
@@ -149,14 +150,12 @@ def _show(done: Restored, ready: Ready, *, merged: list[str], as_json: bool) -> 
             merged=merged,
         )
         return
-    output.say(
-        f"✓ restored {output.clean(os.path.basename(ready.file))}: {_items(done.items)}; entry {done.seq} tells of it"
-    )
+    output.say(f"✓ restored {clean(os.path.basename(ready.file))}: {_items(done.items)}; entry {done.seq} tells of it")
     if done.kept and done.kept_whole:
-        output.say(f"  replaced  {output.clean(done.kept)}")
+        output.say(f"  replaced  {clean(done.kept)}")
         output.say("            deespec db restore with this file brings it back")
     elif done.kept:
-        output.say(f"  replaced  {output.clean(done.kept)} (damaged; kept as it was)")
+        output.say(f"  replaced  {clean(done.kept)} (damaged; kept as it was)")
     if done.gap:
         output.say(f"  numbers   {done.gap:,} are left out: some of them may have been given by the lost database")
     if merged:

@@ -13,6 +13,7 @@ from deespec.records import as_dict
 from deespec.store.opener import FILE
 from deespec.store.upkeep.shelf import backups_for
 from deespec.store.upkeep.stats import stats
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from deespec.cli.output import Style
@@ -105,7 +106,7 @@ def _backups(backups: list[BackupFile]) -> str:
     if not backups:
         return "none → deespec db backup"
     newest = backups[0]
-    return f"{len(backups)}, the newest of {local(newest.at)} in {output.clean(os.path.dirname(newest.path))}"
+    return f"{len(backups)}, the newest of {local(newest.at)} in {clean(os.path.dirname(newest.path))}"
 
 
 def _share(found: Stats) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deespec.cli import output
 from deespec.model.ids import decomposition_of
 from deespec.model.lifecycle import Event
 from deespec.model.proposal import PROPOSAL_FILE, own_words
 from deespec.records import record
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,7 +52,7 @@ def decomposed(tx: Transaction, pbi: Pbi, home: Path) -> Decomposed:
 
 def bounded(words: str) -> str:
     """The words for a terminal, and no more of them than one reads there."""
-    whole = output.clean(words.strip(), lines=True)
+    whole = clean(words.strip(), lines=True)
     short = "\n".join(whole.split("\n")[:LINES_MOST])[:CHARACTERS_MOST].rstrip()
     return short if short == whole else f"{short} …"
 
@@ -61,7 +61,7 @@ def left_out_line(draft: Draft) -> str:
     """`left out: Docs (rejected as PBI-9/5: not now)`."""
     why = f": {draft.reason}" if draft.reason else f", registered as {draft.registered}" if draft.registered else ""
     edited = ", edited by a person" if draft.edited and not why else ""
-    return output.clean(f"left out: {draft.title} ({draft.status} as {draft.id}{why}{edited})")
+    return clean(f"left out: {draft.title} ({draft.status} as {draft.id}{why}{edited})")
 
 
 def _faulty(last: Turn, pbi: Pbi, home: Path) -> str | None:

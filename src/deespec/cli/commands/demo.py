@@ -14,6 +14,7 @@ from deespec.cli.stage import Stage, example, temporary_project
 from deespec.errors import DeespecError
 from deespec.model.items import Kind
 from deespec.model.spec import parse_spec
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,7 +113,7 @@ class Play(Stage):
         """What this turn was refused for, in one line."""
         turns = self.json("sbi", "show", item)["turns"]
         found = next((one["findings"] for one in turns if one["number"] == turn), None) or ["refused"]
-        return output.clean(found[0].partition("\n")[0].rstrip(":"))
+        return clean(found[0].partition("\n")[0].rstrip(":"))
 
     def _judge(self, tests: tuple[int, int]) -> None:
         """Raises DeespecError unless everything ended as the specs intend."""

@@ -34,6 +34,7 @@ from deespec.engine import remains
 from deespec.engine.itself import own_command
 from deespec.engine.prompt_rehearsal import rehearsal
 from deespec.errors import BadConfig, InvalidInput, StoreUnusable
+from deespec.text import clean, cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -186,7 +187,7 @@ def _show(session: Session, found: Found, done: list[Done] | None, *, dry_run: b
 def _show_done(done: list[Done], how: output.Style, *, dry_run: bool) -> None:
     for one in done:
         mark, colour = ("✗", "red") if one.failed else ("→", None) if dry_run else ("✓", "green")
-        output.say(f"{output.paint(mark, colour, how)} {output.clean(one.what)}")
+        output.say(f"{output.paint(mark, colour, how)} {clean(one.what)}")
     if not done:
         output.say("Nothing to fix that doctor may do by itself.")
     output.say()
@@ -194,15 +195,15 @@ def _show_done(done: list[Done], how: output.Style, *, dry_run: bool) -> None:
 
 def _show_one(one: Finding, how: output.Style) -> None:
     mark = output.paint(MARKS[one.level], COLOURS[one.level], how)
-    what = output.clean(one.what)
+    what = clean(one.what)
     if one.level is Level.OK:
-        output.say(f"  {mark} {what if how.width is None else output.cut(what, how.width - len(INDENT), how)}")
+        output.say(f"  {mark} {what if how.width is None else cut(what, how.width - len(INDENT), how.ambiguous_width)}")
         return
     first, *rest = _wrapped(what, how)
     output.say(f"  {mark} {first}")
-    for line in (*rest, *_wrapped(output.clean(one.why), how)):
+    for line in (*rest, *_wrapped(clean(one.why), how)):
         output.say(f"{INDENT}{line}")
-    fix = output.clean(one.fix)
+    fix = clean(one.fix)
     is_sentence = fix[:1].isupper()  # a command is never broken: people copy it
     for number, line in enumerate(_wrapped(fix, how) if is_sentence else [fix]):
         output.say(f"{INDENT}{'  ' if number else '→ '}{line}")

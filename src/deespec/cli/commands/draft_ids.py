@@ -5,16 +5,13 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING
 
-from deespec.backlog.drafts import Decider
 from deespec.errors import InvalidInput, UsageError
-from deespec.labels import names_in
 from deespec.model.asking import DraftStatus
-from deespec.workspace.branches import commit_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from deespec.backlog.drafts import DraftId
+    from deespec.backlog.drafts import Decider, DraftId
     from deespec.cli.session import Session
 
 NUMBER_DIGITS = 9
@@ -68,13 +65,7 @@ def refuse_single(texts: Sequence[str]) -> None:
 def decider(session: Session) -> Decider:
     """The person who types, and what is registered by what they decide."""
     app = session.app_for_writing()
-    settings = app.settings
-    return Decider(
-        owner=app.person,
-        uid=app.clock.uid,
-        labels=frozenset(names_in(settings.home)),
-        base=commit_of(settings.root, settings.base) if settings.workspace_mode == "worktree" else None,
-    )
+    return app.decider(app.person)
 
 
 def _open(session: Session, parent: str) -> list[DraftId]:

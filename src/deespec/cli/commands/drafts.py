@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deespec.board.drafted import state
 from deespec.cli import options, output, shapes
 from deespec.cli.commands.draft_ids import draft_id, is_draft
-from deespec.cli.commands.draft_views import say_one, state
+from deespec.cli.commands.draft_views import say_one
 from deespec.model.asking import UNDECIDED, DraftStatus
 from deespec.model.items import Kind
 

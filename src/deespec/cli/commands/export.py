@@ -9,6 +9,7 @@ import click
 
 from deespec.backlog.exports.backlog import export as export_backlog
 from deespec.cli import options, output
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
@@ -39,7 +40,7 @@ def export(session: Session, path: Path, force: bool, as_json: bool) -> int:
         )
         return 0
     counts = ", ".join(_counted(done.counts[name], word) for name, word in KINDS if done.counts[name])
-    output.say(f"✓ {counts or 'an empty backlog'} in {output.clean(str(path))}")
+    output.say(f"✓ {counts or 'an empty backlog'} in {clean(str(path))}")
     if session.quiet:
         return 0
     if done.completes_cut_off:

@@ -11,6 +11,7 @@ from deespec.cli import options, output
 from deespec.engine.cleaning import Kind, Piece, carry_out, plan
 from deespec.errors import NotPossible
 from deespec.model.lifecycle import Status
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +85,7 @@ def _show(
         _say(session, head, freed)
     _say(session, "KEPT", [*kept, *(_kept(one, why) for one, why in left)])
     for text in dict.fromkeys(one.remedy for one in kept if one.remedy):
-        output.say(f"→ {output.clean(text)}")
+        output.say(f"→ {clean(text)}")
     if not done:
         output.say("There is nothing to free.")
     elif dry_run:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deespec.acts import NAMED_MOST, effect_lines, named
 from deespec.backlog import groups
 from deespec.cli import options, output
 from deespec.model.items import Kind
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
     from deespec.backlog.groups import Effect, Family
     from deespec.cli.session import Session
-
-NAMED = 20
-"""So many ids are named in one line; of more, how many there are."""
 
 NOW = click.option("--now", is_flag=True, help="Stop running agents, too; no attempt is used.")
 REASON = click.option("--reason", "-m", help="Why, for the history.")
@@ -163,10 +161,10 @@ def _delete(
         gone = groups.to_delete(tx, one, cascade=cascade)
         drafts = sum(len(tx.drafts(group.id)) for group in gone.groups)
     if not dry_run:
-        lines = [f"{_count(len(gone.sbis), 'SBI')}: {_names([each.id for each in gone.sbis])}"] if gone.sbis else []
+        lines = [f"{_count(len(gone.sbis), 'SBI')}: {named([each.id for each in gone.sbis])}"] if gone.sbis else []
         lines += [_count(drafts, "undecided draft")] if drafts else []
         lines += _reopened_lines(gone)
-        _ask(session, [_names([each.id for each in gone.groups]), *lines], f"{one}: delete for good?", yes=yes)
+        _ask(session, [named([each.id for each in gone.groups]), *lines], f"{one}: delete for good?", yes=yes)
         gone = groups.delete(app.store, one, actor=app.person, cascade=cascade)
     return _tell_gone(gone, dry_run=dry_run, as_json=as_json)
 
@@ -177,7 +175,7 @@ def _delete(
 def _confirm(session: Session, item_id: str, effect: Effect, verb: str, *, yes: bool) -> None:
     """Asks if more than the item itself is concerned."""
     if effect.below or effect.stopped:
-        _ask(session, _effect_lines(item_id, effect), f"{item_id}: {verb} with all below it?", yes=yes)
+        _ask(session, effect_lines(item_id, effect), f"{item_id}: {verb} with all below it?", yes=yes)
 
 
 def _ask(session: Session, lines: Sequence[str], question: str, *, yes: bool) -> None:
@@ -185,21 +183,6 @@ def _ask(session: Session, lines: Sequence[str], question: str, *, yes: bool) ->
         for line in lines:
             output.tell(line)
     session.confirm(question, yes=yes)
-
-
-def _effect_lines(item_id: str, effect: Effect) -> list[str]:
-    others = [group for group in effect.groups if group != item_id]
-    counted = {
-        "PBI": others,
-        "SBI": effect.sbis,
-        "decomposition": effect.decompositions,
-        "running agent": effect.stopped,
-    }
-    lines = [f"{_count(len(ids), name)}: {_names(ids)}" for name, ids in counted.items() if ids]
-    lines += [f"left: {one} {why}" for one, why in effect.left[:NAMED]]
-    lines += [f"left: {len(effect.left) - NAMED} more"] if len(effect.left) > NAMED else []
-    lines += [f"blocked then: {_names(effect.blocked)}"] if effect.blocked else []
-    return lines
 
 
 def _tell(item_id: str, effect: Effect, what: str, *, dry_run: bool, as_json: bool) -> int:
@@ -219,7 +202,7 @@ def _tell(item_id: str, effect: Effect, what: str, *, dry_run: bool, as_json: bo
         output.say(f"{item_id} is like that already; nothing was changed.")
     else:
         output.say(f"{item_id} would be {what}" if dry_run else f"✓ {item_id} {what}")
-    for line in _effect_lines(item_id, effect):
+    for line in effect_lines(item_id, effect):
         output.say(f"  {line}")
     return 0
 
@@ -230,22 +213,17 @@ def _tell_gone(gone: Family, *, dry_run: bool, as_json: bool) -> int:
         reopened = [{"id": one, "why": why} for one, why in gone.reopened]
         output.emit(dry_run=dry_run, items=[{"id": one} for one in ids], reopened=reopened)
         return 0
-    output.say(f"{_names(ids)} would be deleted" if dry_run else f"✓ {_names(ids)} deleted")
+    output.say(f"{named(ids)} would be deleted" if dry_run else f"✓ {named(ids)} deleted")
     for line in _reopened_lines(gone):
         output.say(f"  {line}")
     return 0
 
 
 def _reopened_lines(gone: Family) -> list[str]:
-    more = len(gone.reopened) - NAMED
-    lines = [f"open again: {one}: {why}" for one, why in gone.reopened[:NAMED]]
+    more = len(gone.reopened) - NAMED_MOST
+    lines = [f"open again: {one}: {why}" for one, why in gone.reopened[:NAMED_MOST]]
     return [*lines, f"open again: {more} more"] if more > 0 else lines
 
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
-
-
-def _names(ids: Sequence[str]) -> str:
-    more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
-    return f"{', '.join(ids[:NAMED])}{more}"

@@ -13,6 +13,7 @@ from deespec.model.items import Kind, Priority
 from deespec.model.lifecycle import IN_WORK, STOPPED, GroupStatus, Status
 from deespec.model.wanted import Scope
 from deespec.records import replace
+from deespec.text import width_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -119,7 +120,7 @@ def _table(found: Sequence[GroupLine], how: output.Style, stopped: Mapping[str, 
     """With a bar on a terminal, if the line is wide enough for it."""
     plain = replace(how, colour=False)
     fits = how.width is not None and all(
-        output.width_of(line, how) <= how.width for line in _rows(found, plain, stopped, cells=BAR_CELLS)
+        width_of(line, how.ambiguous_width) <= how.width for line in _rows(found, plain, stopped, cells=BAR_CELLS)
     )
     return _rows(found, how, stopped, cells=BAR_CELLS if fits else 0)
 

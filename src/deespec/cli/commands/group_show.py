@@ -17,6 +17,7 @@ from deespec.model.ids import decomposition_of
 from deespec.model.items import Kind, Pbi, Sbi
 from deespec.model.lifecycle import Status
 from deespec.records import record, replace
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -119,7 +120,7 @@ def _show(session: Session, item_id: str, *, detail: bool, as_json: bool) -> int
         output.emit(**_json(seen))
         return 0
     how = session.style
-    output.say(f"{output.paint(seen.one.id, 'bold', how)}  {output.clean(seen.one.title)}")
+    output.say(f"{output.paint(seen.one.id, 'bold', how)}  {clean(seen.one.title)}")
     output.say()
     for name, value in _facts(session, seen).items():
         if value:
@@ -219,8 +220,8 @@ def _facts(session: Session, seen: Seen) -> dict[str, str]:
         facts["drafts"] = _drafts(seen)
     return facts | {
         "priority": one.priority,
-        "labels": output.clean(", ".join(one.labels)),
-        "registered": f"{local(one.registered_at)} by {output.clean(one.owner)}",
+        "labels": clean(", ".join(one.labels)),
+        "registered": f"{local(one.registered_at)} by {clean(one.owner)}",
         "archived": local(seen.archived_at) if seen.archived_at is not None else "",
         "uid": one.uid,
     }
@@ -247,7 +248,7 @@ def _decomposition(seen: Seen) -> str:
         case Status.PARKED:
             return f"waits for your answer → deespec answer {pbi}" if one.question else f"PARKED ({one.reason})"
         case Status.FAILED:
-            return f"FAILED ({output.clean(one.reason or '')}) → {again}"
+            return f"FAILED ({clean(one.reason or '')}) → {again}"
         case Status.CANCELLED:
             return f"cancelled → {again}"
         case Status.DECOMPOSED:
@@ -289,7 +290,7 @@ def _cut(seen: Seen, *, detail: bool) -> list[str]:
 
 
 def _text_lines(one: Pbi | Epic, *, detail: bool) -> list[str]:
-    lines = output.clean(one.spec, lines=True).rstrip().split("\n")
+    lines = clean(one.spec, lines=True).rstrip().split("\n")
     if one.spec == one.title:
         return []
     if detail or len(lines) <= TEXT_LINES:
@@ -321,4 +322,4 @@ def _children(session: Session, seen: Seen) -> list[str]:
 
 
 def _indented(text: str) -> str:
-    return "  " + output.clean(text.strip(), lines=True).replace("\n", "\n  ")
+    return "  " + clean(text.strip(), lines=True).replace("\n", "\n  ")

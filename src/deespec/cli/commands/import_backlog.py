@@ -14,6 +14,7 @@ from deespec.cli import options, output
 from deespec.model.items import Kind, Sbi
 from deespec.model.lifecycle import ENDED
 from deespec.records import replace
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -61,7 +62,7 @@ def _lines(session: Session, done: Imported, *, dry_run: bool) -> Iterator[str]:
     yield from output.table(("KIND", "STATUS", "ITEMS"), rows, session.style, colour=output.status_colour)
     yield f"drafts {brought.drafts} · turns {brought.turns} · history {brought.entries} entries"
     if done.labels:
-        yield f"labels: {', '.join(output.clean(one) for one in done.labels)}"
+        yield f"labels: {', '.join(clean(one) for one in done.labels)}"
     yield from _notes(done)
     if brought.known:
         yield f"{brought.known} items are here already and stay as they are"
@@ -93,7 +94,7 @@ def _notes(done: Imported) -> Iterator[str]:
     notes += [f"labels/{file} is here already with other words and was kept" for file in done.kept]
     notes += [f"the label {one.label} brings a template that no prompt can have: {one.why}" for one in done.missing]
     for note in notes[:SHOWN]:
-        yield f"  note: {output.clean(note)}"
+        yield f"  note: {clean(note)}"
     if len(notes) > SHOWN:
         yield f"  … and {len(notes) - SHOWN} more notes (--json shows all)"
 

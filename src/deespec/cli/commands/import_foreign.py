@@ -13,6 +13,7 @@ from deespec.backlog.imports.foreign_put import Put, bring, rehearse
 from deespec.cli import options, output
 from deespec.cli.commands.import_backlog import held_lines
 from deespec.model.items import Epic
+from deespec.text import clean
 from deespec.workspace.branches import commit_of
 
 if TYPE_CHECKING:
@@ -108,9 +109,9 @@ def _lines(session: Session, done: Put, *, dry_run: bool) -> Iterator[str]:
     yield from output.table(("KIND", "STATUS", "ITEMS"), rows, session.style, colour=output.status_colour)
     if done.labels:
         what = "would be made" if dry_run else "were made, empty"
-        yield f"labels that {what}: {', '.join(output.clean(one) for one in done.labels)}"
+        yield f"labels that {what}: {', '.join(clean(one) for one in done.labels)}"
     for note in done.notes[:SHOWN]:
-        yield f"  note: {output.clean(note)}"
+        yield f"  note: {clean(note)}"
     if len(done.notes) > SHOWN:
         yield f"  … and {len(done.notes) - SHOWN} more notes (--json shows all)"
     if done.left_out:

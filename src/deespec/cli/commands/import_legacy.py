@@ -22,6 +22,7 @@ from deespec.errors import InsideTurn, NoHome
 from deespec.model.items import Sbi
 from deespec.records import record
 from deespec.store.opener import FILE
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -139,7 +140,7 @@ def _complete(session: Session, ready: Path, home: Path, *, dry_run: bool, as_js
         output.emit(dry_run=dry_run, completed=True, home=str(home))
         return 0
     what = "would be completed" if dry_run else "is complete now"
-    output.say(f"✓ an import was cut off when all was done but its last step: {output.clean(str(home))} {what}")
+    output.say(f"✓ an import was cut off when all was done but its last step: {clean(str(home))} {what}")
     if not session.quiet and not dry_run:
         output.say("Next: deespec status; held items start with deespec sbi unhold --all")
     return 0
@@ -151,11 +152,9 @@ def _complete(session: Session, ready: Path, home: Path, *, dry_run: bool, as_js
 def _show(session: Session, done: Brought, target: Target, *, dry_run: bool) -> None:
     fresh = _fresh(done)
     known = len(done.plan.coming) - len(fresh)
-    home = output.clean(str(done.home))
+    home = clean(str(done.home))
     if not fresh and known and not done.settings and not done.labels and not dry_run:
-        output.say(
-            f"✓ all {known} items of {output.clean(str(done.plan.source))} are in {home} already: nothing changed"
-        )
+        output.say(f"✓ all {known} items of {clean(str(done.plan.source))} are in {home} already: nothing changed")
         return
     counts = Counter((one.found.kind, one.status) for one in fresh)
     rows = [(kind, status, str(count)) for (kind, status), count in counts.items()]
@@ -166,7 +165,7 @@ def _show(session: Session, done: Brought, target: Target, *, dry_run: bool) -> 
         output.say(text)
     shown = _few_alike(done.notes)[:NOTES_SHOWN]
     for note in shown:
-        output.say(f"  note: {output.clean(note)}")
+        output.say(f"  note: {clean(note)}")
     if len(done.notes) > len(shown):
         output.say(f"  … and {len(done.notes) - len(shown)} more notes (--json shows all)")
     if known:
@@ -177,7 +176,7 @@ def _show(session: Session, done: Brought, target: Target, *, dry_run: bool) -> 
         return
     output.say(f"✓ {_counted(len(fresh))} in {home}")
     if done.kept is not None:
-        output.say(f"  the old folder is {output.clean(str(done.kept))}, as it was")
+        output.say(f"  the old folder is {clean(str(done.kept))}, as it was")
         if os.path.lexists(done.home.parent / ".git"):
             output.say(f"  Git sees it as new: add {done.kept.name}/ to .gitignore, or move it away")
     held = sum(isinstance(one.item, Sbi) and one.item.held for one in fresh)
@@ -193,9 +192,9 @@ def _lines(done: Brought, fresh: list[Coming]) -> Iterator[str]:
     turns = sum(len(one.turns) for one in fresh)
     yield f"needs {needs} · turns {turns} from {plan.reports} reports · history {done.entries} entries"
     if done.labels:
-        yield f"labels: {', '.join(output.clean(one) for one in done.labels)}"
+        yield f"labels: {', '.join(clean(one) for one in done.labels)}"
     for one in done.settings:
-        yield f"{one.key} = {one.value}  ({output.clean(one.why)})"
+        yield f"{one.key} = {one.value}  ({clean(one.why)})"
 
 
 def _counted(items: int) -> str:

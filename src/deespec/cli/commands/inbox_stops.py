@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deespec.backlog import edit
+from deespec.board.drafted import decision
 from deespec.cli import output
-from deespec.cli.commands.draft_views import decision, say_difference
+from deespec.cli.commands.draft_views import say_difference
 from deespec.cli.commands.inbox_walk import Act, Stop, agreed, ask, say_start
 from deespec.cli.full import load
 from deespec.cli.manifest import find
 from deespec.errors import NotFound
 from deespec.model.asking import DraftStatus
 from deespec.model.items import Epic, Kind, Sbi
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,9 +62,9 @@ class Stops:
         """One that has not stopped and that nobody but a person brings on."""
 
         def show() -> None:
-            output.say(f"{line.status}: {output.clean(why.text)}")
+            output.say(f"{line.status}: {clean(why.text)}")
             if why.remedy:
-                output.say(f"→ {output.clean(why.remedy)}")
+                output.say(f"→ {clean(why.remedy)}")
 
         kind = line.id.partition("-")[0].lower()
         full = Act(key="f", name="show in full", do=lambda: self._look(f"{kind} show", item_id=line.id))
@@ -145,7 +147,7 @@ class Stops:
                 f"{one.estimate_hours:g} h" if one.estimate_hours is not None else "",
                 f"in the place of {one.parent}/{one.replaces}" if earlier is not None else "",
             )
-            output.say(output.clean("draft" + "".join(f" · {fact}" for fact in facts if fact)))
+            output.say(clean("draft" + "".join(f" · {fact}" for fact in facts if fact)))
             say_start(self._now(one).spec)
 
         acts = [
@@ -210,7 +212,7 @@ class Stops:
         def show() -> None:
             say_start(one.text)
             if one.remedy:
-                output.say(f"→ {output.clean(one.remedy)}")
+                output.say(f"→ {clean(one.remedy)}")
 
         def gone() -> str | None:
             with self._session.app.store.read() as tx:
@@ -224,7 +226,7 @@ class Stops:
             say_start("\n".join(one.items))
             for text in (one.obstacle, f"→ {one.remedy}" if one.remedy else None):
                 if text:
-                    output.say(output.clean(text))
+                    output.say(clean(text))
 
         name = f"to land: {one.base} does not have {one.commits} commit{'s' if one.commits > 1 else ''} of {one.target}"
         acts = (

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from deespec.cli import output
 from deespec.errors import DeespecError
 from deespec.records import record
+from deespec.text import clean, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,11 +82,11 @@ def agreed(question: str) -> bool:
 
 def say_start(text: str) -> None:
     """As much of a text as a screen takes."""
-    lines = output.clean(text.strip(), lines=True).splitlines()
+    lines = clean(text.strip(), lines=True).splitlines()
     width, height = shutil.get_terminal_size()
     room, used = max(SHOWN_LEAST, height - AROUND_TEXT), 0
     for at, line in enumerate(lines):
-        used += 1 + output.width_of(line, output.Style()) // max(width, 1)
+        used += 1 + width_of(line, 1) // max(width, 1)
         if used > room and at:
             output.say(f"… {len(lines) - at} more lines (f)")
             return
@@ -109,12 +110,12 @@ def _through(stops: Sequence[Stop], decided: set[int]) -> None:
             continue
         gone = stops[at].gone()
         if gone is not None:
-            output.say(f"({at + 1}/{len(stops)}) {output.clean(gone)}")
+            output.say(f"({at + 1}/{len(stops)}) {clean(gone)}")
             decided.add(at)
             at, step = at + 1, 1
             continue
         output.say()
-        output.say(f"({at + 1}/{len(stops)}) {output.clean(stops[at].name)}")
+        output.say(f"({at + 1}/{len(stops)}) {clean(stops[at].name)}")
         stops[at].show()
         step = _decide(stops[at])
         if step == 0:
@@ -134,11 +135,11 @@ def _decide(stop: Stop) -> int:
             return 1 if key[0] == "s" else -1
         act = next((act for act in stop.acts if key in (act.key, act.name)), None)
         if act is None:
-            output.say("Type one of the letters, then Enter." if not key else f'"{output.clean(key)}" is none of them.')
+            output.say("Type one of the letters, then Enter." if not key else f'"{clean(key)}" is none of them.')
             continue
         gone = stop.gone()
         if gone is not None:
-            output.say(output.clean(gone))
+            output.say(clean(gone))
             return 0
         if _done(act):
             return 0
@@ -162,9 +163,9 @@ def _done(act: Act) -> bool:
     try:
         return act.do()
     except DeespecError as error:
-        output.say(output.clean(error.message, lines=True))
+        output.say(clean(error.message, lines=True))
         if error.hint:
-            output.say(f"→ {output.clean(error.hint, lines=True)}")
+            output.say(f"→ {clean(error.hint, lines=True)}")
         return False
 
 

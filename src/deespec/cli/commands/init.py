@@ -28,6 +28,7 @@ from deespec.config import AgentSettings, Gate, Settings, load_settings
 from deespec.config_home import HOME_NAME, refuse_cut_off
 from deespec.config_keys import IMPLIED
 from deespec.errors import InsideTurn, InvalidInput
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -156,7 +157,7 @@ def _show(
         told = ", ".join(f"{name}: not logged in" if name in logged_out else name for name in agents)
         output.say(f"  agents    {told}" + (f" (may {allowed})" if is_client else ""))
         for name, remedy in logged_out.items():
-            output.say(f"            → {name}: {output.clean(remedy)}")
+            output.say(f"            → {name}: {clean(remedy)}")
     else:
         output.say(f"  agents    none found ({', '.join(LOOKED_FOR)}) → {NO_AGENTS}")
     if review:

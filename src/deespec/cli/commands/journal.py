@@ -13,6 +13,7 @@ from deespec.errors import InvalidInput
 from deespec.model.items import Kind
 from deespec.model.lifecycle import Event
 from deespec.suggest import closest
+from deespec.text import clean, cut, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -80,7 +81,7 @@ def journal_export(session: Session, after: int, file: str | None, as_json: bool
     if as_json:
         output.emit(file=os.path.realpath(file), entries=count)
     else:
-        output.say(f"✓ {count} entries in {output.clean(file)}")
+        output.say(f"✓ {count} entries in {clean(file)}")
     return 0
 
 
@@ -98,7 +99,7 @@ def journal_check(session: Session, as_json: bool) -> int:
         output.emit(ok=not violations, entries=entries, items=items, violations=violations)
     elif violations:
         for text in violations:
-            output.say(output.clean(text))
+            output.say(clean(text))
         output.say(f"✗ {len(violations)} contradictions between {entries} entries and {items} items")
     else:
         output.say(f"✓ {entries} entries agree with {items} items")
@@ -119,7 +120,7 @@ def table_of(entries: Sequence[JournalEntry], how: Style, *, but: str = "") -> l
         for name, least in steps:
             if name in columns and (over := _over(columns, note, how)) > 0:
                 width = max(least, _width(columns[name], how) - over)
-                columns[name] = [output.cut(text, width, how) for text in columns[name]]
+                columns[name] = [cut(text, width, how.ambiguous_width) for text in columns[name]]
     for name in LESS_IMPORTANT:
         if name in columns and _over(columns, output.NARROWEST, how) > 0:
             del columns[name]
@@ -137,7 +138,7 @@ def _over(columns: dict[str, list[str]], note: int, how: Style) -> int:
 
 
 def _width(cells: Sequence[str], how: Style) -> int:
-    return max(output.width_of(text, how) for text in cells)
+    return max(width_of(text, how.ambiguous_width) for text in cells)
 
 
 def _reached(statuses: Sequence[str]) -> list[str]:

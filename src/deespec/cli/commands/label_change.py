@@ -16,6 +16,7 @@ from deespec.errors import NotFound, UsageError
 from deespec.labels import Label, checked_name, own_text, read_label
 from deespec.records import fields as fields_of
 from deespec.records import replace
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +91,7 @@ def label_rename(session: Session, old: str, new: str, as_json: bool) -> int:
         drafts = sum(map(is_draft, ids))
         output.emit(old=checked_name(old), new=checked_name(new), items=len(ids) - drafts, drafts=drafts)
     else:
-        output.say(f"✓ label {output.clean(old)} is {output.clean(new)} now, in {_count(ids)}")
+        output.say(f"✓ label {clean(old)} is {clean(new)} now, in {_count(ids)}")
     return 0
 
 
@@ -131,9 +132,9 @@ def label_delete(
     if found.children:
         keeps = "has it as its parent still" if force else "has no parent then"
         for child in found.children:
-            output.say(f"  label {output.clean(child)} {keeps}")
+            output.say(f"  label {clean(child)} {keeps}")
     for copy_gone in found.copies:
-        output.say(f"  its copy {output.clean(copy_gone)} is deleted, too")
+        output.say(f"  its copy {clean(copy_gone)} is deleted, too")
     return 0
 
 
@@ -182,7 +183,7 @@ def _show(label: str, every: Sequence[str], done: Sequence[str], now: str, *, as
         output.emit(label=checked_name(label), items=[{"id": one, "changed": one in done} for one in every])
         return 0
     for one in every:
-        told = f"{one} {now} {output.clean(label)}"
+        told = f"{one} {now} {clean(label)}"
         output.say(f"✓ {told} now" if one in done else f"{told} anyway; nothing was changed.")
     return 0
 

@@ -11,6 +11,7 @@ from deespec.board.health.labels import check_labels
 from deespec.cli import options, output
 from deespec.errors import InvalidInput
 from deespec.labels import FOLDER, find, names_in, read_label, read_template, shelf_of
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +51,7 @@ def label_list(session: Session, as_json: bool) -> int:
     for text in output.table(head, rows, session.style):
         output.say(text)
     for fault in shelf.faults.values():
-        output.tell(f"✗ {output.clean(fault.message)}")
+        output.tell(f"✗ {clean(fault.message)}")
     if not shelf.labels and not shelf.faults:
         output.say("No labels → deespec label register NAME")
     return 0
@@ -70,7 +71,7 @@ def label_show(session: Session, name: str, as_json: bool) -> int:
     if as_json:
         output.emit(**shape(app, label), text=label.text, carriers=ids)
         return 0
-    output.say(output.clean(label.name))
+    output.say(clean(label.name))
     facts = {
         "description": label.description,
         "priority": str(label.priority),
@@ -81,10 +82,10 @@ def label_show(session: Session, name: str, as_json: bool) -> int:
     }
     for key, value in facts.items():
         if value:
-            output.say(f"{key:12} {output.clean(value)}")
+            output.say(f"{key:12} {clean(value)}")
     if label.text:
         output.say("")
-        output.say(output.clean(label.text, lines=True))
+        output.say(clean(label.text, lines=True))
     return 0
 
 
@@ -105,18 +106,16 @@ def label_templates(session: Session, name: str, lines: int, as_json: bool) -> i
     for one in found:
         source = one["template"] or "its own text"
         count = one["text"].count("\n") + 1 if one["text"] else 0
-        output.say(f"── {output.clean(one['label'])}: {output.clean(source)}{f' ({count} lines)' if count > 1 else ''}")
+        output.say(f"── {clean(one['label'])}: {clean(source)}{f' ({count} lines)' if count > 1 else ''}")
         if one["error"]:
-            output.say(f"✗ {output.clean(one['error'])}")
+            output.say(f"✗ {clean(one['error'])}")
         elif one["text"]:
-            output.say(output.clean(_head(one["text"], lines), lines=True))
+            output.say(clean(_head(one["text"], lines), lines=True))
             if count > lines:
                 output.say(f"… and {count - lines} more lines (--lines {count})")
         output.say("")
     if not found:
-        output.say(
-            f"{output.clean(name)} has no text and no templates → deespec label update {output.clean(name)} -f FILE"
-        )
+        output.say(f"{clean(name)} has no text and no templates → deespec label update {clean(name)} -f FILE")
     return 0
 
 
@@ -135,9 +134,9 @@ def label_check(session: Session, as_json: bool) -> int:
         output.emit(ok=not found, findings=told)
     for one in [] if as_json else found:
         mark, colour = MARKS[one.level]
-        output.say(f"{output.paint(mark, colour, session.style)} {output.clean(one.what)}")
-        output.say(f"  {output.clean(one.why)}")
-        output.say(f"  → {output.clean(one.fix)}")
+        output.say(f"{output.paint(mark, colour, session.style)} {clean(one.what)}")
+        output.say(f"  {clean(one.why)}")
+        output.say(f"  → {clean(one.fix)}")
     if not found and not as_json:
         count = len(names_in(app.settings.home))
         output.say(f"✓ {count} label{'' if count == 1 else 's'}: all is well")

@@ -33,6 +33,7 @@ from deespec.labels import (
 from deespec.model.fields import Wrong, trimmed
 from deespec.records import fields as fields_of
 from deespec.records import record, replace
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -260,8 +261,8 @@ def _file_json(one: Coming) -> dict[str, object]:
 
 
 def _told(one: Coming, *, dry_run: bool) -> str:
-    file = output.clean(one.file)
+    file = clean(one.file)
     if one.label is None:
-        return f"· {file} left out: {output.clean(one.why)}"
+        return f"· {file} left out: {clean(one.why)}"
     how = ", ".join((*(["copied"] if one.outside else []), *(["replaces what it said"] if one.replaces else [])))
     return f"{'→' if dry_run else '✓'} {file} → {one.label.name}{f' ({how})' if how else ''}"

@@ -8,6 +8,7 @@ import click
 
 from deespec.cli import options, output
 from deespec.errors import NotPossible, WorkspaceError
+from deespec.text import clean
 from deespec.workspace.landing import Landing, check, finish, plan
 from deespec.workspace.landing import land as land_it
 
@@ -102,13 +103,13 @@ def _show(app: App, landing: Landing, done: Landing | None, *, dry_run: bool) ->
         return
     output.say(f"{'Would land' if dry_run else '✓ landed'} {_count(landing)} on {landing.base}: {_way(landing)}")
     for title in landing.items[:SHOWN]:
-        output.say(f"  {output.clean(title)}")
+        output.say(f"  {clean(title)}")
     if len(landing.items) > SHOWN:
         output.say(f"  … and {len(landing.items) - SHOWN} more")
     if landing.checkout is not None:
-        output.say(f"  {'with the files of' if dry_run else 'checked out in'} {output.clean(landing.checkout)}")
+        output.say(f"  {'with the files of' if dry_run else 'checked out in'} {clean(landing.checkout)}")
     if landing.submodules and landing.checkout is not None:
-        output.tell(f"→ Submodules follow by: git -C {output.clean(landing.checkout)} submodule update")
+        output.tell(f"→ Submodules follow by: git -C {clean(landing.checkout)} submodule update")
 
 
 def _count(landing: Landing) -> str:

@@ -15,6 +15,7 @@ from deespec.model.items import Kind
 from deespec.model.spec import normalise_id
 from deespec.records import record
 from deespec.store.alive import is_alive
+from deespec.text import ago, clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ def lock_info(session: Session, name: str, as_json: bool) -> int:
         return 0
     for key, value in shape.items():
         if value is not None:
-            output.say(f"{key:12} {output.clean(str(value))}")
+            output.say(f"{key:12} {clean(str(value))}")
     return 0
 
 
@@ -92,7 +93,7 @@ def lock_release(session: Session, name: str, force: bool, as_json: bool) -> int
     if as_json:
         output.emit(name=name, released=True, owner=lock.owner)
     else:
-        output.say(f"✓ {output.clean(name)} is free; {output.clean(lock.owner)} held it")
+        output.say(f"✓ {clean(name)} is free; {clean(lock.owner)} held it")
     return 0
 
 
@@ -178,8 +179,8 @@ def _lock_lines(session: Session, locks: Sequence[Lock]) -> list[str]:
             one.owner,
             one.host,
             str(one.pid),
-            output.ago(now - one.acquired_at),
-            "expired" if _expired(session.app, one) else output.ago(one.expires_at - now),
+            ago(now - one.acquired_at),
+            "expired" if _expired(session.app, one) else ago(one.expires_at - now),
         )
         for one in locks
     ]
@@ -195,8 +196,8 @@ def _claim_lines(session: Session, claims: Sequence[Held]) -> list[str]:
             one.line.lease_agent or "",
             one.worker.name if one.worker else "gone",
             one.worker.host if one.worker else "",
-            output.ago(now - (one.line.lease_at or now)),
-            "over" if one.expires_at is None or one.expires_at <= now else output.ago(one.expires_at - now),
+            ago(now - (one.line.lease_at or now)),
+            "over" if one.expires_at is None or one.expires_at <= now else ago(one.expires_at - now),
         )
         for one in claims
     ]

@@ -14,6 +14,7 @@ from deespec.cli import options, output
 from deespec.cli.main import explained
 from deespec.cli.stdin import is_terminal
 from deespec.errors import DeespecError, UsageError
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from mcp.server.lowlevel import Server
@@ -64,7 +65,7 @@ def _explained(error: Exception) -> DeespecError:
     found = explained(error)
     if found is not error:
         log.debug("a tool failed", exc_info=error)
-    hint = None if found.hint is None else output.clean(found.hint, lines=True)
-    cleaned = DeespecError(output.clean(found.message, lines=True), hint=hint)
+    hint = None if found.hint is None else clean(found.hint, lines=True)
+    cleaned = DeespecError(clean(found.message, lines=True), hint=hint)
     cleaned.code, cleaned.exit_status = found.code, found.exit_status
     return cleaned

@@ -19,6 +19,7 @@ from deespec.model.items import Kind, Pbi
 from deespec.model.lifecycle import Status, Step
 from deespec.model.spec import amended, draft_of
 from deespec.model.wanted import Scope
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,8 +106,8 @@ def _prompt(session: Session, number: int, least: int | None, most: int | None, 
         output.emit(id=pbi.id, step=Step.DECOMPOSE, prompt=text, warnings=list(told))
         return 0
     for words in told:
-        output.tell(f"! {output.clean(words)}")
-    output.say(output.clean(text.rstrip("\n"), lines=True))
+        output.tell(f"! {clean(words)}")
+    output.say(clean(text.rstrip("\n"), lines=True))
     if not session.quiet:
         output.tell(f"Nobody was called. What comes of it: deespec pbi propose {pbi.id} -f FILE")
     return 0
@@ -162,14 +163,14 @@ def _show(session: Session, number: int, code: int, *, as_json: bool) -> int:
         waiting = [one for one in new if one.status in UNDECIDED]
         for one in new:
             if one.registered:
-                output.say(f"✓ {one.id} registered as {one.registered}: {output.clean(one.title)}")
+                output.say(f"✓ {one.id} registered as {one.registered}: {clean(one.title)}")
         if waiting or not new:
             say_drafts(session, pbi.id, waiting, repeated=seen.left_out)
         else:
             for one in seen.left_out:
                 output.say(left_out_line(one))
     elif done is not None and done.stopped and done.question:
-        output.say(output.clean(done.question, lines=True))
+        output.say(clean(done.question, lines=True))
         if seen.faulty:
             output.say(f"What it handed in: {seen.faulty}")
     return code

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deespec.board.drafted import decision, state
 from deespec.board.waiting import Situation
 from deespec.cli import options, output, shapes
 from deespec.cli.commands import draft_exchange
 from deespec.cli.commands.decomposed import bounded, decomposed
 from deespec.cli.commands.draft_ids import is_draft
-from deespec.cli.commands.draft_views import decision, state
 from deespec.cli.commands.drafts import show_draft
 from deespec.errors import UsageError
 from deespec.model.asking import UNDECIDED, DraftStatus
 from deespec.model.items import Kind
 from deespec.model.lifecycle import ENDED
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,7 @@ def pbi_drafts(
             id=parent, report=words or None, items=[shapes.draft(one) for one in shown], estimate_hours=_hours(shown)
         )
         return 0
-    output.say(f"{parent}  {output.clean(pbi.title)}")
+    output.say(f"{parent}  {clean(pbi.title)}")
     output.say()
     if words:
         output.say(f"{bounded(words)}\n")
@@ -112,10 +113,10 @@ def _say_old(shown: Sequence[Draft], known: Sequence[Draft]) -> None:
     lines = []
     for one in shown:
         if one.replaces is not None:
-            old = f"{one.parent}/{one.replaces} {output.clean(titles.get(one.replaces, ''))}"
+            old = f"{one.parent}/{one.replaces} {clean(titles.get(one.replaces, ''))}"
             lines.append(f"{one.id} stands in the place of {old}")
         if decided := decision(one):
-            lines.append(f"{one.id} {output.clean(decided)}")
+            lines.append(f"{one.id} {clean(decided)}")
         if one.edited and one.status in UNDECIDED:
             lines.append(f"{one.id} was edited by a person")
     if lines:
@@ -134,7 +135,7 @@ def _decomposition(session: Session, tx: Transaction, parent: str) -> str | None
         return f"{parent} is being decomposed."
     why = waiting[0]
     said = f"The decomposition of {parent} {'' if asked.stopped and not asked.resume else 'waits: '}{why.text}"
-    return output.clean(f"{said} → {why.remedy}" if why.remedy else said)
+    return clean(f"{said} → {why.remedy}" if why.remedy else said)
 
 
 def _say_end(parent: str, shown: Sequence[Draft], known: Sequence[Draft], decomposition: str | None) -> None:

@@ -15,6 +15,7 @@ from deespec.cli.commands.sbi_edit import FOLDER, kept
 from deespec.engine.prompt_rehearsal import rehearsal, rehearsed
 from deespec.errors import BadConfig, DeespecError, InvalidInput, NotPossible
 from deespec.overrides import MOST_BYTES, put_aside, refuse_unknown, template_of, write_own
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,7 @@ def prompt_edit(session: Session, step: str, file: str | None, as_json: bool) ->
     home = session.app_for_writing().settings.home
     seen = _readable(home, step)
     if seen.is_older and file is None and not as_json:
-        output.tell(f"! {output.clean(older(seen))}")
+        output.tell(f"! {clean(older(seen))}")
     begun = seen.builtin if seen.own is None else seen.own
     if file is not None:
         text: str | None = views.read_text(file)
@@ -58,7 +59,7 @@ def prompt_edit(session: Session, step: str, file: str | None, as_json: bool) ->
         output.tell(f"! {step} has no {'command to answer with' if found.has_spec else 'spec'} any more")
     after = template_of(home, step, rehearsal(home))
     if after.is_older and (file is not None or older(after) != older(seen)) and not as_json:
-        output.tell(f"! {output.clean(older(after))}")
+        output.tell(f"! {clean(older(after))}")
     return _tell(seen, after, as_json=as_json)
 
 
@@ -77,7 +78,7 @@ def prompt_reset(session: Session, *, step: str, yes: bool, dry_run: bool, as_js
     copy: Path | None = None
     if seen.overridden:
         if not as_json:
-            output.say(output.clean(lost.rstrip("\n"), lines=True) or f"Nothing in {seen.path} differs in words.")
+            output.say(clean(lost.rstrip("\n"), lines=True) or f"Nothing in {seen.path} differs in words.")
         if not dry_run:
             session.confirm(f"Put {seen.path} aside, and use the built-in prompt?", yes=yes)
             copy = put_aside(home, step, home / FOLDER)
@@ -86,9 +87,9 @@ def prompt_reset(session: Session, *, step: str, yes: bool, dry_run: bool, as_js
     elif not seen.overridden:
         output.say(f"{step}: the built-in prompt is used already.")
     elif copy is None:
-        output.say(f"It would put {output.clean(str(seen.path))} aside.")
+        output.say(f"It would put {clean(str(seen.path))} aside.")
     else:
-        output.say(f"✓ {step}: the built-in prompt is used; what was in its place is kept in {output.clean(str(copy))}")
+        output.say(f"✓ {step}: the built-in prompt is used; what was in its place is kept in {clean(str(copy))}")
     return 0
 
 
@@ -152,5 +153,5 @@ def _tell(before: Template, after: Template, *, as_json: bool) -> int:
             f"{after.step}: nothing was changed; {'the project’s own' if after.own else 'the built-in'} prompt is used."
         )
     else:
-        output.say(f"✓ {output.clean(str(after.path))} takes the place of the built-in prompt")
+        output.say(f"✓ {clean(str(after.path))} takes the place of the built-in prompt")
     return 0

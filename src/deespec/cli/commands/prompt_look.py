@@ -13,6 +13,7 @@ from deespec.engine.prompt_rehearsal import rehearsal
 from deespec.model.items import Kind
 from deespec.model.lifecycle import Step
 from deespec.overrides import refuse_unknown, steps, template_of
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
@@ -44,8 +45,8 @@ def prompt_show(session: Session, step: str, item_id: str, as_json: bool) -> int
         output.emit(step=step, id=known, prompt=text, warnings=list(told))
         return 0
     for words in told:
-        output.tell(f"! {output.clean(words)}")
-    output.say(output.clean(text.rstrip("\n"), lines=True))
+        output.tell(f"! {clean(words)}")
+    output.say(clean(text.rstrip("\n"), lines=True))
     return 0
 
 
@@ -117,13 +118,13 @@ def older(one: Template) -> str:
 
 def _show_difference(one: Template) -> None:
     if one.problem is not None:
-        output.tell(f"! {output.clean(one.problem if one.own is None else f'{one.path}:{one.problem}')}")
+        output.tell(f"! {clean(one.problem if one.own is None else f'{one.path}:{one.problem}')}")
     if one.is_older:
-        output.tell(f"! {output.clean(older(one))}")
+        output.tell(f"! {clean(older(one))}")
     if text := difference(one):
-        output.say(output.clean(text.rstrip("\n"), lines=True))
+        output.say(clean(text.rstrip("\n"), lines=True))
     elif one.own is not None:
-        output.say(f"{output.clean(str(one.path))} is the same as the built-in prompt.")
+        output.say(f"{clean(str(one.path))} is the same as the built-in prompt.")
 
 
 def _own_version(one: Template) -> str:

@@ -15,6 +15,7 @@ from deespec.errors import InvalidInput, UsageError
 from deespec.labels import refuse_unknown
 from deespec.model.items import Kind, Pbi, Sbi
 from deespec.model.spec import MAX_FILE_BYTES, amended, new_item, parse_named, parse_spec
+from deespec.text import clean
 from deespec.workspace.branches import commit_of
 
 if TYPE_CHECKING:
@@ -204,8 +205,8 @@ def _rehearsed(orders: list[Order], done: list[Registered], *, as_json: bool) ->
         output.emit(dry_run=True, items=[{"kind": one.kind, "title": one.new.title} for one in fresh])
         return 0
     for order, one in zip(orders, done, strict=True):
-        named = f"  {output.clean(order.file)}" if order.file and len(orders) > 1 else ""
-        title = output.clean(order.new.title)
+        named = f"  {clean(order.file)}" if order.file and len(orders) > 1 else ""
+        title = clean(order.new.title)
         output.say(f"would register {order.kind} {title}{named}" if one.fresh else _known(one))
     return 0
 
@@ -223,7 +224,7 @@ def _show(done: list[Registered], files: tuple[str, ...], *, quiet: bool, as_jso
         if quiet:
             output.say(one.item.id)
         elif one.fresh:
-            named = f"  {output.clean(files[at])}" if several else ""
+            named = f"  {clean(files[at])}" if several else ""
             output.say(f"✓ {one.item.id} registered successfully{named}")
         else:
             output.say(_known(one))
@@ -231,5 +232,5 @@ def _show(done: list[Registered], files: tuple[str, ...], *, quiet: bool, as_jso
 
 def _known(one: Registered) -> str:
     if one.skipped is not None:
-        return f"✓ {one.item.id} was registered before from {output.clean(one.skipped)}; skipped"
+        return f"✓ {one.item.id} was registered before from {clean(one.skipped)}; skipped"
     return f"✓ {one.item.id} was registered before with this key"

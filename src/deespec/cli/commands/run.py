@@ -22,6 +22,7 @@ from deespec.errors import DeespecError, InvalidInput, NotPossible
 from deespec.model.lifecycle import ENDED, Status, Step
 from deespec.model.money import usd
 from deespec.model.wanted import Scope
+from deespec.text import ago, clean
 
 if TYPE_CHECKING:
     from deespec.app import App
@@ -226,10 +227,10 @@ def _ignore(_: object) -> None:
 
 def _tell_begin(claim: Claim) -> None:
     if claim.step is Step.INTEGRATE:
-        output.tell(f"▸ {claim.sbi.id} merge  {output.clean(claim.sbi.title)}")
+        output.tell(f"▸ {claim.sbi.id} merge  {clean(claim.sbi.title)}")
         return
     again = f", attempt {claim.sbi.attempts + 1}" if claim.sbi.attempts else ""
-    output.tell(f"▸ {_turn(claim)} by {claim.agent}{again}  {output.clean(claim.sbi.title)}")
+    output.tell(f"▸ {_turn(claim)} by {claim.agent}{again}  {clean(claim.sbi.title)}")
 
 
 def _tell(outcome: Outcome) -> None:
@@ -237,13 +238,11 @@ def _tell(outcome: Outcome) -> None:
     status = f" → {after.status}" if after is not None and after.status != Status.DECOMPOSED else ""
     if after is not None and after.reason and after.status in (Status.FAILED, Status.PARKED):
         status += f" ({after.reason})"
-    took = f"  ({output.ago(turn.finished_at - turn.started_at)})" if turn is not None else ""
+    took = f"  ({ago(turn.finished_at - turn.started_at)})" if turn is not None else ""
     found = turn.findings[0].splitlines()[0].rstrip(":") if turn is not None and turn.findings else None
-    error = f": {output.clean(said)}" if (said := outcome.error or found) else ""
+    error = f": {clean(said)}" if (said := outcome.error or found) else ""
     if after is not None and after.in_work and after.not_before is not None and after.not_before > after.updated_at:
-        error += (
-            f"{'' if error.endswith('.') else '.'} Tried again in {output.ago(after.not_before - after.updated_at)}."
-        )
+        error += f"{'' if error.endswith('.') else '.'} Tried again in {ago(after.not_before - after.updated_at)}."
     failed = outcome.what in ERRORS or (after is not None and after.status is Status.FAILED)
     mark = "✗" if failed else "!" if outcome.what in ATTENTION else "✓"
     output.tell(f"{mark} {_turn(claim)} {WORDS.get(outcome.what, outcome.what)}{status}{took}{error}")
@@ -289,7 +288,7 @@ def tell_end(session: Session, crew: Crew, *, as_json: bool) -> None:
             output.tell(f"The backlog: {state or 'empty'}.")
         output.tell(sentence(facts))
         if crew.orders.scope.sbis and (words := to_land_in_words(session.app)):
-            output.tell(output.clean(words))
+            output.tell(clean(words))
 
 
 def _tell_stop(how: str) -> None:
@@ -298,7 +297,7 @@ def _tell_stop(how: str) -> None:
 
 
 def _tell_upkeep(words: str) -> None:
-    output.tell(f"! {output.clean(words)}")
+    output.tell(f"! {clean(words)}")
 
 
 class _Empty:
@@ -383,7 +382,7 @@ def drain_status(crew: Crew, *, as_json: bool) -> int:
     if not as_json:
         for line, reasons in waiting:
             for why in reasons:
-                output.tell(f"{line.id} {output.clean(why.text)}" + (f" → {why.remedy}" if why.remedy else ""))
+                output.tell(f"{line.id} {clean(why.text)}" + (f" → {why.remedy}" if why.remedy else ""))
     if any(line.status is Status.FAILED and not line.resume for line, _ in waiting):
         return 1
     return SOMETHING_WAITS if waiting else 0

@@ -12,6 +12,7 @@ from deespec.cli import options, output, shapes
 from deespec.cli.agent_names import tell_unknown_agents
 from deespec.errors import NotPossible, UsageError
 from deespec.model.lifecycle import Event, Status, can
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -175,7 +176,7 @@ def _would(items: Sequence[Sbi], what: str, *, reopened: Sequence[tuple[str, str
         output.emit(dry_run=True, items=[{"id": one.id, "status": one.status} for one in items], **_reopened(reopened))
         return 0
     for one in items:
-        output.say(f"{one.id} ({one.status}) would {what}: {output.clean(one.title)}")
+        output.say(f"{one.id} ({one.status}) would {what}: {clean(one.title)}")
     _say_reopened(reopened or ())
     return 0
 

@@ -3,44 +3,26 @@
 from __future__ import annotations
 
 import codecs
-import os
-import re
-import stat
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from deespec.agents.call import STDERR_FILE, STDOUT_FILE
 from deespec.agents.process import PROMPT_FILE
+from deespec.board.kept import MERGE, chunks, files_of, newest_try, size_of, tries_of
 from deespec.cli import options, output
 from deespec.errors import NotFound, UsageError
-from deespec.records import record
+from deespec.text import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from deespec.board.kept import Try
     from deespec.cli.session import Session
     from deespec.model.items import Turn
 
 FOLLOW_MS = 200
-READ_BYTES = 64 * 1024
-FOLDERS = ("", "again")
-"""Of one try: the call itself, and the second one in the same session that asks for the answer only."""
-MERGE = "merge"
-"""In place of a turn's number: what the gates printed when it was merged."""
-_TRY = re.compile(rf"([0-9]{{1,9}}|{MERGE})\.([0-9]{{1,18}})")
-
-
-@record
-class Try:
-    """One try at a turn or at a merge, and the folder in which its output is kept."""
-
-    turn: int | None
-    """None: a merge."""
-    token: int
-    folder: Path
 
 
 @click.command(name="log")
@@ -75,11 +57,11 @@ def sbi_log(
         turns = tx.turns(number)
     if follow:
         return _follow(session, number, item)
-    tries = _tries(app.settings.home, item)
+    tries = tries_of(app.settings.home, item)
     if listed:
         return _list(session, item, tries, turns, as_json=as_json)
-    chosen = _merge(item, tries) if merge else _chosen(item, tries, turn)
-    files = [Path(PROMPT_FILE)] if prompt else _files(chosen.folder)
+    chosen = _merge(item, tries) if merge else newest_try(item, tries, turn)
+    files = [Path(PROMPT_FILE)] if prompt else files_of(chosen.folder)
     if as_json:
         shown = [{"name": str(name), "text": _text(chosen.folder / name)} for name in files]
         output.emit(id=item, turn=chosen.turn, merge=merge, token=chosen.token, folder=str(chosen.folder), files=shown)
@@ -97,32 +79,6 @@ def sbi_log(
 # --- what there is --------------------------------------------------------------------------------------------------
 
 
-def _tries(home: Path, item: str) -> list[Try]:
-    """Oldest first. Tokens only grow, so the last one is the newest."""
-    folder = home / "turns" / item
-    try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
-        return []
-    found = [(int(match[2]), match[1], name) for name in names if (match := _TRY.fullmatch(name))]
-    return [
-        Try(turn=None if what == MERGE else int(what), token=token, folder=folder / name)
-        for token, what, name in sorted(found)
-        if _is_own(folder / name)
-    ]
-
-
-def _chosen(item: str, tries: Sequence[Try], turn: int | None) -> Try:
-    turns = [one for one in tries if one.turn is not None]
-    fitting = [one for one in turns if turn in (None, one.turn)]
-    if fitting:
-        return fitting[-1]
-    if turns:
-        known = ", ".join(dict.fromkeys(str(one.turn) for one in turns))
-        raise NotFound(f"Nothing is kept of turn {turn} of {item}.", hint=f"There is something of: {known}")
-    raise NotFound(f"Nothing is kept of {item}: no agent has worked on it yet.", hint=f"deespec why {item}")
-
-
 def _merge(item: str, tries: Sequence[Try]) -> Try:
     found = [one for one in tries if one.turn is None]
     if not found:
@@ -131,33 +87,9 @@ def _merge(item: str, tries: Sequence[Try]) -> Try:
     return found[-1]
 
 
-def _files(folder: Path) -> list[Path]:
-    """What a try has kept, in the order in which it was written; relative to its folder."""
-    gates = sorted(_names(folder / "gates"), key=lambda name: (len(name), name))
-    parts = [Path(part) for part in FOLDERS] + [Path("gates", name) for name in gates]
-    files = [part / name for part in parts for name in (STDOUT_FILE, STDERR_FILE)]
-    return [file for file in files if _size(folder / file)]
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() and _is_own(path) else 0
-
-
-def _is_own(path: Path) -> bool:
-    """No link on the way: what an agent has put there must not lead out of the home."""
-    return path.resolve() == path
-
-
 def _list(session: Session, item: str, tries: Sequence[Try], turns: Sequence[Turn], *, as_json: bool) -> int:
     ended = {turn.token: turn for turn in turns}
-    sizes = {one.token: sum(_size(one.folder / name) for name in _files(one.folder)) for one in tries}
+    sizes = {one.token: sum(size_of(one.folder / name) for name in files_of(one.folder)) for one in tries}
     if as_json:
         items = [
             {
@@ -205,7 +137,7 @@ class _Printer:
     def go_on(self) -> int:
         """Prints what is new; the number of bytes."""
         before = self.at
-        for data in _chunks(self.path, self.at):
+        for data in chunks(self.path, self.at):
             if self.title:
                 output.tell(self.title)
                 self.title = None
@@ -215,25 +147,11 @@ class _Printer:
         return self.at - before
 
     def _for_terminal(self, data: bytes) -> bytes:
-        return output.clean(self._decode(data), lines=True).encode(sys.stdout.encoding, errors="replace")
-
-
-def _chunks(path: Path, start: int) -> Iterator[bytes]:
-    """A file's content from `start` on; nothing if it is no ordinary file, which only a forger would put there."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return
-    with open(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return
-        file.seek(start)
-        while data := file.read(READ_BYTES):
-            yield data
+        return clean(self._decode(data), lines=True).encode(sys.stdout.encoding, errors="replace")
 
 
 def _text(path: Path) -> str:
-    return b"".join(_chunks(path, 0)).decode(errors="replace")
+    return b"".join(chunks(path, 0)).decode(errors="replace")
 
 
 # --- following ------------------------------------------------------------------------------------------------------
@@ -249,8 +167,8 @@ def _follow(session: Session, number: int, item: str) -> int:
     running = True
     while running:
         running = _token(session, number) == token  # looked at before reading, so that the last words are not missed
-        folder = next((one.folder for one in _tries(app.settings.home, item) if one.token == token), None)
-        for name in _files(folder) if folder else ():
+        folder = next((one.folder for one in tries_of(app.settings.home, item) if one.token == token), None)
+        for name in files_of(folder) if folder else ():
             if name not in printers:
                 assert folder is not None
                 printers[name] = _Printer(folder, name, titled=True)

@@ -8,6 +8,7 @@ import click
 
 from deespec.cli import options, output, shapes
 from deespec.engine import undoing
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
@@ -33,8 +34,8 @@ def sbi_undo(session: Session, *, item_id: str, with_dependents: bool, yes: bool
             output.emit(dry_run=True, items=[{"id": sbi.id, "status": sbi.status} for sbi in plan.items], diff=patch)
             return 0
         for sbi in plan.items:
-            output.say(f"{sbi.id} would be taken back: {output.clean(sbi.title)}")
-        output.say(output.clean(patch, lines=True))
+            output.say(f"{sbi.id} would be taken back: {clean(sbi.title)}")
+        output.say(clean(patch, lines=True))
         return 0
     names = ", ".join(sbi.id for sbi in plan.items)
     session.confirm(f"{names}: take back from {app.target.name}?", yes=yes)

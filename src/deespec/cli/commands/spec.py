@@ -16,6 +16,7 @@ from deespec.labels import refuse_unknown
 from deespec.model.items import Kind
 from deespec.model.spec import advice, parse_named
 from deespec.records import record, replace
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +84,7 @@ def _backlog(session: Session) -> App | None:
             return app
     except StoreUnusable as error:
         if not session.quiet:
-            output.tell(f"{output.clean(error.message)} Needs, parents and labels were not looked up.")
+            output.tell(f"{clean(error.message)} Needs, parents and labels were not looked up.")
         return None
 
 
@@ -184,15 +185,15 @@ def _json(one: Checked) -> dict[str, object]:
 
 def _show(checked: list[Checked], refused: int) -> None:
     for one in checked:
-        output.say(f"{'✗' if one.error else '✓'} {output.clean(one.file)}")
+        output.say(f"{'✗' if one.error else '✓'} {clean(one.file)}")
         if one.error is not None:
-            output.say(f"  {output.clean(one.error.message)}")
+            output.say(f"  {clean(one.error.message)}")
         if one.error is not None and one.error.hint:
-            output.say(f"  → {output.clean(one.error.hint)}")
+            output.say(f"  → {clean(one.error.hint)}")
         if one.registered_as:
             output.say(f"  It is registered already, unchanged, as {one.registered_as}.")
         for words in one.advice:
-            output.say(f"  · {output.clean(words)}")
+            output.say(f"  · {clean(words)}")
     known = sum(one.registered_as is not None and one.error is None for one in checked)
     if known:
         they = "1 is" if known == 1 else f"{known} are"

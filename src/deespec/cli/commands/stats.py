@@ -16,6 +16,7 @@ from deespec.config_keys import HOUR_MS, UNITS_MS
 from deespec.errors import InvalidInput, UsageError
 from deespec.model.money import counted, usd
 from deespec.records import as_dict
+from deespec.text import ago, clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,7 +134,7 @@ def _fact(name: str, text: str) -> str:
 def _spread(one: Spread | None, what: str) -> str:
     if one is None:
         return "-"
-    return f"median {output.ago(one.median_ms)}, 90 % within {output.ago(one.inner_ms)} ({what})"
+    return f"median {ago(one.median_ms)}, 90 % within {ago(one.inner_ms)} ({what})"
 
 
 def _spent_lines(total: Group) -> list[str]:
@@ -149,8 +150,8 @@ def _spent_lines(total: Group) -> list[str]:
 
 def _waited_lines(seen: Figures) -> list[str]:
     causes = sorted(seen.waited.items(), key=lambda one: -one[1])
-    told = [f"{output.ago(ms):<12}{CAUSES[cause]}" for cause, ms in causes if ms >= 1000]
-    total = output.ago(sum(seen.waited.values()))
+    told = [f"{ago(ms):<12}{CAUSES[cause]}" for cause, ms in causes if ms >= 1000]
+    total = ago(sum(seen.waited.values()))
     told = [f"{total:<12}in all, summed over items:", *told] if told else ["-"]
     return [_fact("waited" if not at else "", text) for at, text in enumerate(told)]
 
@@ -226,7 +227,7 @@ def _notes(found: Table) -> list[str]:
 def _models(unpriced: list[Unpriced]) -> str:
     names = list(dict.fromkeys(one.model or f"the model of {one.agent}" for one in unpriced))
     more = f" and {len(names) - SHOWN_MODELS} more" if len(names) > SHOWN_MODELS else ""
-    return output.clean(", ".join(names[:SHOWN_MODELS])) + more
+    return clean(", ".join(names[:SHOWN_MODELS])) + more
 
 
 def _count(number: int, what: str) -> str:
@@ -281,5 +282,5 @@ def _cell(value: object) -> object:
     """Empty where nothing is known."""
     if not isinstance(value, str):
         return "" if value is None else value
-    text = output.clean(value)
+    text = clean(value)
     return f"'{text}" if text.startswith(FORMULA) else text

@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deespec.board.drafted import decision, state
 from deespec.board.waiting import Situation, Waiting
 from deespec.cli import options, output, shapes
 from deespec.cli.commands import why_paths
 from deespec.cli.commands.draft_ids import draft_id, is_draft
-from deespec.cli.commands.draft_views import decision, state
 from deespec.cli.views import OPEN
 from deespec.errors import UsageError
 from deespec.model.asking import DraftStatus
 from deespec.model.ids import pbi_of
 from deespec.model.lifecycle import ENDED
 from deespec.model.wanted import Scope
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from deespec.cli.session import Session
@@ -82,7 +83,7 @@ def _of_draft(session: Session, text: str, *, as_json: bool) -> int:
     waits = f" until {', '.join(draft.needs)} is decided" if draft.status is DraftStatus.WAITING else ""
     way = ways.get(draft.status, f"deespec pbi drafts {draft.parent}")
     kind = "a draft" if draft.registered else "a draft, no item yet"
-    output.say(f"{draft.id} is {kind}: {output.clean(words)}{waits} → {way}")
+    output.say(f"{draft.id} is {kind}: {clean(words)}{waits} → {way}")
     return 0
 
 
@@ -118,7 +119,7 @@ def _say_turns(turns: list[Turn]) -> None:
     for turn in reversed(turns):
         output.say(f"Turn {turn.number} ({turn.step} by {turn.agent}): {turn.outcome}")
         for words in turn.findings or ((turn.report,) if turn.report else ()):
-            output.say("  " + output.clean(words.strip(), lines=True).replace("\n", "\n  "))
+            output.say("  " + clean(words.strip(), lines=True).replace("\n", "\n  "))
 
 
 def _all(session: Session, *, as_json: bool) -> int:
@@ -150,6 +151,6 @@ def _all(session: Session, *, as_json: bool) -> int:
 
 
 def _text(line: Line, one: Waiting) -> str:
-    words = output.clean(one.text)
+    words = clean(one.text)
     remedy = f" → {one.remedy}" if one.remedy else ""
     return f"{line.id} waits: {words}{remedy}"

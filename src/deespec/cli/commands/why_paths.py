@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deespec.board.barring import barring
 from deespec.cli import output
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ def _lines(one: Holder, session: Session, *, exclusive: bool) -> list[str]:
     doing = "next in turn: others make room for it" if one.is_next else line.status
     declared = _some(line.paths) or ("nothing, so it is worked on alone" if exclusive else "nothing")
     touched = "" if one.is_next else _some(one.touched) or "nothing yet"
-    lines = [f"{output.paint(line.id, 'bold', how)}  {doing}  {output.clean(line.title)}", f"  declares     {declared}"]
+    lines = [f"{output.paint(line.id, 'bold', how)}  {doing}  {clean(line.title)}", f"  declares     {declared}"]
     if touched:
         lines.append(f"  has changed  {touched}")
     lines += [f"  bars         {_bar(bar, one)}" for bar in one.bars[:SHOWN]]
@@ -58,7 +59,7 @@ def _bar(bar: Bar, holder: Holder) -> str:
     who = f"{bar.line.id}: "
     if bar.own is None:
         return f'{who}it names no paths → deespec sbi update {bar.line.id} --add-path "src/**"'
-    own, other = output.clean(bar.own), output.clean(bar.other or "")
+    own, other = clean(bar.own), clean(bar.other or "")
     if bar.other is None:
         return f"{who}{holder.line.id} is worked on alone"
     if bar.touched:
@@ -86,7 +87,7 @@ def _undeclared(seen: Barring) -> list[str]:
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return output.clean(", ".join(names[:SHOWN])) + more
+    return clean(", ".join(names[:SHOWN])) + more
 
 
 # --- JSON -----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from deespec.cli import options, output, shapes
 from deespec.errors import NotFound, NotPossible, UsageError
 from deespec.records import record
 from deespec.store.alive import is_alive
+from deespec.text import ago
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,7 @@ def worker_list(session: Session, as_json: bool) -> int:
             str(one.worker.pid),
             f"{len(one.items)} of {one.worker.slots}",
             one.state,
-            output.ago(now - one.worker.started_at),
+            ago(now - one.worker.started_at),
             ", ".join(one.items),
         )
         for one in seen
