@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from deespec.backlog import drafts, edit
 from deespec.errors import InvalidInput, NotPossible
+from deespec.model.ids import number_in
 from deespec.model.items import Epic, Pbi, Sbi
 from deespec.model.lifecycle import ENDED, Event, GroupStatus, Status
 from deespec.records import record, replace
@@ -141,7 +142,7 @@ def to_delete(tx: Transaction, item_id: str, *, cascade: bool) -> Family:
     against = [f"{one.id} is being decomposed" for one in whole.decompositions if one.in_work]
     gone = {one.number for one in whole.sbis}
     for one in whole.sbis:
-        needing = [other for other in tx.dependents(one.number) if int(other.partition("-")[2]) not in gone]
+        needing = [other for other in tx.dependents(one.number) if number_in(other) not in gone]
         if one.status not in (Status.PENDING, Status.CANCELLED):
             against.append(f"{one.id} is {one.status}")
         elif one.turn:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from deespec import config
 from deespec.cli import output
 from deespec.errors import InsideTurn, InvalidInput, NeedsConfirmation, NotFound
+from deespec.model.ids import number_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +84,7 @@ class Session:
         """The number of the SBI that a person meant."""
         from deespec.model.items import Kind
 
-        return int(self.item_id(text, Kind.SBI).partition("-")[2])
+        return number_in(self.item_id(text, Kind.SBI))
 
     def work(self, text: str) -> int:
         """The number of the work that a person meant: of an SBI, or of the decomposition of a PBI."""

@@ -21,6 +21,7 @@ from deespec.engine.detached import NAME, is_left
 from deespec.engine.lives import Life, Verdict, lives_of
 from deespec.engine.undoing import CHECKOUT
 from deespec.errors import WorkspaceError
+from deespec.model.ids import number_in
 from deespec.model.items import claim_text
 from deespec.records import record
 from deespec.store.alive import is_alive
@@ -259,7 +260,7 @@ def _free(app: App, piece: Piece) -> str:
 def _free_side(app: App, piece: Piece) -> str:
     """Worktree and branch go together; what was not committed, or moved to where no ref is, gets one first."""
     assert piece.item is not None
-    number = int(piece.item.partition("-")[2])
+    number = number_in(piece.item)
     if not _calls_are_over(app, number):
         return "an agent of it may still run"
     folder = app.settings.home / "worktrees" / piece.name

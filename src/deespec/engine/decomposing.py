@@ -12,6 +12,7 @@ from deespec.errors import InvalidInput, NotFound, NotPossible, WorkspaceError
 from deespec.labels import names_in
 from deespec.model.drafting import against
 from deespec.model.faults import DRAFTS_LEAST, DRAFTS_MOST, Known, faults_of
+from deespec.model.ids import number_in
 from deespec.model.lifecycle import Step
 from deespec.model.proposal import DRAFTS_READ, PROPOSAL_FILE, parse_proposal, report_of
 from deespec.records import record
@@ -142,7 +143,7 @@ def bounds_of(pbi: Pbi) -> tuple[int, int]:
 
 
 def pbi_of(tx: Transaction, claim: Claim) -> Pbi:
-    return tx.pbi(int(claim.sbi.id.partition("-")[2]))
+    return tx.pbi(number_in(claim.sbi.id))
 
 
 def files_of(app: App) -> tuple[str, ...]:
@@ -175,7 +176,7 @@ def last_proposal(home: Path, item: str, turn: Turn) -> str | None:
 
 
 def _can_be_needed(tx: Transaction, need: str) -> bool:
-    return tx.exists(need) and tx.sbi(int(need.partition("-")[2])).status != "CANCELLED"
+    return tx.exists(need) and tx.sbi(number_in(need)).status != "CANCELLED"
 
 
 def _some(paths: Sequence[str]) -> str:

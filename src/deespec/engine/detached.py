@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from deespec.engine.decomposing import files_at
 from deespec.engine.requesting import remote_of
 from deespec.errors import WorkspaceError
+from deespec.model.ids import number_in
 from deespec.model.lifecycle import ENDED, Status
 from deespec.model.reports import Evidence
 from deespec.workspace import registration
@@ -106,5 +107,5 @@ def is_left(tx: Transaction, name: str) -> bool:
     """Whether this folder is one of a decomposition that is over."""
     if not NAME.fullmatch(name):
         return False
-    found = tx.decomposition(int(name.partition("-")[2]))
+    found = tx.decomposition(number_in(name))
     return found is None or found.status in (*ENDED, Status.FAILED)

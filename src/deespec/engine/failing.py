@@ -9,6 +9,7 @@ from deespec.clock import local
 from deespec.engine.bench import Outcome
 from deespec.engine.calling import spend
 from deespec.engine.pulse import back_off
+from deespec.model.ids import number_in
 from deespec.model.items import AgentPause
 from deespec.model.lifecycle import Status
 from deespec.model.money import Usage
@@ -94,7 +95,7 @@ def lost(bench: Bench, claim: Claim) -> Outcome:
 
 def _is_there(tx: Transaction, claim: Claim) -> bool:
     if claim.sbi.decomposes:
-        return tx.decomposition(int(claim.sbi.id.partition("-")[2])) is not None
+        return tx.decomposition(number_in(claim.sbi.id)) is not None
     return tx.exists(claim.sbi.id)
 
 

@@ -9,6 +9,7 @@ from deespec.engine import gates
 from deespec.engine.acted import Needed
 from deespec.engine.detached import DetachedFolder, beginning
 from deespec.errors import WorkspaceError
+from deespec.model.ids import number_in
 from deespec.model.lifecycle import Status, Step
 from deespec.model.selection import inside
 from deespec.records import replace
@@ -234,7 +235,7 @@ class OwnFolder:
         if self.bench.settings.integrate != "none":
             return base
         with app.store.read() as tx:
-            numbers = [int(need.partition("-")[2]) for need in self.claim.sbi.depends_on]
+            numbers = [number_in(need) for need in self.claim.sbi.depends_on]
             kept = [[turn.tree for turn in tx.turns(number) if turn.tree is not None] for number in numbers]
         for tip in [trees[-1] for trees in kept if trees]:
             merged = app.target.together(base, tip)

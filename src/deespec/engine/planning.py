@@ -10,6 +10,7 @@ from deespec.engine.decomposing import bounds_of, last_proposal
 from deespec.errors import InvalidInput
 from deespec.labels import shelf_of
 from deespec.model.asking import DraftStatus
+from deespec.model.ids import number_in
 from deespec.model.lifecycle import Event
 from deespec.model.proposal import PROPOSAL_FILE
 from deespec.model.spec import LARGE_ESTIMATE_HOURS
@@ -53,7 +54,7 @@ def values(
     tx: Transaction, sbi: Sbi, turns: Sequence[Turn], *, home: Path, outbox: str, by_hand: bool = False
 ) -> dict[str, Any]:
     """What `decompose.md` may name beside the values of all prompts. `sbi`: the decomposition, asked for or not."""
-    pbi = tx.pbi(int(sbi.id.partition("-")[2]))
+    pbi = tx.pbi(number_in(sbi.id))
     children = tx.children(pbi.id)
     drafts = tx.drafts(pbi.id, decided=True)
     least, most = bounds_of(pbi)
@@ -62,7 +63,7 @@ def values(
     return {
         "pbi": pbi,
         "epic": _epic(tx, pbi.parent),
-        "children": [tx.sbi(int(one.partition("-")[2])) for one in children[:CHILDREN_MOST]],
+        "children": [tx.sbi(number_in(one)) for one in children[:CHILDREN_MOST]],
         "more_children": max(0, len(children) - CHILDREN_MOST),
         "earlier": _told(drafts),
         "least": least,
@@ -77,7 +78,7 @@ def values(
 
 
 def _epic(tx: Transaction, parent: str | None) -> Epic | None:
-    return tx.epic(int(parent.partition("-")[2])) if parent and tx.exists(parent) else None
+    return tx.epic(number_in(parent)) if parent and tx.exists(parent) else None
 
 
 def _told(drafts: Sequence[Draft]) -> list[Draft]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deespec.model.ids import number_in
 from deespec.model.lifecycle import Status
 from deespec.records import record
 from deespec.workspace.messages import merge_of
@@ -41,7 +42,7 @@ def mark_merged(app: App, *, actor: str) -> list[str]:
     for made in newest.values():
         with app.store.transaction() as tx:
             for item in tx.by_uid(made.uid):
-                sbi = tx.sbi(int(item.partition("-")[2])) if item.startswith("SBI-") else None
+                sbi = tx.sbi(number_in(item)) if item.startswith("SBI-") else None
                 if sbi is None or (sbi.status is Status.DONE) is not made.is_undo:
                     continue
                 if tx.integration(sbi.number) is not None:  # whoever claims it, or repeats the undo, settles it

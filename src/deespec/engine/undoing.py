@@ -17,6 +17,7 @@ from deespec.agents.secrets import is_foreign_secret
 from deespec.engine.itself import own_command
 from deespec.engine.terms import Terms
 from deespec.errors import NotPossible, WorkspaceError
+from deespec.model.ids import number_in
 from deespec.model.lifecycle import Status, Step
 from deespec.model.work import NOT_PUSHED, Integration, Notice
 from deespec.records import record
@@ -197,7 +198,7 @@ def _building_on(tx: Transaction, number: int) -> list[Sbi]:
     found, waiting = {number: tx.sbi(number)}, [number]
     while waiting:
         for name in tx.dependents(waiting.pop()):
-            other = int(name.partition("-")[2])
+            other = number_in(name)
             if other not in found and (sbi := tx.sbi(other)).status is Status.DONE:
                 found[other] = sbi
                 waiting.append(other)

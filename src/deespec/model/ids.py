@@ -22,6 +22,11 @@ def id_of(number: int) -> str:
     return f"SBI-{number}" if number > 0 else f"PBI-{pbi_of(number)}"
 
 
+def number_in(item_id: str) -> int:
+    """The number that its id names: 7 of PBI-7."""
+    return int(item_id.partition("-")[2])
+
+
 def number_of(item_id: str) -> int:
     """The number of the work on this item: of an SBI itself, or of the decomposition of a PBI."""
     kind, _, number = item_id.partition("-")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from deespec.clock import iso
 from deespec.errors import NotFound
-from deespec.model.ids import decomposition_of, id_of
+from deespec.model.ids import decomposition_of, id_of, number_in
 from deespec.model.items import Epic, Kind, Pbi, Sbi
 from deespec.model.lifecycle import ENDED, Event, GroupStatus, Status, apply, roll_up
 from deespec.records import replace
@@ -174,7 +174,7 @@ class ItemVerbs(ArchiveVerbs):
             needs = item.depends_on
             self._run("need_clear", number=item.number)
             for need in needs:
-                self._rank_from(int(need.partition("-")[2]))
+                self._rank_from(number_in(need))
         self.forget_archived(item.id)
         self._run(f"{item.id.partition('-')[0].lower()}_delete", number=item.number)
         parent = None if isinstance(item, Epic) else item.parent
@@ -186,7 +186,7 @@ class ItemVerbs(ArchiveVerbs):
     def set_needs(self, number: int, needs: tuple[str, ...]) -> None:
         """Replaces the item's needs; puts it behind the first that is not DONE."""
         old = [row[0] for row in self._all("need_of", number=number)]
-        new = sorted({int(need.partition("-")[2]) for need in needs})
+        new = sorted({number_in(need) for need in needs})
         self._run("need_clear", number=number)
         self._each("need_add", ({"number": number, "needs": need} for need in new))
         self._run("sbi_wait_for_need", number=number)

@@ -20,7 +20,7 @@ from deespec.errors import InvalidInput
 from deespec.model.asking import Draft, DraftStatus
 from deespec.model.fields import MAX_SPEC_BYTES, Wrong
 from deespec.model.front_matter import FENCE, split
-from deespec.model.ids import number_of
+from deespec.model.ids import number_in, number_of
 from deespec.model.items import Epic, Kind, Pbi, Priority, Sbi
 from deespec.model.lifecycle import ENDED, IN_WORK, Status
 from deespec.records import record, replace
@@ -176,7 +176,7 @@ def _id(read: _Read, kind: Kind) -> str:
 
 
 def _number(own: str) -> int:
-    return int(own.partition("-")[2])
+    return number_in(own)
 
 
 def _refuse_contradiction(read: _Read, item: Sbi) -> None:

@@ -13,7 +13,7 @@ from deespec.backlog.imports.backlog_files import Filed
 from deespec.backlog.imports.backlog_past import put_history
 from deespec.errors import InvalidInput
 from deespec.model.asking import Draft, DraftStatus
-from deespec.model.ids import decomposition_of
+from deespec.model.ids import decomposition_of, number_in
 from deespec.model.items import Epic, Kind, Pbi, Sbi
 from deespec.model.lifecycle import ENDED, IN_WORK, GroupStatus, Status
 from deespec.records import record, replace
@@ -122,7 +122,7 @@ def _decompositions(whole: Whole, fresh: Sequence[Filed]) -> list[Filed]:
 def _moved(one: Filed, ids: Mapping[str, str]) -> Filed:
     """The item with the numbers that it and what it names have here."""
     item = one.item
-    number = int(ids[item.id].partition("-")[2])
+    number = number_in(ids[item.id])
     if isinstance(item, Epic):
         return replace(one, item=replace(item, number=number))
     parent = _named(item.parent, ids, one, "parent") if item.parent else None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from deespec.board.health.findings import Finding, ok, several, size, warning
 from deespec.errors import NotFound
+from deespec.model.ids import number_in
 from deespec.model.lifecycle import ENDED, Status
 from deespec.store.alive import is_alive
 
@@ -50,7 +51,7 @@ def of_worktrees(app: App) -> list[Finding]:
 
 def _was_read(tx: Transaction, name: str) -> bool:
     """Whether that decomposition is over."""
-    found = tx.decomposition(int(name.partition("-")[2]))
+    found = tx.decomposition(number_in(name))
     return found is None or found.status in (*ENDED, Status.FAILED)
 
 

@@ -15,6 +15,7 @@ from deespec.engine.prompt_preview import preview
 from deespec.engine.worker import Orders
 from deespec.errors import InvalidInput, NotPossible
 from deespec.model.asking import UNDECIDED
+from deespec.model.ids import number_in
 from deespec.model.items import Kind, Pbi
 from deespec.model.lifecycle import Status, Step
 from deespec.model.spec import amended, draft_of
@@ -56,7 +57,7 @@ def pbi_decompose(
     """
     app = session.app_for_writing()
     item = session.item_id(item_id, Kind.PBI)
-    number = int(item.partition("-")[2])
+    number = number_in(item)
     if prompt_only:
         return _prompt(session, number, least, most, as_json=as_json)
     for name in agent:

@@ -16,6 +16,7 @@ from deespec.cli.commands.draft_ids import is_draft
 from deespec.cli.commands.drafts import show_draft
 from deespec.errors import UsageError
 from deespec.model.asking import UNDECIDED, DraftStatus
+from deespec.model.ids import number_in
 from deespec.model.items import Kind
 from deespec.model.lifecycle import ENDED
 from deespec.text import clean
@@ -62,7 +63,7 @@ def pbi_drafts(
         return show_draft(session, item_id, as_json=as_json)
     parent = session.item_id(item_id.removesuffix("/*"), Kind.PBI)
     with session.app.store.read() as tx:
-        pbi = tx.pbi(int(parent.partition("-")[2]))
+        pbi = tx.pbi(number_in(parent))
         words = decomposed(tx, pbi, session.app.settings.home).words
         known = tx.drafts(parent, decided=True)
         state_now = _decomposition(session, tx, parent)
@@ -127,7 +128,7 @@ def _say_old(shown: Sequence[Draft], known: Sequence[Draft]) -> None:
 
 def _decomposition(session: Session, tx: Transaction, parent: str) -> str | None:
     """What a decomposition that has not ended does or waits for; None: there is none."""
-    asked = tx.decomposition(int(parent.partition("-")[2]))
+    asked = tx.decomposition(number_in(parent))
     if asked is None or asked.status in ENDED:
         return None
     waiting = Situation(session.app, tx).waiting(tx.line(asked.number))

@@ -11,6 +11,7 @@ from deespec.cli import options, output, views
 from deespec.engine.outbox import keep_refused
 from deespec.engine.report import hand_in_inside, inside
 from deespec.errors import InvalidInput, NotPossible, UsageError
+from deespec.model.ids import number_in
 from deespec.model.items import Answer, Kind
 from deespec.model.proposal import HINT, parse_proposal
 
@@ -58,7 +59,7 @@ def _by_person(session: Session, item: str, proposal: Proposal, *, as_json: bool
     from deespec.engine.decomposing import Origin, add_drafts, faults_in, files_of
 
     app = session.app_for_writing()
-    number = int(item.partition("-")[2])
+    number = number_in(item)
     with app.store.read() as tx:
         tx.pbi(number)  # raises NotFound
     files = files_of(app)
