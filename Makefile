@@ -3,7 +3,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-planning test test-agents check lint format soak bench bench-short docs lock clean
+.PHONY: help demo demo-planning test test-agents check lint format soak bench bench-short docs screenshots lock clean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -50,6 +50,9 @@ bench-short: $(VENV)/dev.stamp ## Measure with small numbers.
 
 docs: $(VENV)/dev.stamp ## Write docs/commands.md from the commands.
 	@$(PY) scripts/make_docs.py
+
+screenshots: $(VENV)/dev.stamp ## Take the pictures of the README, with chromium and tmux.
+	@$(PY) scripts/make_screenshots.py
 
 lock: $(VENV)/lock.stamp ## Pin the newest versions, with hashes; with the oldest Python, whose markers ask for the most.
 	@CUSTOM_COMPILE_COMMAND="make lock" $(COMPILE) --all-build-deps -o requirements/base.txt pyproject.toml

@@ -65,7 +65,8 @@ class FakeClock(Clock):
 def spend_of(turn: Turn) -> Spend:
     """What the ledger gets of a turn."""
     values = as_dict(turn)
-    names = ("token", "sbi", "step", "agent", "account", "cost_usd", "metered", "worker")
+    call = ("token", "sbi", "step", "agent", "account", "model", "worker")
+    names = (*call, "cost_usd", "metered", "tokens_in", "tokens_cached", "tokens_out")
     return Spend(turn=turn.number, **{name: values[name] for name in names})
 
 
@@ -93,7 +94,7 @@ class Ledger:
         assert isinstance(item, Pbi)
         return item
 
-    def ask(self, pbi: Pbi, **changes: object) -> Sbi:
+    def ask(self, pbi: Pbi, **changes: tuple[str, ...]) -> Sbi:
         """Has a PBI decomposed."""
         with self.store.transaction() as tx:
             return ask_in(tx, tx.pbi(pbi.number), actor=PERSON, **changes)

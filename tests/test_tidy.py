@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
+from deespec.agents.spoken import JSON_KINDS
 from deespec.cli.full import load
 from deespec.cli.manifest import GROUPS
 from deespec.config_keys import KINDS
@@ -90,6 +91,7 @@ def test_every_module_is_used() -> None:
     used = {"deespec", "deespec.__main__"} | set(imported_modules())
     used |= {f"deespec.cli.commands.{entry.module}" for group in GROUPS.values() for entry in group if entry.module}
     used |= {f"deespec.agents.{kind}" for kind in KINDS}  # registry.py imports them by name
+    used |= {f"deespec.agents.{kind}_spoken" for kind in JSON_KINDS}  # spoken.py does
     used |= {script.partition(":")[0] for script in PROJECT["scripts"].values()}
     packages = {module_name(path) for path in SOURCE.rglob("__init__.py")}
     assert sorted(set(trees()) - used - packages) == []

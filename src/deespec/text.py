@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-SIGNS = {"✓": "OK", "→": "->", "…": "...", "—": "-", "·": "-", "▸": ">", "✗": "x", "█": "#", "░": "."}
+SIGNS = {"✓": "OK", "→": "->", "…": "...", "—": "-", "·": "-", "▸": ">", "✗": "x", "█": "#", "░": ".",
+         "├": "|", "│": "|", "└": "`"}  # fmt: skip
 """Our own, each with what stands for it where it cannot be shown."""
 
 

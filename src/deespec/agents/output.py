@@ -20,7 +20,7 @@ DRAIN_READS = 64
 """Of what is still in a pipe at the end; somebody outside the tree may keep on writing to it."""
 LINE_BYTES = 10 * 1024 * 1024
 """A longer line is cut here; clients put whole files into one line of JSON."""
-HEAD_BYTES = 1024 * 1024
+HEAD_BYTES = 4 * 1024 * 1024
 """What came first is written at once, so that a running call can be watched and a crash leaves it."""
 LAST_BYTES = 1024 * 1024
 """What came last is held in memory (up to twice this) and written at the end."""

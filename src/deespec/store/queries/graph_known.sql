@@ -1,0 +1,1 @@
+SELECT number, status, estimate_hours FROM sbi WHERE number IN (SELECT value FROM json_each(:numbers)) ORDER BY number

@@ -1,0 +1,1 @@
+SELECT {Line} FROM sbi WHERE number IN (SELECT value FROM json_each(:numbers)) ORDER BY number
