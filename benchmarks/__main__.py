@@ -32,6 +32,7 @@ THEMES = (
     "worktrees",
     "merging",
     "idle",
+    "board",
 )
 
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import story
 from playwright.sync_api import sync_playwright
@@ -25,13 +25,19 @@ from playwright.sync_api import sync_playwright
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, ViewportSize
 
 IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-SCREEN = (132, 36)
+SCREEN = (132, 28)
 """Columns and lines of the terminal."""
 START_S = 60
-PAGES = {"board": "/", "item": "/items/SBI-9", "figures": "/figures", "live": "/items/SBI-23"}
+PAGES: dict[str, tuple[str, Literal["light", "dark"]]] = {
+    "board": ("/", "light"),
+    "item": ("/items/SBI-9", "dark"),
+    "figures": ("/figures", "light"),
+}
+"""Each with its path and its colours."""
+FRONT, BEHIND = "#d5d8df", "#101217"
 COLOURS = (*("#1c1f26", "#f38b8b", "#8fd18f", "#e6c56d", "#82aaff", "#c99bf0", "#7fd1d1", "#d5d8df"),) * 2
 
 
@@ -45,13 +51,13 @@ def main() -> int:
         shop = Path(folder) / "shop"
         shop.mkdir()
         story.tell(shop)
-        stack.enter_context(_running(shop, "run", "--parallel", "3", "--quiet"))
+        stack.enter_context(_running(shop, "--quiet", "run", "--parallel", "3"))
         _until_three_run(shop)
         url = stack.enter_context(_board(shop))
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        for dark in (False, True):
-            _pages(browser, url, dark=dark)
+        for name, (path, colours) in PAGES.items():
+            _page(browser, url, name=name, path=path, colours=colours)
         _terminal(browser, shop)
         browser.close()
     return 0
@@ -97,17 +103,15 @@ def _until_three_run(shop: Path) -> None:
 # --- pictures ---------------------------------------------------------------------------------------------------------
 
 
-def _pages(browser: Browser, url: str, *, dark: bool) -> None:
-    context = browser.new_context(
-        viewport={"width": 1360, "height": 850}, color_scheme="dark" if dark else "light", reduced_motion="reduce"
-    )
+def _page(browser: Browser, url: str, *, name: str, path: str, colours: Literal["light", "dark"]) -> None:
+    size: ViewportSize = {"width": 1360, "height": 850}
+    context = browser.new_context(viewport=size, color_scheme=colours, reduced_motion="reduce")
     page = context.new_page()
     page.goto(url)
     page.wait_for_url(re.compile(r"/$"))
-    for name, path in PAGES.items():
-        page.goto(url.partition("/?")[0] + path)
-        page.wait_for_load_state()
-        page.screenshot(path=IMAGES / f"{name}{'-dark' if dark else ''}.png")
+    page.goto(url.partition("/?")[0] + path)
+    page.wait_for_load_state()
+    page.screenshot(path=IMAGES / f"{name}.png")
     context.close()
 
 
@@ -136,7 +140,7 @@ def _terminal(browser: Browser, shop: Path) -> None:
 
 def _as_html(text: str) -> str:
     style = "font: 14px/18px 'DejaVu Sans Mono', monospace; padding: 12px; margin: 0; display: inline-block"
-    return f'<pre style="background:#101217;color:#d5d8df;{style}">{"".join(_spans(text))}</pre>'
+    return f'<pre style="background:{BEHIND};color:{FRONT};{style}">{"".join(_spans(text))}</pre>'
 
 
 def _spans(text: str) -> Iterator[str]:
@@ -146,7 +150,11 @@ def _spans(text: str) -> Iterator[str]:
         if part.startswith("\x1b["):
             _turn(look, [int(code or 0) for code in part[2:-1].split(";")])
         elif part:
-            style = ";".join(f"{name}:{value}" for name, value in look.items())
+            shown = dict(look)
+            if shown.pop("reverse", None):
+                behind = shown.pop("color", FRONT)
+                shown |= {"color": shown.pop("background", BEHIND), "background": behind}
+            style = ";".join(f"{name}:{value}" for name, value in shown.items())
             yield f'<span style="{style}">{html.escape(part)}</span>'
 
 
@@ -163,7 +171,7 @@ def _turn(look: dict[str, str], codes: list[int]) -> None:
         elif code == 4:
             look["text-decoration"] = "underline"
         elif code == 7:
-            look["filter"] = "invert(1)"
+            look["reverse"] = "yes"
         elif code in (38, 48) and codes[:1] == [2]:
             look[name] = f"rgb({','.join(map(str, codes[1:4]))})"
             del codes[:4]

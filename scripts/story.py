@@ -179,7 +179,7 @@ def _past(app: App, ledger: Ledger, clock: PastClock) -> None:
 def _worker(app: App, clock: PastClock) -> Worker:
     worker = Worker(
         uid=clock.uid(),
-        name="mill-1",
+        name=f"mill-{clock.now_ms() // DAY_MS % 90}",
         host=app.host,
         pid=1,
         pid_start="1",
@@ -198,6 +198,7 @@ def _turn(ledger: Ledger, clock: PastClock, worker: Worker, dice: random.Random,
     names = ("claude", "codex")
     wanted = {
         "worker": worker.uid,
+        "actor": f"worker {worker.name}",
         "agents": tuple(AgentSlot(name=name, account=name) for name in names),
         "implement": (dice.choice(names),),
         "review": ("codex",),
@@ -266,7 +267,9 @@ def _present(app: App, ledger: Ledger, clock: PastClock) -> None:
 
 def _stop(ledger: Ledger, clock: PastClock, worker: Worker, event: Event, question: str | None) -> None:
     slots = tuple(AgentSlot(name=name, account=name) for name in ("claude", "codex"))
-    claim = ledger.claim(worker=worker.uid, agents=slots, implement=("claude",), review=("codex",))
+    claim = ledger.claim(
+        worker=worker.uid, actor=f"worker {worker.name}", agents=slots, implement=("claude",), review=("codex",)
+    )
     assert not isinstance(claim, Idle), claim
     claim = _ready(ledger, claim)
     clock.forward(9 * 60_000)

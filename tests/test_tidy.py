@@ -32,7 +32,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 FILE_LINES = 400
 FUNCTION_LINES = 60
 VAGUE = {"common", "helper", "helpers", "impl", "manager", "misc", "service", "util", "utils"}
-RECORDED = "tests/agents/recorded/"
+RECORDED = ("tests/agents/recorded/", "docs/images/")
 """What real clients said, with the paths of the machines on which they said it."""
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
@@ -124,7 +124,7 @@ def outside_mentions() -> Iterator[str]:
     yield from (script.partition(":")[2] for script in PROJECT["scripts"].values())
     for script in (ROOT / "scripts").glob("*.py"):
         yield from mentions(ast.parse(script.read_text(encoding="utf-8"))).elements()
-    for template in (SOURCE / "engine" / "templates").iterdir():
+    for template in SOURCE.glob("*/templates/*"):
         for code in re.findall(r"{[{%](.*?)[}%]}", template.read_text(encoding="utf-8"), re.DOTALL):
             yield from re.findall(r"\w+", code)
 
@@ -162,7 +162,15 @@ def fulfils_a_contract(module: str, owners: tuple[str, ...]) -> bool:
         return False
     cls: Any = getattr(importlib.import_module(module), owners[0])
     above = [base for base in cls.__mro__[1:] if not base.__module__.startswith("deespec")]
-    return any(hasattr(base, owners[1]) for base in above)
+    return any(hasattr(base, owners[1]) for base in above) or is_called_by_textual(cls, owners[1])
+
+
+def is_called_by_textual(cls: Any, name: str) -> bool:
+    """Whether it handles a message, or is the action of a key."""
+    if not any(base.__module__.startswith("textual.") for base in cls.__mro__):
+        return False
+    bound = {binding.action.partition("(")[0] for binding in getattr(cls, "BINDINGS", ())}
+    return name.startswith("on_") or name.removeprefix("action_") in bound
 
 
 def is_dunder(name: str) -> bool:

@@ -9,12 +9,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from deespec.backlog import drafts, edit, groups
+from deespec.backlog.decompose import ask_in
 from deespec.backlog.drafts import Needs
 from deespec.board.agents import must_be_there
+from deespec.board.workers import DEAD, workers_now
 from deespec.errors import InvalidInput, NotFound, NotPossible
 from deespec.model.asking import DraftStatus
-from deespec.model.items import AgentPause
+from deespec.model.items import AgentPause, Pbi
 from deespec.model.lifecycle import ENDED, Event, Status, can
+from deespec.model.spec import amended, draft_of
 from deespec.records import record
 from deespec.text import clean
 
@@ -24,7 +27,9 @@ if TYPE_CHECKING:
     from deespec.app import App
     from deespec.backlog.drafts import Decided, DraftId
     from deespec.backlog.groups import Effect
-    from deespec.model.items import Line
+    from deespec.board.workers import WorkerNow
+    from deespec.model.items import Line, Sbi
+    from deespec.store.base import Transaction
 
 NAMED_MOST = 20
 """So many ids are named in one line; of more, how many there are."""
@@ -227,6 +232,30 @@ def carry_out_group(app: App, name: str, item_id: str, *, words: str | None = No
     raise NotFound(f"There is no act {clean(name)[:40]} for {item_id}.")
 
 
+def decompose(
+    app: App, number: int, *, agent: tuple[str, ...] = (), least: int | None = None, most: int | None = None
+) -> Sbi:
+    """Has a PBI cut into drafts by whoever runs; the work on that. Raises NotFound, InvalidInput, NotPossible."""
+    for name in agent:
+        if app.settings.agent(name) is None:
+            raise InvalidInput(f"There is no agent {clean(name)}.", hint="deespec agent list")
+    with app.store.transaction() as tx:
+        pbi = with_bounds(tx, number, least, most, actor=app.person)
+        if pbi.held:
+            raise NotPossible(f"{pbi.id} is held.", hint=f"deespec pbi unhold {pbi.id}")
+        return ask_in(tx, pbi, actor=app.person, agent=agent)
+
+
+def with_bounds(tx: Transaction, number: int, least: int | None, most: int | None, *, actor: str) -> Pbi:
+    """The PBI with the number of drafts that it is to have from now on. Raises NotFound, InvalidInput."""
+    pbi = tx.pbi(number)
+    wanted = amended(draft_of(pbi), drafts_least=least, drafts_most=most)
+    bounds = {"drafts_least": wanted.drafts_least, "drafts_most": wanted.drafts_most}
+    changes: dict[str, object] = {name: value for name, value in bounds.items() if value != getattr(pbi, name)}
+    edit.update_in(tx, pbi.id, lambda _: changes, actor=actor)
+    return tx.pbi(number)
+
+
 def effect_lines(item_id: str, effect: Effect) -> list[str]:
     """What else an act on a PBI or EPIC concerns, in words."""
     others = [group for group in effect.groups if group != item_id]
@@ -324,3 +353,29 @@ def resume_agent(app: App, name: str) -> bool:
         must_be_there(app.settings, name)
     with app.store.transaction() as tx:
         return tx.resume_agent(name, account=app.account(name), actor=app.person) > 0
+
+
+def stop_workers(app: App, name: str | None, *, now: bool = False) -> list[str]:
+    """Asks one worker, or all that live, to take nothing new and to end with their turns, or at once; their names.
+
+    Raises NotFound, NotPossible.
+    """
+    seen = workers_now(app)
+    chosen = [one for one in seen if one.state != DEAD] if name is None else [_living(seen, name)]
+    how = "now" if now else "finish"
+    with app.store.transaction() as tx:
+        for one in chosen:
+            if one.worker.stop not in (how, "now"):
+                tx.ask_to_stop(one.worker, how, actor=app.person)
+    return [one.worker.name for one in chosen]
+
+
+def _living(seen: Sequence[WorkerNow], name: str) -> WorkerNow:
+    found = next((one for one in seen if one.worker.name == name), None)
+    if found is None:
+        names = ", ".join(one.worker.name for one in seen)
+        hint = f"Workers: {names}" if names else "No worker is running."
+        raise NotFound(f"There is no worker {clean(name)}.", hint=hint)
+    if found.state == DEAD:
+        raise NotPossible(f"The worker {name} is dead: nobody would hear it.", hint="deespec lock cleanup")
+    return found

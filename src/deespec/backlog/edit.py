@@ -8,13 +8,16 @@ from deespec.backlog.decompose import ask_in
 from deespec.backlog.drafts import reopen_losing
 from deespec.backlog.register import check_references, held_above, refuse_cycle
 from deespec.errors import NotPossible
+from deespec.labels import refuse_unknown
 from deespec.model.asking import Question, question_key
+from deespec.model.fields import FIELDS
 from deespec.model.items import Epic, Pbi, Sbi
 from deespec.model.lifecycle import ENDED, Event, Status
 from deespec.records import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path
 
     from deespec.store.base import Store, Transaction
     from deespec.store.items import Item
@@ -87,13 +90,17 @@ def retry(
         ]
 
 
-def answer(store: Store, number: int, text: str, *, actor: str) -> Sbi:
+def answer(store: Store, number: int, text: str, *, actor: str, turn: int | None = None) -> Sbi:
     """Answers what a PARKED item asks; it goes on in the same session and workspace when next claimed.
 
-    One that is parked for another reason gets the words as a hint, as `retry` gives it.
+    One that is parked for another reason gets the words as a hint, as `retry` gives it. `turn`: as it was when it was
+    looked at; raises NotPossible where somebody else has decided since.
     """
     with store.transaction() as tx:
         sbi = tx.sbi(number)
+        if turn is not None and sbi.stopped and (sbi.resume or sbi.turn != turn):
+            what = "asks something else" if sbi.turn != turn else "goes on"
+            raise NotPossible(f"{name_of(sbi)} {what} by now: somebody else has decided.", hint=show(sbi.id))
         if sbi.status is not Status.PARKED:
             raise NotPossible(f"{name_of(sbi)} is {sbi.status}: it asks nothing.", hint=show(sbi.id))
         return _resume(tx, sbi, "answer", actor=actor, hint=text)
@@ -207,6 +214,35 @@ def update_in(tx: Transaction, item_id: str, change: Callable[[Item], dict[str, 
         _ask_once(tx, changed, actor=actor)
     _move_parents(tx, item, changed, actor=actor)
     return tx.item(item_id)
+
+
+def change(
+    store: Store, item_id: str, changes: Callable[[Item], dict[str, object]], *, home: Path, actor: str
+) -> tuple[Item, Item]:
+    """The same, and the item before and after. Raises InvalidInput for a label that is none, unless it has it already.
+
+    `home`: the folder with the labels.
+    """
+    seen: list[Item] = []
+
+    def remember(item: Item) -> dict[str, object]:
+        seen.append(item)
+        changed = changes(item)
+        labels = changed.get("labels", ())
+        assert isinstance(labels, tuple), "a field that was read"
+        refuse_unknown(home, (one for one in labels if one not in item.labels))
+        return changed
+
+    after = update(store, item_id, remember, actor=actor)
+    return seen[0], after
+
+
+def refuse_overtaken(item_id: str, mine: Collection[str], others: Collection[str]) -> None:
+    """Raises NotPossible where somebody else has changed a field, too, while a person wrote."""
+    both = set(mine) & set(others)
+    if both:
+        called = ", ".join(sorted(FIELDS[name].key for name in both))
+        raise NotPossible(f"Somebody else has changed {item_id} meanwhile: {called}.", hint=show(item_id))
 
 
 def _ask_once(tx: Transaction, pbi: Pbi, *, actor: str) -> None:

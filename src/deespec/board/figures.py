@@ -21,10 +21,10 @@ from deespec.records import record
 from deespec.store.figures import Spent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from deespec.app import App
-    from deespec.store.figures import Ended, FigureVerbs, First, OpenItem
+    from deespec.store.figures import Ended, FigureVerbs, First, Happened, OpenItem
 
 INNER_PERCENT = 90
 """So many of a hundred items took no longer than the second figure of a spread."""
@@ -128,34 +128,87 @@ class Figures:
     """Ms that items waited, all of them together (board/waited.py says how that is known)."""
 
 
+@record
+class Source:
+    """What several figures are made of, read once; the journal alone may have hundreds of thousands of entries."""
+
+    read: FigureVerbs
+    since: int
+    happened: Sequence[Happened]
+    ended: Sequence[Ended]
+    first: Sequence[First]
+
+
+def source(read: FigureVerbs, *, since: int) -> Source:
+    return Source(
+        read=read,
+        since=since,
+        happened=read.happened(),
+        ended=read.ended(since=since),
+        first=read.first_turns(),
+    )
+
+
 def figures(app: App, *, mark: Mark, since: int = 0) -> Figures:
     """All of it from one snapshot; never waits for a writer."""
     with app.store.read() as tx:
-        read = tx.figures()
-        ended = read.ended(since=since)
-        done = [one for one in ended if one[0] == Status.DONE]
-        return Figures(
-            table=_table(app, read, mark, since=since, now=tx.now),
-            ended={status: sum(one[0] == status for one in ended) for status in ENDINGS},
-            outcomes=read.outcomes(since=since),
-            first_pass=first_pass(read.first_turns(), since=since),
-            turns_each=sum(one[4] for one in done) / len(done) if done else None,
-            lead=spread([finished - registered for _, registered, _, finished, _, _ in done]),
-            cycle=spread([finished - started for _, _, started, finished, _, _ in done if started is not None]),
-            waited=_waited(app, read, since=since, now=tx.now),
-        )
+        found = source(tx.figures(), since=since)
+        [by_mark] = tables(app, found.read, (mark,), since=since, ended=found.ended)
+        return figures_of(app, found, by_mark)
+
+
+def figures_of(app: App, found: Source, by_mark: Table) -> Figures:
+    """The same as part of a snapshot."""
+    done = [one for one in found.ended if one[0] == Status.DONE]
+    return Figures(
+        table=by_mark,
+        ended={status: sum(one[0] == status for one in found.ended) for status in ENDINGS},
+        outcomes=found.read.outcomes(since=found.since),
+        first_pass=first_pass(found.first, since=found.since),
+        turns_each=sum(one[4] for one in done) / len(done) if done else None,
+        lead=spread([finished - registered for _, registered, _, finished, _, _ in done]),
+        cycle=spread([finished - started for _, _, started, finished, _, _ in done if started is not None]),
+        waited=_waited(app, found),
+    )
 
 
 def table(app: App, *, mark: Mark, since: int = 0) -> Table:
     """Only what was spent, by a mark; from one snapshot, too."""
     with app.store.read() as tx:
-        return _table(app, tx.figures(), mark, since=since, now=tx.now)
+        read = tx.figures()
+        ended = read.ended(since=since) if mark in _COUNTS_DONE else []
+        [found] = tables(app, read, (mark,), since=since, ended=ended)
+        return found
 
 
-def _table(app: App, read: FigureVerbs, mark: Mark, *, since: int, now: int) -> Table:
+def tables(app: App, read: FigureVerbs, marks: Sequence[Mark], *, since: int, ended: Sequence[Ended]) -> list[Table]:
+    """What was spent by each of these marks, as part of a snapshot."""
+    total = read.spent_by("", since=since)
+    unpriced = tuple(
+        Unpriced(model=model, agent=agent, priced_now=price_of(model or None, app.settings.prices) is not None)
+        for model, agent in read.unpriced(since=since)
+    )
+    found = []
+    for mark in marks:
+        groups = _groups(read, mark, since=since, ended=ended)
+        turns = sum(one.turns for one in groups)
+        found.append(
+            Table(
+                mark=mark,
+                since_at=since,
+                until_at=read.now,
+                groups=groups,
+                total=Group(key="", spent=total[0] if total else Spent(), turns=turns),
+                unpriced=unpriced,
+            )
+        )
+    return found
+
+
+def _groups(read: FigureVerbs, mark: Mark, *, since: int, ended: Sequence[Ended]) -> tuple[Group, ...]:
     spent = {one.key: one for one in read.spent_by(mark, since=since)}
     turns = read.turns_by(mark, since=since)
-    done = _done_by(mark, read.ended(since=since)) if mark in _COUNTS_DONE else {}
+    done = _done_by(mark, ended) if mark in _COUNTS_DONE else {}
     keys = dict.fromkeys((*spent, *turns, *done))
     titles = read.titles([key for key in keys if key]) if mark in _TITLED else {}
     found = [
@@ -168,18 +221,7 @@ def _table(app: App, read: FigureVerbs, mark: Mark, *, since: int, now: int) -> 
         )
         for key in keys
     ]
-    total = read.spent_by("", since=since)
-    return Table(
-        mark=mark,
-        since_at=since,
-        until_at=now,
-        groups=tuple(sorted(found, key=_by_day if mark is Mark.DAY else _dearest_first)),
-        total=Group(key="", spent=total[0] if total else Spent(), turns=sum(turns.values())),
-        unpriced=tuple(
-            Unpriced(model=model, agent=agent, priced_now=price_of(model or None, app.settings.prices) is not None)
-            for model, agent in read.unpriced(since=since)
-        ),
-    )
+    return tuple(sorted(found, key=_by_day if mark is Mark.DAY else _dearest_first))
 
 
 def _done_by(mark: Mark, ended: Sequence[Ended]) -> Counter[str]:
@@ -204,8 +246,8 @@ def _natural(key: str) -> tuple[str | int, ...]:
     return (*(int(part) if at % 2 else part for at, part in enumerate(parts)), key)
 
 
-def _waited(app: App, read: FigureVerbs, *, since: int, now: int) -> dict[Cause, int]:
-    settings = app.settings
+def _waited(app: App, found: Source) -> dict[Cause, int]:
+    settings, read = app.settings, found.read
 
     @cache
     def limited(name: str) -> bool:
@@ -223,11 +265,11 @@ def _waited(app: App, read: FigureVerbs, *, since: int, now: int) -> dict[Cause,
         return next(iter((*item.agent, *settings.implement)), "")
 
     return waited(
-        read.happened(),
+        found.happened,
         open_items={item.number: item for item in read.open_items()},
         needed_by=read.needed_by(),
-        since=since,
-        now=now,
+        since=found.since,
+        now=read.now,
         account=cache(app.account),
         limited=limited,
         agent_of=agent_of,
@@ -236,20 +278,22 @@ def _waited(app: App, read: FigureVerbs, *, since: int, now: int) -> dict[Cause,
 
 def first_pass(turns: Sequence[First], *, since: int) -> FirstPass:
     """As FirstPass says; `turns` are the first ones of each item, in order."""
-    judged = passed = 0
+    found = [passed for at, passed in judged(turns) if at >= since]
+    return FirstPass(judged=len(found), passed=sum(found))
+
+
+def judged(turns: Sequence[First]) -> Iterator[tuple[int, bool]]:
+    """When each item's first try was judged, and whether it passed."""
     fine: int | None = None
     """The item whose first implement turn was without findings, and whose review is to come."""
     for sbi, step, outcome, at, only_implement in turns:
         if step == Step.IMPLEMENT:
             is_fine = outcome == Event.IMPLEMENTED
             fine = sbi if is_fine and not only_implement else None
-            if fine is None and at >= since:
-                judged += 1
-                passed += is_fine
-        elif sbi == fine and at >= since:
-            judged += 1
-            passed += outcome == Event.SUCCEEDED
-    return FirstPass(judged=judged, passed=passed)
+            if fine is None:
+                yield at, is_fine
+        elif sbi == fine:
+            yield at, outcome == Event.SUCCEEDED
 
 
 def spread(took_ms: Sequence[int]) -> Spread | None:

@@ -8,6 +8,7 @@ from deespec.board.landable import to_land
 from deespec.board.snapshot import snapshot
 from deespec.errors import WorkspaceError
 from deespec.model.asking import DraftStatus
+from deespec.model.items import Epic
 from deespec.records import record
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from deespec.model.asking import Draft
     from deespec.model.items import Line
     from deespec.model.work import Notice
+    from deespec.store.base import Transaction
+    from deespec.store.items import Item
 
 STOPPED = ("parked", "failed")
 """Why items wait that have stopped; others that wait for a person are barred by something else."""
@@ -68,6 +71,19 @@ def inbox(app: App) -> Inbox:
         to_land=landable,
         land_problem=problem,
     )
+
+
+def held_tops(tx: Transaction, lines: Sequence[Line]) -> list[Item]:
+    """What is to be unheld for these, each once: the highest above one that is held, or itself."""
+    return list({top.id: top for top in (_held_top(tx, line) for line in lines)}.values())
+
+
+def _held_top(tx: Transaction, line: Line) -> Item:
+    top = above = tx.item(line.id)
+    while not isinstance(above, Epic) and above.parent:
+        above = tx.item(above.parent)
+        top = above if above.held else top
+    return top
 
 
 def _to_land(app: App) -> tuple[ToLand | None, str | None]:

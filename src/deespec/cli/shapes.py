@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from deespec.board.snapshot import AgentNow
     from deespec.board.waiting import Waiting
     from deespec.model.asking import Draft, Question, Remark
-    from deespec.model.items import Call, Epic, JournalEntry, Line, Pbi, Sbi, Turn, Worker
+    from deespec.model.items import Call, Epic, Line, Pbi, Sbi, Turn, Worker
     from deespec.model.locks import Lock
     from deespec.model.work import Merge, Notice, Work
     from deespec.store.groups import GroupLine, Progress
@@ -305,25 +305,6 @@ def to_land(one: ToLand) -> dict[str, Any]:
         "items": list(one.items),
         "obstacle": one.obstacle,
         "remedy": one.remedy,
-    }
-
-
-def entry(one: JournalEntry) -> dict[str, Any]:
-    return {
-        "seq": one.seq,
-        "at": iso(one.at),
-        "actor": one.actor,
-        "item": one.item,
-        "event": one.event,
-        "from": one.from_status,
-        "to": one.to_status,
-        "turn": one.turn,
-        "step": one.step,
-        "agent": one.agent,
-        "decision": one.decision,
-        "elapsed_ms": one.elapsed_ms,
-        "error": one.error,
-        "detail": one.detail,
     }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from deespec.errors import InvalidInput
 from deespec.model.asking import DraftStatus
 from deespec.model.fields import FIELDS, MAX_NEEDS, Wrong, read_id
-from deespec.model.front_matter import FENCE, split
+from deespec.model.front_matter import FENCE, Plain, split
 from deespec.model.headings import title_of, without_title
 from deespec.model.items import Kind
 from deespec.model.spec import MAX_FILE_BYTES, NewItem, render
@@ -132,6 +132,17 @@ def parse_draft(text: str, file: str) -> Written:
     if values.get("decision") == "reject" and not values.get("reason"):
         raise InvalidInput(f"{file}: it is to be rejected without a reason.", hint='Add a line: reason: "…"')
     return Written(title=title, spec=spec or title, **values)
+
+
+def read_field(name: str, raw: object) -> object:
+    """A field's value as a form gives it. Raises InvalidInput."""
+    key = "depends_on" if name == "needs" else name
+    reader = _of_item("spec") if name == "spec" else _READERS[key]
+    try:
+        return reader(Plain(raw) if isinstance(raw, str) else raw)
+    except Wrong as wrong:
+        called = "the text" if name == "spec" else key
+        raise InvalidInput(f"{called} {wrong.what}.", hint=wrong.hint) from wrong
 
 
 # --- below ----------------------------------------------------------------------------------------------------------

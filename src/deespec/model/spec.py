@@ -243,6 +243,11 @@ def draft_of(item: Sbi | Pbi | Epic) -> NewItem:
     return NewItem(kind=kind, **{name: getattr(item, name) for name in shared})
 
 
+def differences(before: NewItem, after: NewItem) -> dict[str, object]:
+    """The fields of the second that are not as in the first."""
+    return {name: getattr(after, name) for name in fields(NewItem) if getattr(after, name) != getattr(before, name)}
+
+
 def yaml_of(value: object) -> str:
     """A value of front matter, on one line; split() reads it as the same value."""
     if isinstance(value, bool):

@@ -35,6 +35,19 @@ class Scope:
         return ",".join(name for name, wanted in (("pbi", self.pbis), ("sbi", self.sbis)) if wanted)
 
 
+class Part(StrEnum):
+    """Where an open item stands for those who look; it is in exactly one of these (queries/_part.sql)."""
+
+    READY = "ready"
+    BARRED = "barred"
+    """It waits for another item or for paths."""
+    HELD = "held"
+    WORKING = "working"
+    MERGING = "merging"
+    ASKING = "asking"
+    """Only a person brings it on."""
+
+
 @record
 class AgentSlot:
     """An agent as the claim sees it."""

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from deespec.model.asking import Draft, Question
 from deespec.model.items import JournalEntry, Sbi, Turn
 from deespec.model.money import Spend
+from deespec.store.journal import SEQ_MOST
 from deespec.store.unit import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from deespec.store.rows import Value
 
 T = TypeVar("T")
 
@@ -50,9 +53,8 @@ class ExportVerbs(Unit):
         return self._paged(Spend, "export_spend", lambda last: {"after": last.token if last else 0})
 
     def every_entry(self) -> Iterator[JournalEntry]:
-        return self._paged(
-            JournalEntry, "journal_after", lambda last: {"event": None, "after": last.seq if last else 0}
-        )
+        every: dict[str, Value] = {"event": None, "actor": None, "since": None, "before": SEQ_MOST}
+        return self._paged(JournalEntry, "journal_after", lambda last: {**every, "after": last.seq if last else 0})
 
     def titles(self) -> list[tuple[str, int, str]]:
         """Kind, number and title of all items, drafts of items by their parents: what files are named after."""

@@ -7,6 +7,7 @@ hundred thousand comes as plain tuples.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from deespec.records import record
@@ -115,13 +116,14 @@ class FigureVerbs(Unit):
 
     # --- what became of it by day, and who worked when ---
 
-    def gate_failures(self, *, since: int, until: int) -> dict[str, int]:
+    def gate_failures(self, *, since: int, until: int | None) -> Counter[str]:
         """How many turns each gate or check has sent back."""
-        return dict(self._all("figures_gates", since=since, until=until))
+        found = Counter(name for (name,) in self._all("figures_gates", since=since, until=until))
+        return Counter({json.loads(f'"{name}"'): count for name, count in found.items()})
 
-    def merge_gate_failures(self, *, since: int, until: int) -> dict[str, int]:
+    def merge_gate_failures(self, *, since: int, until: int | None) -> Counter[str]:
         """How many merges each of them has stopped."""
-        return dict(self._all("figures_merge_gates", since=since, until=until))
+        return Counter(name for (name,) in self._all("figures_merge_gates", since=since, until=until))
 
     def ended_before(self) -> dict[int, int]:
         """When items ended that came in afterwards, by number."""

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
     from deespec.store.rows import Value
 
+SEQ_MOST = (1 << 63) - 1
+"""No entry has this number: SQLite gives none that large."""
+
 
 class JournalVerbs(Unit):
     __slots__ = ()
@@ -30,14 +33,22 @@ class JournalVerbs(Unit):
         *,
         item: str | None = None,
         event: str | None = None,
+        actor: str | None = None,
+        since: int | None = None,
         after: int = 0,
+        before: int = SEQ_MOST,
         limit: int = -1,
         newest: bool = False,
     ) -> list[JournalEntry]:
-        """Entries with seq > `after`, oldest first; with `newest` the last `limit` of them."""
+        """Entries with `after` < seq < `before`, oldest first; with `newest` the last `limit` of them.
+
+        `actor`: with this in the name of who did it; `since`: wall time.
+        """
         name = ("journal" if item is None else "journal_item") + ("_newest" if newest else "_after")
-        scope: dict[str, Value] = {"event": event} if item is None else {"event": event, "item": item}
-        found = self._records(JournalEntry, name, after=after, limit=limit, **scope)
+        scope: dict[str, Value] = {"event": event, "actor": actor, "since": since}
+        if item is not None:
+            scope["item"] = item
+        found = self._records(JournalEntry, name, after=after, before=before, limit=limit, **scope)
         return found[::-1] if newest else found
 
     def journal_of(self, actor: str, events: Sequence[str], *, after: int) -> list[JournalEntry]:

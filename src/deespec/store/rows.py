@@ -125,9 +125,10 @@ def update_sql(cls: type[Any]) -> str:
 def query(name: str) -> str:
     """The text of queries/NAME.sql.
 
-    `{Record}` stands for that record's columns, `{scope}` for queries/_scope.sql, `{with_needs}` for
-    queries/_with_needs.sql, which is sbi with the needs of each, `{id:sbi}` for what people call the
-    work whose number is in the column `sbi`, and `{number:item}` for the number of that which the column `item` names.
+    `{Record}` stands for that record's columns, `{scope}` for queries/_scope.sql, `{part}` for
+    queries/_part.sql, `{with_needs}` for queries/_with_needs.sql, which is sbi with the needs of each, `{id:sbi}` for
+    what people call the work whose number is in the column `sbi`, and `{number:item}` for the number of that which the
+    column `item` names.
     """
     text = _LOADED.get(name)
     if text is None:
@@ -135,7 +136,7 @@ def query(name: str) -> str:
             text = file.read()
         for cls in TABLES:
             text = text.replace("{" + cls.__name__ + "}", columns(cls))
-        for part in ("_scope", "_with_needs"):
+        for part in ("_scope", "_with_needs", "_part"):
             if (mark := f"{{{part[1:]}}}") in text:
                 text = text.replace(mark, query(part))
         if "{id:" in text or "{number:" in text:

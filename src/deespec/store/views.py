@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deespec.model.items import Call
+    from deespec.model.lifecycle import Status
+    from deespec.model.wanted import Part
     from deespec.store.figures import FigureVerbs
     from deespec.store.invariants import Violation
 
@@ -82,6 +84,18 @@ class ViewVerbs(ClaimVerbs):
             everything = scope == Scope() and ready is None
             total = self._counted(statuses) if everything else self._value("list_total", **values)
         return Page(lines=tuple(lines), total=total)
+
+    def part_counts(self) -> dict[str, int]:
+        """The number of open items by the part of the board they are in, decompositions of PBIs among them."""
+        return dict(self._all("part_counts"))
+
+    def part_first(self, part: Part, *, limit: int) -> list[Line]:
+        """What is in this part: items with a claim, then the others in the order in which they are taken."""
+        return self._records(Line, "part_first", part=part, limit=limit)
+
+    def ended_newest(self, status: Status, *, limit: int) -> list[Line]:
+        """The SBIs that came to this end last, the newest first, without those that are archived."""
+        return self._records(Line, "ended_newest", status=status, limit=limit)
 
     def archived_items(self, scope: Scope, *, limit: int = -1, offset: int = 0) -> tuple[list[Archived], int]:
         """What lists leave out, the newest act first; and how many there are in all."""

@@ -116,7 +116,7 @@ def _linked(node: Node, at: Point, link: Callable[[str], str] | None, words: Wor
     box = _box(node, at, words)
     if link is None:
         return box
-    return _tag("a", box, href=safe(link(node.id)), aria_label=safe(f"{node.id} {_status(node, words)}: {node.title}"))
+    return _tag("a", box, href=safe(link(node.id)))  # named by what stands in it
 
 
 def _box(node: Node, at: Point, words: Words) -> str:

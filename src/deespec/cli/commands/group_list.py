@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deespec.board.below import open_counts, stopped_below
 from deespec.cli import options, output, shapes
 from deespec.cli.views import LIST_PAGE
-from deespec.model.asking import NEEDS_WORDS
 from deespec.model.items import Kind, Priority
-from deespec.model.lifecycle import IN_WORK, STOPPED, GroupStatus, Status
+from deespec.model.lifecycle import GroupStatus
 from deespec.model.wanted import Scope
 from deespec.records import replace
 from deespec.text import width_of
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from deespec.cli.session import Session
-    from deespec.store.base import Transaction
     from deespec.store.groups import GroupLine, Progress
 
 BAR_CELLS = 5
@@ -88,7 +87,7 @@ def _list(
         if scope.parent:
             tx.item(scope.parent)  # raises NotFound
         found, total = tx.list_groups(kind, scope, statuses=wanted, limit=most, offset=offset)
-        stopped = _stopped(tx, found)
+        stopped = stopped_below(tx, found)
         archived = tx.archived_count(kind) if scope == Scope() and wanted is None else 0
     if as_json:
         output.emit(items=[shapes.group_line(one) for one in found], total=total)
@@ -103,17 +102,6 @@ def _list(
         words = "Nothing here" if scope == Scope() and wanted is None else "Nothing of that"
         output.say(f'{words} → deespec {kind.lower()} plan --title "…"')
     return 0
-
-
-def _stopped(tx: Transaction, found: Sequence[GroupLine]) -> dict[str, str]:
-    """What the decompositions among them that have stopped wait for."""
-    words = {}
-    for one in found:
-        asked = tx.decomposition(one.number) if one.decomposition in STOPPED else None
-        if asked is not None and not asked.resume:
-            waits = "waits for an answer" if asked.reason in NEEDS_WORDS else "waits for you"
-            words[one.id] = "decomposition FAILED" if asked.status is Status.FAILED else waits
-    return words
 
 
 def _table(found: Sequence[GroupLine], how: output.Style, stopped: Mapping[str, str]) -> list[str]:
@@ -152,7 +140,7 @@ def _state(one: GroupLine, stopped: str | None) -> str:
     parts = [*(["held"] if one.held else []), *([stopped] if stopped else [])]
     if one.drafts:
         parts.append(f"{one.drafts} draft{'' if one.drafts == 1 else 's'}")
-    return ", ".join([*parts, *open_counts(one.progress.sbis)])
+    return ", ".join([*parts, *open_texts(one.progress.sbis)])
 
 
 # --- shared with `show` ---------------------------------------------------------------------------------------------
@@ -167,14 +155,6 @@ def progress_text(progress: Progress, *, cells: int) -> str:
     return f"{'█' * full}{'░' * (cells - full)} {figures}" if cells else figures
 
 
-def open_counts(counts: Mapping[str, int]) -> list[str]:
-    """What is not DONE, the most urgent first: `1 FAILED`, `2 in work`, `3 PENDING`."""
-    in_work = sum(counts.get(status, 0) for status in IN_WORK)
-    shown = {
-        Status.FAILED: counts.get(Status.FAILED, 0),
-        Status.PARKED: counts.get(Status.PARKED, 0),
-        "in work": in_work,
-        Status.PENDING: counts.get(Status.PENDING, 0),
-        Status.CANCELLED: counts.get(Status.CANCELLED, 0),
-    }
-    return [f"{count} {name}" for name, count in shown.items() if count]
+def open_texts(counts: Mapping[str, int]) -> list[str]:
+    """`1 FAILED`, `2 in work`, `3 PENDING`."""
+    return [f"{count} {name}" for name, count in open_counts(counts).items()]

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from deespec.board.decomposed import Decomposed, decomposed
+from deespec.board.entries import entry_json
 from deespec.cli import options, output, shapes
-from deespec.cli.commands.decomposed import Decomposed, bounded, decomposed
-from deespec.cli.commands.group_list import open_counts, progress_text
+from deespec.cli.commands.decomposed import bounded
+from deespec.cli.commands.group_list import open_texts, progress_text
 from deespec.cli.commands.journal import table_of
 from deespec.clock import iso, local
 from deespec.errors import NotFound
@@ -102,7 +104,7 @@ def _history(session: Session, item_id: str, *, as_json: bool) -> int:
         entries = tx.journal(item=one.id)
         questions = tx.questions(decomposition_of(one.number)) if isinstance(one, Pbi) else []
     if as_json:
-        items, asked = [shapes.entry(each) for each in entries], [shapes.question(each) for each in questions]
+        items, asked = [entry_json(each) for each in entries], [shapes.question(each) for each in questions]
         output.emit(id=one.id, items=items, questions=asked)
         return 0
     for text in table_of(entries, session.style, but="ITEM"):
@@ -232,7 +234,7 @@ def _progress(progress: Progress, how: output.Style) -> str:
         return ""
     bar = progress_text(progress, cells=BAR_CELLS).rpartition(" ")[0] if how.width else ""
     done = [f"{bar} {progress.done} of {progress.total} done".strip()] if progress.total else []
-    return ", ".join([*done, *open_counts(progress.sbis)])
+    return ", ".join([*done, *open_texts(progress.sbis)])
 
 
 def _decomposition(seen: Seen) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deespec.backlog import edit
 from deespec.board.drafted import decision
+from deespec.board.inbox import held_tops
 from deespec.cli import output
 from deespec.cli.commands.draft_views import say_difference
 from deespec.cli.commands.inbox_walk import Act, Stop, agreed, ask, say_start
@@ -13,7 +14,7 @@ from deespec.cli.full import load
 from deespec.cli.manifest import find
 from deespec.errors import NotFound
 from deespec.model.asking import DraftStatus
-from deespec.model.items import Epic, Kind, Sbi
+from deespec.model.items import Kind, Sbi
 from deespec.text import clean
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from deespec.model.asking import Draft
     from deespec.model.items import Line
     from deespec.model.work import Notice
-    from deespec.store.base import Transaction
     from deespec.store.items import Item
 
 
@@ -73,10 +73,10 @@ class Stops:
     def held(self, lines: Sequence[Line]) -> list[Stop]:
         """One for each kind of what is held; a PBI or EPIC that is held stands for all below it."""
         with self._session.app.store.read() as tx:
-            tops = {top.id: top for top in (_held_top(tx, line) for line in lines)}
-        kinds = {kind: [top for top in tops.values() if top.id.startswith(kind)] for kind in (Kind.EPIC, Kind.PBI)}
+            tops = held_tops(tx, lines)
+        kinds = {kind: [top for top in tops if top.id.startswith(kind)] for kind in (Kind.EPIC, Kind.PBI)}
         stops = [self._held_groups(kind, groups) for kind, groups in kinds.items() if groups]
-        alone = [top for top in tops.values() if isinstance(top, Sbi)]
+        alone = [top for top in tops if isinstance(top, Sbi)]
         if alone:
             free = Act(
                 key="u", name="unhold all of them", do=lambda: self._run("sbi unhold", ids=[one.id for one in alone])
@@ -250,12 +250,3 @@ class Stops:
         entry = find(above, name)
         assert entry is not None, f"there is no command {path}"
         return self._ctx.invoke(load(above, entry), **given)
-
-
-def _held_top(tx: Transaction, line: Line) -> Item:
-    """What is to be unheld for this one: the highest above it that is held, or itself."""
-    top = above = tx.item(line.id)
-    while not isinstance(above, Epic) and above.parent:
-        above = tx.item(above.parent)
-        top = above if above.held else top
-    return top

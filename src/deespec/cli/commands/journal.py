@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deespec.cli import options, output, shapes
+from deespec.board.entries import entry_json, moved, note_of
+from deespec.cli import options, output
 from deespec.clock import local
 from deespec.errors import InvalidInput
 from deespec.model.items import Kind
@@ -52,7 +53,7 @@ def journal_list(session: Session, item: str | None, event: str | None, limit: i
     if event and not entries:
         _refuse_unknown(event, known)
     if as_json:
-        output.emit(items=[shapes.entry(one) for one in entries])
+        output.emit(items=[entry_json(one) for one in entries])
         return 0
     for text in table_of(entries, session.style):
         output.say(text)
@@ -75,7 +76,7 @@ def journal_export(session: Session, after: int, file: str | None, as_json: bool
     entries = _pages(session.app, after)
     if file is None:
         for entry in entries:
-            output.emit_line(shapes.entry(entry))
+            output.emit_line(entry_json(entry))
         return 0
     count = _write(file, entries, unique=session.app.clock.uid())
     if as_json:
@@ -162,17 +163,16 @@ _SHORTER = {"STATUS": _reached, "BY": _names, "TIME": _times}
 
 
 def _cells(entry: JournalEntry) -> dict[str, str]:
-    moved = entry.from_status and entry.to_status and entry.from_status != entry.to_status
     return {
         "TIME": local(entry.at),
         "ITEM": entry.item or "",
         "EVENT": entry.event,
-        "STATUS": f"{entry.from_status} → {entry.to_status}" if moved else entry.to_status or "",
+        "STATUS": moved(entry),
         "TURN": str(entry.turn or ""),
         "BY": entry.actor,
         "AGENT": entry.agent or "",
         "DECISION": entry.decision or "",
-        "NOTE": entry.error or entry.detail or "",
+        "NOTE": note_of(entry),
     }
 
 
@@ -209,7 +209,7 @@ def _write(file: str, entries: Iterator[JournalEntry], *, unique: str) -> int:
     try:
         with open(partial, "x", encoding="utf-8") as out:
             for entry in entries:
-                out.write(json.dumps(shapes.entry(entry), ensure_ascii=False) + "\n")
+                out.write(json.dumps(entry_json(entry), ensure_ascii=False) + "\n")
                 count += 1
             out.flush()
             os.fsync(out.fileno())

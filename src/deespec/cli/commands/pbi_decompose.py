@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deespec.backlog.decompose import ask_in
-from deespec.backlog.edit import update_in
+from deespec import acts
+from deespec.board.decomposed import decomposed
 from deespec.cli import options, output, shapes
-from deespec.cli.commands.decomposed import bounded, decomposed, left_out_line
+from deespec.cli.commands.decomposed import bounded, left_out_line
 from deespec.cli.commands.run import drain_status, tell_end, work_off
 from deespec.engine.prompt_preview import preview
 from deespec.engine.worker import Orders
-from deespec.errors import InvalidInput, NotPossible
+from deespec.errors import NotPossible
 from deespec.model.asking import UNDECIDED
 from deespec.model.ids import number_in
-from deespec.model.items import Kind, Pbi
+from deespec.model.items import Kind
 from deespec.model.lifecycle import Status, Step
-from deespec.model.spec import amended, draft_of
 from deespec.model.wanted import Scope
 from deespec.text import clean
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from deespec.cli.session import Session
     from deespec.model.asking import Draft
     from deespec.model.items import Sbi
-    from deespec.store.base import Transaction
 
 
 @click.command(name="decompose")
@@ -60,14 +58,7 @@ def pbi_decompose(
     number = number_in(item)
     if prompt_only:
         return _prompt(session, number, least, most, as_json=as_json)
-    for name in agent:
-        if app.settings.agent(name) is None:
-            raise InvalidInput(f"There is no agent {name}.", hint="deespec agent list")
-    with app.store.transaction() as tx:
-        pbi = _with_bounds(tx, number, least, most, actor=app.person)
-        if pbi.held:
-            raise NotPossible(f"{pbi.id} is held.", hint=f"deespec pbi unhold {pbi.id}")
-        asked = ask_in(tx, pbi, actor=app.person, agent=agent)
+    asked = acts.decompose(app, number, agent=agent, least=least, most=most)
     _tell_others(app, asked)
     session.quiet = session.quiet or as_json
     orders = Orders(
@@ -101,7 +92,7 @@ def say_drafts(session: Session, item: str, drafts: Sequence[Draft], *, repeated
 def _prompt(session: Session, number: int, least: int | None, most: int | None, *, as_json: bool) -> int:
     app = session.app
     with app.store.transaction() as tx:
-        pbi = _with_bounds(tx, number, least, most, actor=app.person)
+        pbi = acts.with_bounds(tx, number, least, most, actor=app.person)
     text, told = preview(app, Step.DECOMPOSE, pbi.id, by_hand=True)
     if as_json:
         output.emit(id=pbi.id, step=Step.DECOMPOSE, prompt=text, warnings=list(told))
@@ -112,16 +103,6 @@ def _prompt(session: Session, number: int, least: int | None, most: int | None, 
     if not session.quiet:
         output.tell(f"Nobody was called. What comes of it: deespec pbi propose {pbi.id} -f FILE")
     return 0
-
-
-def _with_bounds(tx: Transaction, number: int, least: int | None, most: int | None, *, actor: str) -> Pbi:
-    """The PBI with the number of drafts that it is to have from now on. Raises NotFound, InvalidInput."""
-    pbi = tx.pbi(number)
-    wanted = amended(draft_of(pbi), drafts_least=least, drafts_most=most)
-    bounds = {"drafts_least": wanted.drafts_least, "drafts_most": wanted.drafts_most}
-    changes: dict[str, object] = {name: value for name, value in bounds.items() if value != getattr(pbi, name)}
-    update_in(tx, pbi.id, lambda _: changes, actor=actor)
-    return tx.pbi(number)
 
 
 def _names(app: App) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deespec.board.decomposed import decomposed
 from deespec.board.drafted import decision, state
 from deespec.board.waiting import Situation
 from deespec.cli import options, output, shapes
 from deespec.cli.commands import draft_exchange
-from deespec.cli.commands.decomposed import bounded, decomposed
+from deespec.cli.commands.decomposed import bounded
 from deespec.cli.commands.draft_ids import is_draft
 from deespec.cli.commands.drafts import show_draft
 from deespec.errors import UsageError

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deespec.backlog.register import Order, Registered, Twice, register, rehearse
+from deespec.backlog.to_know import of_item
 from deespec.cli import options, output, shapes
 from deespec.cli.agent_names import tell_unknown_agents
 from deespec.cli.stdin import is_terminal, read_stdin
 from deespec.errors import InvalidInput, UsageError
 from deespec.labels import refuse_unknown
-from deespec.model.items import Kind, Pbi, Sbi
+from deespec.model.items import Kind
 from deespec.model.spec import MAX_FILE_BYTES, amended, new_item, parse_named, parse_spec
 from deespec.text import clean
 from deespec.workspace.branches import commit_of
@@ -182,21 +183,8 @@ def _from_words(session: Session, kind: Kind, given: dict[str, Any], *, stdin: b
 def tell_what_to_know(items: Iterable[Item]) -> None:
     """Says on standard error what a person may not expect of these items; nothing is refused."""
     for item in items:
-        if isinstance(item, Sbi) and item.max_turns is not None and item.max_turns < item.turns_needed:
-            output.tell(
-                f"Note: {item.id} will be FAILED: implement and review take {item.turns_needed} turns, its max_turns "
-                f"is {item.max_turns} → deespec sbi update {item.id} --max-turns {item.turns_needed}"
-            )
-        if isinstance(item, Pbi) and item.auto:
-            output.tell(
-                f"{item.id} is decomposed by deespec run --workflows pbi,sbi or deespec pbi decompose {item.id}; "
-                "deespec run alone works on SBIs only."
-            )
-        if isinstance(item, Pbi) and item.auto_approve:
-            output.tell(
-                f"Note: what an agent suggests for {item.id} is registered and worked on, and costs money, without a "
-                f"person looking at it first → deespec pbi update {item.id} --no-auto-approve"
-            )
+        for note in of_item(item):
+            output.tell(note)
 
 
 def _rehearsed(orders: list[Order], done: list[Registered], *, as_json: bool) -> int:

@@ -10,8 +10,9 @@ import click
 
 from deespec.app import AUTO_APPROVE
 from deespec.board.barring import barring
+from deespec.board.entries import entry_json
 from deespec.board.landable import to_land_in_words
-from deespec.cli import options, output, shapes
+from deespec.cli import options, output
 from deespec.cli.commands.run_beside import drafts_in_scope, tell_left_out
 from deespec.engine.budgets import told_before
 from deespec.engine.ready import decomposers, look_at_agents, look_at_workspace
@@ -349,7 +350,7 @@ class _Follower:
         with self.app.store.read() as tx:
             entries = tx.journal(after=self.after)
         for entry in entries:
-            output.emit_line(shapes.entry(entry))
+            output.emit_line(entry_json(entry))
             self.after = entry.seq
 
 

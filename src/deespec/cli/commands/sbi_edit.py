@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deespec.backlog.edit import show as show_hint
+from deespec.backlog.edit import refuse_overtaken
 from deespec.cli import options
-from deespec.cli.commands.sbi_update import change, differences, show, with_ids
+from deespec.cli.commands.sbi_update import change, show, with_ids
 from deespec.cli.editor import edit
 from deespec.errors import DeespecError, NotPossible
 from deespec.model.items import Kind, Sbi
 from deespec.model.lifecycle import ENDED
-from deespec.model.spec import draft_of, parse_spec, render
+from deespec.model.spec import differences, draft_of, parse_spec, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,12 +62,7 @@ def edit_item(session: Session, kind: Kind, item_id: str, *, as_json: bool) -> i
 
 def _unless_overtaken(seen: Item, now: Item, changes: dict[str, object]) -> dict[str, object]:
     """Raises NotPossible where somebody else has changed the same field while the editor was open."""
-    others = differences(draft_of(seen), draft_of(now)).keys() & changes.keys()
-    if others:
-        raise NotPossible(
-            f"Somebody else has changed {now.id} meanwhile: {', '.join(sorted(others))}.",
-            hint=show_hint(now.id),
-        )
+    refuse_overtaken(now.id, changes, differences(draft_of(seen), draft_of(now)))
     return changes
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deespec.board.entries import entry_json
 from deespec.cli import options, output, shapes
 from deespec.cli.commands.journal import table_of
 
@@ -25,7 +26,7 @@ def sbi_history(session: Session, item_id: str, as_json: bool) -> int:
         entries = tx.journal(item=sbi.id)
         questions = tx.questions(number)
     if as_json:
-        items, asked = [shapes.entry(one) for one in entries], [shapes.question(one) for one in questions]
+        items, asked = [entry_json(one) for one in entries], [shapes.question(one) for one in questions]
         output.emit(id=sbi.id, items=items, questions=asked)
         return 0
     for text in table_of(entries, session.style, but="ITEM"):

@@ -13,11 +13,10 @@ from deespec.cli import options, output, shapes
 from deespec.cli.agent_names import tell_unknown_agents
 from deespec.cli.commands.register import read_file, tell_what_to_know
 from deespec.errors import NotFound, UsageError
-from deespec.labels import refuse_unknown
 from deespec.model.fields import FIELDS
 from deespec.model.items import Kind, Pbi, Sbi
-from deespec.model.spec import NewItem, amended, draft_of, parse_spec, read_option
-from deespec.records import fields, record, replace
+from deespec.model.spec import NewItem, amended, differences, draft_of, parse_spec, read_option
+from deespec.records import record, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,25 +105,9 @@ def update(session: Session, kind: Kind, *, item_id: str, file: str | None, as_j
 
 
 def change(session: Session, item_id: str, changes: Callable[[Item], dict[str, object]]) -> tuple[Item, Item]:
-    """The item before and after. Raises InvalidInput for a label that is none, unless the item has it already."""
+    """The item before and after."""
     app = session.app_for_writing()
-    seen: list[Item] = []
-
-    def remember(item: Item) -> dict[str, object]:
-        seen.append(item)
-        changed = changes(item)
-        labels = changed.get("labels", ())
-        assert isinstance(labels, tuple)
-        refuse_unknown(app.settings.home, (one for one in labels if one not in item.labels))
-        return changed
-
-    after = edit.update(app.store, item_id, remember, actor=app.person)
-    return seen[0], after
-
-
-def differences(before: NewItem, after: NewItem) -> dict[str, object]:
-    """The fields of the second that are not as in the first."""
-    return {name: getattr(after, name) for name in fields(type(after)) if getattr(after, name) != getattr(before, name)}
+    return edit.change(app.store, item_id, changes, home=app.settings.home, actor=app.person)
 
 
 def with_ids(session: Session, new: NewItem) -> NewItem:

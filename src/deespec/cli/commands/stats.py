@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deespec.board.figures import Mark, figures, table
+from deespec.board.figures import Mark, figures, figures_of, source, table, tables
 from deespec.board.waited import Cause
 from deespec.cli import options, output
+from deespec.cli.commands.stats_history import by_day, past_json
 from deespec.clock import from_local, iso, local
 from deespec.config_keys import HOUR_MS, UNITS_MS
 from deespec.errors import InvalidInput, UsageError
@@ -21,6 +22,7 @@ from deespec.text import ago, clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from deespec.app import App
     from deespec.board.figures import Figures, Group, Spread, Table, Unpriced
     from deespec.cli.output import Style
     from deespec.cli.session import Session
@@ -50,9 +52,15 @@ NAMELESS = {Mark.MODEL: "(not said)", Mark.PBI: "(no PBI)"}
 @click.option("--since", metavar="TIME", help="Only what ended since then: 7d, 12h, 2026-01-31, or with a time of day.")
 @click.option("--by", type=click.Choice([str(mark) for mark in Mark]), help="What was spent, by this alone.")
 @click.option("--csv", "as_csv", is_flag=True, help="The table as CSV, in full.")
+@click.option(
+    "--html", "html", metavar="FILE", help="Charts and tables as one page, into a file; - is standard output."
+)
+@click.option("--force", is_flag=True, help="With --html: write over a file that is no such page.")
 @options.as_json
 @options.session
-def stats(session: Session, *, since: str | None, by: str | None, as_csv: bool, as_json: bool) -> int:
+def stats(
+    session: Session, *, since: str | None, by: str | None, as_csv: bool, html: str | None, force: bool, as_json: bool
+) -> int:
     """Show what came out of the work: items, first-pass rate, times, waiting by cause, tokens and cost.
 
     With --by only what was spent, by that mark. Cost is what metered agents said or what the settings' prices make of
@@ -60,22 +68,38 @@ def stats(session: Session, *, since: str | None, by: str | None, as_csv: bool, 
 
     Waiting is summed over items: two that wait an hour side by side have waited two. Left alone means that nothing
     else is known to have kept an item: runs were told to take others (as by --label), or a budget was used up.
+
+    The page of --html shows it by day, with the newest run as a chart of its slots. It is one file that needs no
+    network; a page of before is written over, any other file only with --force.
     """
-    if as_csv and as_json:
-        raise UsageError("Say either --csv or --json.")
+    _must_fit(as_csv=as_csv, as_json=as_json, html=html, force=force, by=by)
     app = session.app
     since_at = _since(since, now=app.clock.now_ms()) if since is not None else 0
     mark = Mark(by or Mark.AGENT)
-    if as_csv:
+    if html is not None:
+        from deespec.cli.commands.stats_page import write_page
+
+        for line in write_page(app, html, since=since_at, force=force):
+            output.say(line)
+    elif as_csv:
         output.say(_csv(table(app, mark=mark, since=since_at)))
-        return 0
-    if as_json:
-        output.emit(**_json(figures(app, mark=mark, since=since_at)))
-        return 0
-    seen = None if by else figures(app, mark=mark, since=since_at)
-    for line in _lines(seen, table(app, mark=mark, since=since_at) if seen is None else seen.table, session.style):
-        output.say(line)
+    elif as_json:
+        _emit(app, mark, since=since_at)
+    elif by:
+        _say(None, table(app, mark=mark, since=since_at), session.style)
+    else:
+        seen = figures(app, mark=mark, since=since_at)
+        _say(seen, seen.table, session.style, days=None if since_at else by_day(app))
     return 0
+
+
+def _must_fit(*, as_csv: bool, as_json: bool, html: str | None, force: bool, by: str | None) -> None:
+    if as_csv and as_json:
+        raise UsageError("Say either --csv or --json.")
+    if html is not None and (as_csv or as_json or by):
+        raise UsageError("--html goes without --csv, --json and --by: the page has all of it.")
+    if force and html is None:
+        raise UsageError("--force goes with --html.")
 
 
 def _since(text: str, *, now: int) -> int:
@@ -99,10 +123,16 @@ def _moment(text: str, *, now: int) -> int | None:
 # --- for people -----------------------------------------------------------------------------------------------------
 
 
-def _lines(seen: Figures | None, found: Table, how: Style) -> list[str]:
+def _say(seen: Figures | None, found: Table, how: Style, *, days: str | None = None) -> None:
+    for line in _lines(seen, found, how, days=days):
+        output.say(line)
+
+
+def _lines(seen: Figures | None, found: Table, how: Style, *, days: str | None) -> list[str]:
     when = f"since {local(found.since_at)[:16]}" if found.since_at else "from the beginning"
     lines = [output.paint(f"Figures {when}", "bold", how), ""]
     if seen is not None:
+        lines += [_fact("by day", days)] if days else []
         lines += [*_facts(seen), *_spent_lines(found.total), *_waited_lines(seen), ""]
     if not found.groups:
         return [*lines, "No agent has been called yet." if not found.since_at else "No agent was called in that time."]
@@ -235,6 +265,15 @@ def _count(number: int, what: str) -> str:
 
 
 # --- for programs ---------------------------------------------------------------------------------------------------
+
+
+def _emit(app: App, mark: Mark, *, since: int) -> None:
+    """All from one snapshot."""
+    with app.store.read() as tx:
+        found = source(tx.figures(), since=since)
+        [by_mark] = tables(app, found.read, (mark,), since=since, ended=found.ended)
+        values = {**_json(figures_of(app, found, by_mark)), **past_json(tx, found)}
+    output.emit(**values)
 
 
 def _json(seen: Figures) -> dict[str, Any]:

@@ -6,30 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deespec import acts
+from deespec.board.workers import DEAD, workers_now
 from deespec.cli import options, output, shapes
-from deespec.errors import NotFound, NotPossible, UsageError
-from deespec.records import record
-from deespec.store.alive import is_alive
+from deespec.errors import UsageError
 from deespec.text import ago
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from deespec.board.workers import WorkerNow
     from deespec.cli.session import Session
-    from deespec.model.items import Worker
-
-DEAD = "dead"
-
-
-@record
-class Seen:
-    """A worker with what only a look at its process tells."""
-
-    worker: Worker
-    state: str
-    """running, finishing, or dead."""
-    items: tuple[str, ...]
-    """What it has in work."""
 
 
 @click.command(name="list")
@@ -37,7 +22,7 @@ class Seen:
 @options.session
 def worker_list(session: Session, as_json: bool) -> int:
     """List the workers of this backlog, what they run, and whether they still live."""
-    seen = _look(session)
+    seen = workers_now(session.app)
     if as_json:
         output.emit(workers=[_json(one) for one in seen])
         return 0
@@ -75,55 +60,19 @@ def worker_stop(session: Session, name: str | None, everyone: bool, now: bool, a
     if bool(name) == everyone:
         raise UsageError("Name a worker, or say --all.", hint="deespec worker list")
     app = session.app_for_writing()
-    seen = _look(session)
-    chosen = [one for one in seen if one.state != DEAD] if name is None else [_named(seen, name)]
-    how = "now" if now else "finish"
-    with app.store.transaction() as tx:
-        for one in chosen:
-            if one.worker.stop not in (how, "now"):
-                tx.ask_to_stop(one.worker, how, actor=app.person)
+    names = acts.stop_workers(app, name, now=now)
     if as_json:
-        output.emit(workers=[{"name": one.worker.name, "stop": how} for one in chosen])
+        output.emit(workers=[{"name": one, "stop": "now" if now else "finish"} for one in names])
         return 0
-    for one in chosen:
+    for one in names:
         ending = "stops its agents now" if now else "takes nothing new and ends with its running turns"
-        output.say(f"✓ {one.worker.name} {ending}")
-    if not chosen:
+        output.say(f"✓ {one} {ending}")
+    if not names:
         output.say("No worker is running.")
     return 0
 
 
-def _look(session: Session) -> list[Seen]:
-    app = session.app
-    with app.store.read() as tx:
-        workers, lines = tx.workers(), tx.running()
-    home = str(app.settings.home)
-    return [
-        Seen(
-            worker=worker,
-            state=_state(worker) if is_alive(home, worker.uid) else DEAD,
-            items=tuple(line.id for line in lines if line.lease_worker == worker.uid),
-        )
-        for worker in workers
-    ]
-
-
-def _state(worker: Worker) -> str:
-    """A worker that was asked to stop says so itself only with its next sign of life."""
-    return "finishing" if worker.stop else worker.state
-
-
-def _named(seen: Sequence[Seen], name: str) -> Seen:
-    found = next((one for one in seen if one.worker.name == name), None)
-    if found is None:
-        names = ", ".join(one.worker.name for one in seen)
-        raise NotFound(f"There is no worker {name}.", hint=f"Workers: {names}" if names else "No worker is running.")
-    if found.state == DEAD:
-        raise NotPossible(f"The worker {name} is dead: nobody would hear it.", hint="deespec lock cleanup")
-    return found
-
-
-def _json(one: Seen) -> dict[str, object]:
+def _json(one: WorkerNow) -> dict[str, object]:
     return {**shapes.worker(one.worker), "state": one.state, "items": list(one.items)}
 
 

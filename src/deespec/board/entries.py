@@ -1,0 +1,42 @@
+"""Entries of the journal as people and programs get them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deespec.clock import iso
+
+if TYPE_CHECKING:
+    from deespec.model.items import JournalEntry
+
+
+def entry_json(one: JournalEntry) -> dict[str, object]:
+    """For programs: the line of `journal export`."""
+    return {
+        "seq": one.seq,
+        "at": iso(one.at),
+        "actor": one.actor,
+        "item": one.item,
+        "event": one.event,
+        "from": one.from_status,
+        "to": one.to_status,
+        "turn": one.turn,
+        "step": one.step,
+        "agent": one.agent,
+        "decision": one.decision,
+        "elapsed_ms": one.elapsed_ms,
+        "error": one.error,
+        "detail": one.detail,
+    }
+
+
+def moved(one: JournalEntry) -> str:
+    """From which status to which; only the one where it stayed; empty where none belongs to it."""
+    if one.from_status and one.to_status and one.from_status != one.to_status:
+        return f"{one.from_status} → {one.to_status}"
+    return one.to_status or ""
+
+
+def note_of(one: JournalEntry) -> str:
+    """What else it says."""
+    return one.error or one.detail or ""

@@ -1,0 +1,26 @@
+"""Where things have their pages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from deespec.model.items import Kind
+
+if TYPE_CHECKING:
+    from deespec.web.page import PageRequest
+
+_FOLDERS = {Kind.SBI: "items", Kind.PBI: "pbis", Kind.EPIC: "epics"}
+
+
+def page_of(item_id: str) -> str:
+    """The page of an SBI, PBI or EPIC, or of what such a one was."""
+    kind = item_id.partition("-")[0]
+    return f"/{_FOLDERS[Kind(kind)]}/{quote(item_id, safe='')}" if kind in _FOLDERS else "#"
+
+
+def again_with(request: PageRequest, **changes: object) -> str:
+    """This very page with other words in its query; None takes one away."""
+    kept = [(name, value) for name, value in request.query if value and name not in changes]
+    words = urlencode([*kept, *((name, value) for name, value in changes.items() if value is not None)])
+    return f"{quote(request.path)}?{words}" if words else quote(request.path)

@@ -1,0 +1,28 @@
+"""Asking a running `deespec run` to end, after a look at what it has in work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deespec.acts import stop_workers
+from deespec.board.workers import workers_now
+from deespec.errors import NotFound
+from deespec.web.page import Done, page
+
+if TYPE_CHECKING:
+    from deespec.web.page import Page, PageRequest
+
+
+def ask(request: PageRequest) -> Page:
+    name = request.part("name")
+    found = next((one for one in workers_now(request.app) if one.worker.name == name), None)
+    if found is None:
+        raise NotFound("That worker is not running any more.")
+    return page("worker_stop.html", title=request.say("Stop %(name)s", name=name), one=found)
+
+
+def stop(request: PageRequest) -> Done:
+    name, now = request.part("name"), request.field("how") == "now"
+    stop_workers(request.app, name, now=now)
+    ending = "stops its agents now" if now else "takes nothing new and ends with its running turns"
+    return Done(message=f"{name} {ending}", then="/agents")
