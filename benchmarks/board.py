@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from benchmarks.place import fill, quantile
+from benchmarks.place import BATCH, fill, quantile
 from benchmarks.table import Row
+from deespec.backlog import edit
 from deespec.records import record
 
 if TYPE_CHECKING:
@@ -28,17 +29,39 @@ UPDATE_MOST_MS = 300
 CPU_MOST_PERCENT = 1.0
 TABS = 10
 LIMIT_S = 30
+VISITED = (
+    "/",
+    "/items",
+    "/items/SBI-1",
+    "/items/SBI-1/log",
+    "/inbox",
+    "/drafts",
+    "/register",
+    "/items/SBI-1/edit",
+    "/pbis",
+    "/epics",
+    "/agents",
+    "/journal",
+    "/figures",
+    "/figures?since=all",
+    "/graph",
+    "/graph?all=1",
+    "/graph/SBI-1",
+)
+"""Every kind of page; the dear ones, too."""
 
 
 @record
 class Sizes:
     items: int
+    moved: int
+    """So many items have a past, so that there is a journal."""
     changes: int
     idle_s: float
 
 
-SHORT = Sizes(items=200, changes=3, idle_s=2)
-FULL = Sizes(items=10_000, changes=30, idle_s=20)
+SHORT = Sizes(items=200, moved=50, changes=3, idle_s=2)
+FULL = Sizes(items=10_000, moved=5_000, changes=30, idle_s=20)
 
 
 class Tab:
@@ -74,10 +97,19 @@ class Tab:
 def measure(place: Place, sizes: Sizes) -> Iterator[Row]:
     with place.backlog("board", agent=place.script("never", "exit 1\n")) as app:
         fill(app, [{"title": f"Item {index} 項目"} for index in range(sizes.items)])
+        _live(app, sizes.moved)
         with place.child(*place.command(), "board", "--port", "0", "--json", cwd=app.settings.root) as board:
             assert board.stdout is not None
             url = json.loads(board.stdout.readline())["url"]
             yield from _measured(app, url, psutil.Process(board.pid), sizes)
+
+
+def _live(app: App, moved: int) -> None:
+    """Items are held and freed, some are cancelled and reset: four entries of the journal for each."""
+    for first in range(1, moved + 1, BATCH):
+        numbers = [*range(first, min(first + BATCH, moved + 1))]
+        for act in (edit.hold, edit.unhold, edit.cancel, edit.reset):
+            act(app.store, numbers, actor="benchmark")
 
 
 def _measured(app: App, url: str, process: psutil.Process, sizes: Sizes) -> Iterator[Row]:
@@ -94,7 +126,12 @@ def _measured(app: App, url: str, process: psutil.Process, sizes: Sizes) -> Iter
     taken = [_change(app, tabs, number) for number in range(sizes.changes)]
     yield _row(f"a change on {TABS} open pages, median", statistics.median(taken), "ms", most=UPDATE_MOST_MS)
     yield _row("the same, p95", quantile(taken, 0.95), "ms", most=UPDATE_MOST_MS)
-    yield _row("memory then", process.memory_info().rss / 1_000_000, "MB", most=MEMORY_MOST_MB)
+    highest = 0
+    for path in VISITED:
+        answer, _ = first.get(path)
+        assert answer.status == 200, (path, answer.status)
+        highest = max(highest, process.memory_info().rss)
+    yield _row("memory, highest after each kind of page", highest / 1_000_000, "MB", most=MEMORY_MOST_MB)
     before = process.cpu_times()
     time.sleep(sizes.idle_s)
     after = process.cpu_times()

@@ -7,12 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from deespec.store.base import Store
 from deespec.store.opener import create_store, open_store
 from ledger import FakeClock, Ledger
 
 BUSY_MS = 30_000
+
+settings.register_profile("unhurried", deadline=None)  # nothing here judges by time
+settings.load_profile("unhurried")
 
 
 @pytest.fixture

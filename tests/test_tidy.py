@@ -33,7 +33,7 @@ FILE_LINES = 400
 FUNCTION_LINES = 60
 VAGUE = {"common", "helper", "helpers", "impl", "manager", "misc", "service", "util", "utils"}
 RECORDED = ("tests/agents/recorded/", "docs/images/")
-"""What real clients said, with the paths of the machines on which they said it."""
+"""What real clients said, with the paths of the machines on which they said it; and pictures."""
 
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Assign | ast.AnnAssign
 

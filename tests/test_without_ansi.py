@@ -53,7 +53,7 @@ def test_only_what_a_terminal_would_show_is_left(printed: str, left: str) -> Non
 CONTROLS = st.sampled_from([*map(chr, range(32)), "\x7f", *map(chr, range(0x80, 0xA0)), *"[]()P;0m?\\"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet=CONTROLS | st.characters(), max_size=60))
 def test_nothing_that_drives_a_terminal_is_left_of_any_text(printed: str) -> None:
     left = without_ansi(printed)

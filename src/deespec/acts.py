@@ -12,9 +12,9 @@ from deespec.backlog import drafts, edit, groups
 from deespec.backlog.decompose import ask_in
 from deespec.backlog.drafts import Needs
 from deespec.board.agents import must_be_there
+from deespec.board.told import Said
 from deespec.board.workers import DEAD, workers_now
 from deespec.errors import InvalidInput, NotFound, NotPossible
-from deespec.model.asking import DraftStatus
 from deespec.model.items import AgentPause, Pbi
 from deespec.model.lifecycle import ENDED, Event, Status, can
 from deespec.model.spec import amended, draft_of
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from deespec.model.items import Line, Sbi
     from deespec.store.base import Transaction
 
-NAMED_MOST = 20
-"""So many ids are named in one line; of more, how many there are."""
 WORDS_MOST = 100_000
 """Characters of what a person says with an act."""
 
@@ -46,6 +44,17 @@ class Says(StrEnum):
 
 
 @record
+class Deed:
+    """One act on one item."""
+
+    number: int
+    words: str | None
+    """Without blanks around them; None: none were said."""
+    turn: int | None
+    """Of the item as the person saw it; None: whatever it is."""
+
+
+@record
 class Act:
     """What can be done with an item."""
 
@@ -55,13 +64,13 @@ class Act:
     key: str
     """On a keyboard, where there is one to be pressed."""
     possible: Callable[[Line], bool]
-    do: Callable[[App, int, str | None], object]
+    do: Callable[[App, Deed], object]
     done: str
-    """What the item is then."""
+    """What to tell then, with `%(id)s` for the item."""
     says: Says = Says.NOTHING
     words: str = ""
     """What the words are for."""
-    asks: Callable[[Line], str | None] = lambda _: None
+    asks: Callable[[Line], Said | None] = lambda _: None
     """What is to be confirmed first, if it is."""
 
 
@@ -80,6 +89,10 @@ def _stopped(line: Line) -> bool:
     return line.stopped and not line.resume
 
 
+def _asked(line: Line, text: str) -> Said:
+    return Said(text=text, values={"id": line.id})
+
+
 def _deletable(line: Line) -> bool:
     return line.status in (Status.PENDING, Status.CANCELLED) and not (line.turn or line.decomposes or _running(line))
 
@@ -90,8 +103,8 @@ ACTS: tuple[Act, ...] = (
         title="Answer",
         key="a",
         possible=lambda line: line.status is Status.PARKED and not line.resume,
-        do=lambda app, number, words: edit.answer(app.store, number, words or "", actor=app.person),
-        done="goes on at the next claim",
+        do=lambda app, one: edit.answer(app.store, one.number, one.words or "", actor=app.person, turn=one.turn),
+        done="%(id)s goes on at the next claim",
         says=Says.MUST,
         words="Your answer, or what its next prompt is to say from you",
     ),
@@ -100,8 +113,8 @@ ACTS: tuple[Act, ...] = (
         title="Retry",
         key="r",
         possible=_stopped,
-        do=lambda app, number, words: edit.retry(app.store, [number], actor=app.person, hint=words),
-        done="goes on at the next claim",
+        do=lambda app, one: edit.retry(app.store, [one.number], actor=app.person, hint=one.words),
+        done="%(id)s goes on at the next claim",
         says=Says.MAY,
         words="What its next prompt says from you",
     ),
@@ -110,54 +123,54 @@ ACTS: tuple[Act, ...] = (
         title="Hold",
         key="h",
         possible=_holdable,
-        do=lambda app, number, _: edit.hold(app.store, [number], actor=app.person),
-        done="held",
+        do=lambda app, one: edit.hold(app.store, [one.number], actor=app.person),
+        done="%(id)s held",
     ),
     Act(
         name="hold_now",
         title="Hold and stop its agent",
         key="H",
         possible=lambda line: _running(line) and not (line.decomposes or line.status in ENDED),
-        do=lambda app, number, _: edit.hold(app.store, [number], actor=app.person, now=True),
-        done="held",
-        asks=lambda line: f"{line.id}: stop its agent now? No attempt is used.",
+        do=lambda app, one: edit.hold(app.store, [one.number], actor=app.person, now=True),
+        done="%(id)s held",
+        asks=lambda line: _asked(line, "%(id)s: stop its agent now? No attempt is used."),
     ),
     Act(
         name="unhold",
         title="Unhold",
         key="u",
         possible=lambda line: line.held and not line.decomposes,
-        do=lambda app, number, _: edit.unhold(app.store, [number], actor=app.person),
-        done="free",
+        do=lambda app, one: edit.unhold(app.store, [one.number], actor=app.person),
+        done="%(id)s free",
     ),
     Act(
         name="reset",
         title="Start again",
         key="R",
         possible=lambda line: can(line.status, Event.RESET) and not line.decomposes,
-        do=lambda app, number, _: edit.reset(app.store, [number], actor=app.person),
-        done="reset",
-        asks=lambda line: f"{line.id}: start again from the beginning?",
+        do=lambda app, one: edit.reset(app.store, [one.number], actor=app.person),
+        done="%(id)s reset",
+        asks=lambda line: _asked(line, "%(id)s: start again from the beginning?"),
     ),
     Act(
         name="cancel",
         title="Cancel",
         key="c",
         possible=lambda line: can(line.status, Event.CANCELLED) and not line.decomposes,
-        do=lambda app, number, words: edit.cancel(app.store, [number], actor=app.person, reason=words),
-        done="cancelled",
+        do=lambda app, one: edit.cancel(app.store, [one.number], actor=app.person, reason=one.words),
+        done="%(id)s cancelled",
         says=Says.MAY,
         words="Why, for the history",
-        asks=lambda line: f"{line.id}: {'stop its agent and ' if _running(line) else ''}cancel?",
+        asks=lambda line: _asked(line, "%(id)s: stop its agent and cancel?" if _running(line) else "%(id)s: cancel?"),
     ),
     Act(
         name="delete",
         title="Delete",
         key="D",
         possible=_deletable,
-        do=lambda app, number, _: edit.delete(app.store, f"SBI-{number}", actor=app.person),
-        done="deleted",
-        asks=lambda line: f"{line.id}: delete for good?",
+        do=lambda app, one: edit.delete(app.store, f"SBI-{one.number}", actor=app.person),
+        done="%(id)s deleted",
+        asks=lambda line: _asked(line, "%(id)s: delete for good?"),
     ),
 )
 
@@ -167,18 +180,28 @@ def acts_for(line: Line) -> tuple[Act, ...]:
     return tuple(act for act in ACTS if act.possible(line))
 
 
-def carry_out(app: App, name: str, number: int, *, words: str | None = None) -> str:
-    """Does it, and says so. Raises NotFound, InvalidInput for words that are missing, NotPossible as things are now."""
+def carry_out(app: App, name: str, number: int, *, words: str | None = None, turn: int | None = None) -> Said:
+    """Does it, and says so. `turn`: as the item was when the person looked: an answer counts only for what was asked.
+
+    Raises NotFound, InvalidInput for words that are missing, NotPossible as things are now.
+    """
     act = next((one for one in ACTS if one.name == name), None)
     if act is None:
         raise NotFound(f"There is no act {clean(name)[:40]}.", hint=f"Acts: {', '.join(one.name for one in ACTS)}")
     with app.store.read() as tx:
         line = tx.line(number)
     said = said_with(act.says, words, what=act.words)
-    if not act.possible(line):
-        raise NotPossible(f"{line.id} is {_state(line)}: {act.title.lower()} is not possible now.")
-    act.do(app, number, said)
-    return f"{line.id} {act.done}"
+    overtaken = name == "answer" and turn is not None and line.stopped  # what it says then is more than this
+    if not (overtaken or act.possible(line)):
+        raise NotPossible(impossible(act, line))
+    act.do(app, Deed(number=number, words=said, turn=turn))
+    return Said(text=act.done, values={"id": line.id})
+
+
+def impossible(act: Act, line: Line) -> str:
+    """That it cannot be done with the item as it is."""
+    held, running = " and held" if line.held else "", ", being worked on" if _running(line) else ""
+    return f"{line.id} is {line.status}{held}{running}: {act.title.lower()} is not possible now."
 
 
 def said_with(says: Says, words: str | None, *, what: str) -> str | None:
@@ -191,11 +214,6 @@ def said_with(says: Says, words: str | None, *, what: str) -> str | None:
     if "\0" in said:
         raise InvalidInput("That holds a NUL character: it is not text.")
     return said or None
-
-
-def _state(line: Line) -> str:
-    running = ", being worked on" if _running(line) else ""
-    return f"{line.status}{' and held' if line.held else ''}{running}"
 
 
 # --- PBIs and EPICs, with all below them ------------------------------------------------------------------------------
@@ -256,32 +274,6 @@ def with_bounds(tx: Transaction, number: int, least: int | None, most: int | Non
     return tx.pbi(number)
 
 
-def effect_lines(item_id: str, effect: Effect) -> list[str]:
-    """What else an act on a PBI or EPIC concerns, in words."""
-    others = [group for group in effect.groups if group != item_id]
-    counted = {
-        "PBI": others,
-        "SBI": effect.sbis,
-        "decomposition": effect.decompositions,
-        "running agent": effect.stopped,
-    }
-    lines = [f"{_count(len(ids), name)}: {named(ids)}" for name, ids in counted.items() if ids]
-    lines += [f"left: {one} {why}" for one, why in effect.left[:NAMED_MOST]]
-    lines += [f"left: {len(effect.left) - NAMED_MOST} more"] if len(effect.left) > NAMED_MOST else []
-    lines += [f"blocked then: {named(effect.blocked)}"] if effect.blocked else []
-    return lines
-
-
-def named(ids: Sequence[str]) -> str:
-    """The first of them, and how many more."""
-    more = f" and {len(ids) - NAMED_MOST} more" if len(ids) > NAMED_MOST else ""
-    return f"{', '.join(ids[:NAMED_MOST])}{more}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 # --- drafts -----------------------------------------------------------------------------------------------------------
 
 
@@ -296,29 +288,6 @@ def reject(app: App, ids: Sequence[DraftId], *, reason: str | None) -> list[Deci
     """Keeps them as rejected. Raises InvalidInput without a reason."""
     said = said_with(Says.MUST, reason, what="Why")
     return drafts.reject(app.store, ids, reason=said or "", owner=app.person)
-
-
-def decided_line(one: Decided) -> str:
-    """What became of a draft."""
-    draft = one.draft
-    match draft.status:
-        case DraftStatus.APPROVED if not one.fresh:
-            return f"{draft.id} is registered already as {draft.registered}."
-        case DraftStatus.APPROVED:
-            held = ", held" if one.held else ""
-            without = f", without {', '.join(one.without)}" if one.without else ""
-            why = f" ({one.why})" if one.why else ""
-            return f"✓ {draft.id} registered as {draft.registered}{held}{without}{why}"
-        case DraftStatus.WAITING if one.waits_for:
-            ids = one.waits_for
-            both = f"with what it needs: deespec approve {draft.id} --with-needs"
-            return f"{draft.id} waits for {', '.join(ids)}: deespec approve {' '.join(ids)}; {both}"
-        case DraftStatus.OPEN if one.why:
-            return f"{draft.id} is open again: {clean(one.why)}"
-        case DraftStatus.REJECTED:
-            return f"✓ {draft.id} rejected"
-        case _:
-            return f"✓ {draft.id} changed"
 
 
 # --- agents -----------------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from deespec.agents.base import Agent
     from deespec.backlog.drafts import Decider
+    from deespec.board.landable import Landable
     from deespec.config import Settings
     from deespec.model.wanted import AgentSlot
     from deespec.store.base import Store, Transaction
@@ -79,6 +80,13 @@ class App:
         from deespec.workspace.merging import Target
 
         return Target(self.repository, self.settings.target, checkouts=self.settings.home / "checkouts")
+
+    @cached_property
+    def landable(self) -> Landable:
+        """What is merged and waits for `deespec land`."""
+        from deespec.board.landable import Landable
+
+        return Landable(self)
 
     @cached_property
     def backups_folder(self) -> Path:

@@ -8,17 +8,21 @@ from deespec.board.changes import change_of, change_of_turn
 from deespec.engine.prompt_values import load_change
 from deespec.errors import NotPossible
 from deespec.records import record
+from deespec.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deespec.app import App
     from deespec.board.changes import Change
+    from deespec.model.items import Turn
     from deespec.workspace.git import Git
 
 FORM = ("--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "--find-renames")
 FILES_MOST = 1_000
 """Of more files, the whole change is shown."""
+NAMED_MOST = 20
+"""Files that are named where there is no more to show of them."""
 TIMEOUT_S = 600
 
 
@@ -55,7 +59,7 @@ def patch_of(app: App, number: int, *, turn: int | None = None) -> Patch:
     """All of an item's work, or one turn's. Raises NotFound, NotPossible, WorkspaceError."""
     with app.store.read() as tx:
         sbi, work, turns, merges = tx.sbi(number), tx.work(number), tx.turns(number), tx.merges(number)
-    git = _git(app)
+    git = _git(app, sbi.id, turns)
     apart = app.settings.workspace_mode == "worktree" or work.start is not None
     start = (work.start or app.target.ref) if apart else None
     if turn is None:
@@ -66,14 +70,17 @@ def patch_of(app: App, number: int, *, turn: int | None = None) -> Patch:
     return Patch(item=sbi.id, change=change, git=git, only=tuple(only))
 
 
-def _git(app: App) -> Git:
+def _git(app: App, item: str, turns: Sequence[Turn]) -> Git:
     if app.settings.workspace_mode == "worktree":
         return app.repository.git
     git = app.workspace.git
     if git is None:
+        found = sorted({name for one in turns for name in load_change(app.settings.home, item, [one])[0]})
+        more = f" and {len(found) - NAMED_MOST} more" if len(found) > NAMED_MOST else ""
+        names = f": {clean(', '.join(found[:NAMED_MOST]))}{more}" if found else ""
         raise NotPossible(
-            f"{app.settings.root} is not in a Git repository: what turns changed is known by name only.",
-            hint="deespec sbi log ID shows what the agents wrote.",
+            f"{app.settings.root} is not in a Git repository; what turns changed is known by name only{names}.",
+            hint=f"deespec sbi log {item} shows what the agents wrote.",
         )
     return git
 

@@ -7,19 +7,28 @@ SIGNS = {"✓": "OK", "→": "->", "…": "...", "—": "-", "·": "-", "▸": "
 """Our own, each with what stands for it where it cannot be shown."""
 
 
+HOURS_TOLD_D = 10
+"""Of more days, the hours do not matter."""
+
+
 def clean(text: str, *, lines: bool = False) -> str:
     """Text from specs and agents without control characters, which could drive the reader's terminal."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable():
         return text
-    keep = "\n\t" if lines else ""
-    return "".join(
-        character if character in keep or not (ord(character) < 32 or 127 <= ord(character) < 160) else "�"
-        for character in (text if lines else text.replace("\n", " "))
-        if character not in _BIDI
-    )
+    if not lines:
+        text = text.replace("\n", " ").replace("\t", "�")
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    for sign in _BIDI:
+        text = text.replace(sign, "")
+    for sign in _CONTROLS:
+        text = text.replace(sign, "�")
+    return text
 
 
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_CONTROLS = "".join(map(chr, (*range(9), *range(11, 32), *range(127, 160))))
+"""But newline and tab."""
 
 
 def without_ansi(text: str) -> str:
@@ -70,6 +79,8 @@ def ago(ms: int) -> str:
         return f"{seconds // 60} min"
     if seconds < 86_400:
         return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+    if seconds < HOURS_TOLD_D * 86_400:
+        return f"{seconds // 86_400} d {seconds % 86_400 // 3600} h"
     return f"{seconds // 86_400} d"
 
 

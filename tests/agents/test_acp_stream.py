@@ -230,7 +230,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("acp")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(recording=recordings, damage=blows)
 def test_damage_makes_no_success_of_a_failure(
     folder: Path, recording: str, damage: list[tuple[str, int, int, bytes]]
@@ -265,7 +265,7 @@ def test_damage_makes_no_success_of_a_failure(
         assert INDEX[recording]["end"] == "response"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(recording=recordings, chance=st.randoms(use_true_random=False))
 def test_key_order_and_new_fields_change_nothing(folder: Path, recording: str, chance: random.Random) -> None:
     playing, other = Playing(folder), Playing(folder)
@@ -310,7 +310,7 @@ anything = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     kind=st.sampled_from(["session_update", "request_permission", "initialize", "new_session", "prompt_response"]),
     update=st.sampled_from(["agent_message_chunk", "tool_call", "tool_call_update", "usage_update"]),

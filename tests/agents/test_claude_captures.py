@@ -163,7 +163,7 @@ def damaged(lines: list[bytes], seed: int) -> list[bytes]:
 
 
 @given(name=st.sampled_from(sorted(RUNS)), seed=st.integers(0, 2**32))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_damage_makes_no_crash_and_no_success_of_a_failure(
     name: str, seed: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

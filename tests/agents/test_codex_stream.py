@@ -315,7 +315,7 @@ INNER = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     kind=st.sampled_from(
         ("thread.started", "item.completed", "item.started", "error", "turn.completed", "turn.failed", "new")

@@ -332,7 +332,7 @@ INNER = ("type", "message", "total_tokens", "input_tokens", "output_tokens", "ca
 KINDS = ("init", "message", "tool_use", "tool_result", "error", "result", "new")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     kind=st.sampled_from(KINDS),
     fields=st.dictionaries(

@@ -364,7 +364,7 @@ KINDS = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     kind=st.sampled_from(KINDS) | st.none(),
     method=st.sampled_from(("session/update", "session/request_permission")) | st.none(),

@@ -43,7 +43,7 @@ def go_round(new_ledger: Callable[[], Ledger], at: Path, count: int, seeds: Seed
 
 
 @given(number=NUMBERS, texts=TEXTS)
-@settings(max_examples=3, deadline=None, suppress_health_check=SLOW, phases=[Phase.generate])
+@settings(max_examples=3, suppress_health_check=SLOW, phases=[Phase.generate])
 def test_a_thousand_generated_items_are_equal_afterwards(
     new_ledger: Callable[[], Ledger], tmp_path_factory: pytest.TempPathFactory, number: int, texts: list[str]
 ) -> None:
@@ -51,7 +51,7 @@ def test_a_thousand_generated_items_are_equal_afterwards(
 
 
 @given(number=NUMBERS, texts=TEXTS)
-@settings(max_examples=12, deadline=None, suppress_health_check=SLOW, phases=[Phase.generate])
+@settings(max_examples=12, suppress_health_check=SLOW, phases=[Phase.generate])
 def test_small_backlogs_of_every_shape_are_equal_afterwards(
     new_ledger: Callable[[], Ledger], tmp_path_factory: pytest.TempPathFactory, number: int, texts: list[str]
 ) -> None:

@@ -11,7 +11,8 @@ from test_waiting import Scene, opened
 from deespec import acts
 from deespec.backlog import edit
 from deespec.backlog.register import Order, register
-from deespec.errors import DeespecError, InvalidInput, NotFound
+from deespec.board.told import effects
+from deespec.errors import DeespecError, InvalidInput, NotFound, NotPossible
 from deespec.model.items import Kind, Line
 from deespec.model.lifecycle import Event
 from deespec.model.spec import new_item
@@ -82,9 +83,23 @@ def test_in_each_state_just_these_are_offered(scene: Scene, state: str, names: l
 
 def test_an_answer_is_taken_without_the_blanks_around_it(scene: Scene) -> None:
     brought_to(scene, "parked")
-    assert acts.carry_out(scene.app, "answer", 1, words=" Use B.\r\nNot A. ") == "SBI-1 goes on at the next claim"
+    told = acts.carry_out(scene.app, "answer", 1, words=" Use B.\r\nNot A. ")
+    assert str(told) == "SBI-1 goes on at the next claim"
     with scene.app.store.read() as tx:
         assert tx.sbi(1).hint == "Use B.\nNot A."
+
+
+def test_an_answer_counts_only_for_the_turn_that_asked(scene: Scene) -> None:
+    brought_to(scene, "parked")
+    asked = line(scene).turn
+    with pytest.raises(NotPossible, match="SBI-1 asks something else by now"):
+        acts.carry_out(scene.app, "answer", 1, words="Late.", turn=asked - 1)
+    assert not line(scene).resume
+    acts.carry_out(scene.app, "answer", 1, words="In time.", turn=asked)
+    with pytest.raises(NotPossible, match="SBI-1 goes on by now: somebody else has decided"):
+        acts.carry_out(scene.app, "answer", 1, words="Too late.", turn=asked)
+    with scene.app.store.read() as tx:
+        assert tx.sbi(1).hint == "In time."
 
 
 @pytest.mark.parametrize("words", [None, "", " \r\n ", "a\0b", "x" * (acts.WORDS_MOST + 1)])
@@ -111,7 +126,7 @@ def test_what_a_pbi_s_act_concerns_is_told_before_and_after(scene: Scene) -> Non
     register(scene.app.store, orders, uids=[scene.app.clock.uid() for _ in orders], owner="me")
     before = acts.rehearse_group(scene.app, "hold", "PBI-1")
     assert not line(scene).held
-    assert acts.effect_lines("PBI-1", before) == ["1 SBI: SBI-1"]
+    assert [str(one) for one in effects("PBI-1", before)] == ["1 SBI: SBI-1"]
     assert acts.carry_out_group(scene.app, "hold", "PBI-1") == before
     assert line(scene).held
     with scene.app.store.read() as tx:

@@ -17,10 +17,11 @@ from deespec.board.draw.gantt import TOLD_MOST
 from deespec.board.draw.gantt import gantt as drawn_gantt
 from deespec.board.draw.lines import lines
 from deespec.board.draw.rows import ROWS_MOST, Row, rows
-from deespec.board.draw.scale import ticks
+from deespec.board.draw.scale import TIME_LABEL_PX, Frame, ticks, time_axis
 from deespec.board.draw.spark import ASCII, BLOCKS, spark
 from deespec.board.draw.svg import LETTER_PX, columns
 from deespec.board.gantt import Bar, Gantt, Group
+from deespec.clock import from_local
 
 SVG = "{http://www.w3.org/2000/svg}"
 YEAR_BYTES = 30_000
@@ -254,6 +255,33 @@ def test_the_axis_of_a_run_has_times_of_day_and_the_date_where_it_changes() -> N
     said = [part.text for part in root.iter(f"{SVG}text")]
     assert [one for one in said if re.fullmatch(r"\d\d:\d\d", one or "")][:3] == ["00:00", "06:00", "12:00"]
     assert [one for one in said if re.fullmatch(r"2026-01-\d\d", one or "")] == ["2026-01-01", "2026-01-02"]
+
+
+@pytest.mark.parametrize(
+    ("day", "hours", "expected"),
+    [
+        ("2026-10-25", 25, ["00:00", "06:00", "12:00", "18:00", "00:00"]),
+        ("2026-03-29", 23, ["00:00", "06:00", "12:00", "18:00", "00:00"]),
+        ("2026-03-29", 5, ["00:00", "01:00", "03:00", "04:00", "05:00", "06:00"]),
+    ],
+)
+def test_hours_on_an_axis_are_those_of_the_clock_on_the_wall_also_where_it_is_changed(
+    day: str, hours: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    since = from_local(day)
+    assert since is not None
+    room = Frame(left=0, right=TIME_LABEL_PX * 6)
+    assert re.findall(r">(\d\d:\d\d)<", time_axis(room, since, since + hours * 3_600_000)) == expected
+
+
+def test_a_label_of_an_area_stands_below_its_point() -> None:
+    root = parsed(areas("a", "t", labels(3), stacked(3)[:1]))
+    path = max((part.get("d") or "" for part in root.iter(f"{SVG}path")), key=lambda one: one.count("L"))
+    points = [float(point.split()[0]) for point in path.strip("Mz").split("L")][:3]
+    places = {part.text: float(part.get("x") or "") for part in root.iter(f"{SVG}text")}
+    assert [places[label] for label in labels(3)][1:] == points[1:]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from deespec.app import App, open_app
-from deespec.board.gantt import BARS_MOST, SPAN_MOST_MS, Bar, Gantt, _bounded, gantt
+from deespec.board.gantt import BARS_MOST, SPAN_MOST_MS, Bar, Gantt, _bounded, gantt, gantt_of, ran
 from deespec.errors import NotFound
 from deespec.model.items import Claim, Worker
 from deespec.model.lifecycle import Event
@@ -216,6 +216,46 @@ def test_a_span_cuts_what_is_counted_at_its_edges(crew: Crew) -> None:
     [group] = found.groups
     assert (group.busy_ms, group.utilisation) == (30 * MINUTE, 0.5)
     assert group.bars[0].start_at == crew.begun_at
+
+
+def test_only_what_reaches_into_a_span_is_read_and_a_claim_from_before_it_is_shown(crew: Crew) -> None:
+    crew.ledger.add_many(4)
+    worker = crew.start("box-1")
+    for _ in range(2):
+        crew.ledger.settle(crew.begin(worker), *DONE)
+    open_claim = crew.begin(worker)
+    crew.wait(30)
+    since = crew.ledger.clock.wall
+    crew.wait(30)
+    crew.ledger.settle(open_claim, *DONE)
+    with crew.ledger.store.read() as tx:
+        read = ran(tx, since=since)
+    assert [entry[1:3] for entry in read.entries] == [(what, "SBI-3") for what in ("claimed", *map(str, DONE))]
+    assert crew.shown(gantt_of(read)) == [("SBI-3", "implement", "implemented_only", 0, 60, 0)]
+
+
+def test_what_ended_after_a_span_ended_as_it_did_and_is_drawn_to_the_span_s_end(crew: Crew) -> None:
+    crew.ledger.add_many(2)
+    worker = crew.start("box-1")
+    claim = crew.begin(worker)
+    crew.wait(60)
+    crew.ledger.settle(claim, *DONE)
+    crew.begin(worker)
+    found = gantt(crew.app, since=crew.begun_at, until=crew.begun_at + 30 * MINUTE)
+    assert crew.shown(found) == [("SBI-1", "implement", "implemented_only", 0, 30, 0)]
+
+
+def test_where_more_was_taken_than_a_worker_has_slots_its_use_is_that_of_all_that_are_shown(crew: Crew) -> None:
+    crew.ledger.add_many(2)
+    worker = crew.start("box-1", slots=1)
+    claims = [crew.begin(worker) for _ in range(2)]
+    crew.wait(1)
+    crew.ledger.settle(claims[0], *DONE)
+    crew.wait(1)
+    crew.ledger.settle(claims[1], *DONE)
+    [group] = gantt(crew.app).groups
+    assert (group.slots, group.utilisation) == (2, 0.75)
+    assert group.utilisation == group.busy_ms / (group.slots * (group.end_at - group.start_at))
 
 
 def test_of_a_long_run_the_end_is_shown(crew: Crew) -> None:

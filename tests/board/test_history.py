@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from workshop import Workshop, steps
 
 from deespec.app import App, open_app
 from deespec.backlog import edit
 from deespec.board.draw.spark import throughput
+from deespec.board.gantt import gantt
 from deespec.board.history import DAYS_MOST, Bucket, Day, GateFailures, History, Place, buckets, history
 from deespec.model.items import Claim
 from deespec.model.lifecycle import Event, Status
@@ -375,6 +377,34 @@ def test_gates_and_checks_are_counted_by_name_where_they_sent_turns_back_or_stop
         GateFailures(name='check `grep " failed:" "a\\b" ü`', turns=1, merges=0),
     )
     assert history(app, since=ledger.clock.wall + 1).gates == ()
+
+
+FAILS_ONCE_AND_WHERE_BOTH_ARE = "! test -e bad.txt && ! test -e SBI-1.txt -a -e SBI-2.txt"
+BREAKS_ONCE = """
+echo "$DEESPEC_ITEM" > "$DEESPEC_ITEM.txt"
+rm -f bad.txt
+if test $DEESPEC_ITEM = SBI-1 -a ! -e "$SEEN/SBI-1.begun"; then : > bad.txt; fi
+: > "$SEEN/$DEESPEC_ITEM.begun"
+while ! test -e "$SEEN/SBI-1.begun" -a -e "$SEEN/SBI-2.begun"; do sleep 0.02; done
+echo "DECISION: IMPLEMENTED"
+"""
+
+
+def test_the_engine_s_own_words_for_gates_that_fail_are_those_that_are_counted(tmp_path: Path) -> None:
+    shop = Workshop(tmp_path)
+    shop.git("init", "--quiet", "--initial-branch=main")
+    shop.commit("README", "Read me.\n")
+    shop.settle("workspace", mode="worktree")
+    resolves = 'rm -f SBI-1.txt; echo "DECISION: RESOLVED"'
+    shop.agent(steps(BREAKS_ONCE).replace("esac", f"resolve)\n{resolves}\n;;\nesac"))
+    shop.gate(FAILS_ONCE_AND_WHERE_BOTH_ARE, name="one of them")
+    shop.register()
+    shop.register()
+    shop.drain(slots=2)
+    assert history(shop.app).gates == (GateFailures(name="gate one of them", turns=1, merges=1),)
+    [group] = gantt(shop.app).groups
+    assert (group.slots, group.slots_known) == (2, True)
+    shop.app.close()
 
 
 def _queue() -> AgentSlot:

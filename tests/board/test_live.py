@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import planner
@@ -132,6 +133,17 @@ def test_of_a_client_that_says_it_at_the_end_nothing_is_told_before(shop: Worksh
         tx.spent(Spend(token=3, sbi=1, turn=1, session=THREAD, tokens_in=1000, tokens_cached=0, tokens_out=100))
     one.print({"type": "thread.started", "thread_id": THREAD})
     assert one.look().tokens_in is None
+    one.print({"type": "turn.completed", "usage": {"input_tokens": 1500, "output_tokens": 130}})
+    assert (one.look().tokens_in, one.look().tokens_out) == (500, 30)
+
+
+def test_what_could_not_be_counted_at_a_bad_moment_is_counted_later(shop: Workshop) -> None:
+    one = Claimed(shop, "codex")
+    with shop.app.store.transaction() as tx:
+        tx.spent(Spend(token=3, sbi=1, turn=1, session=THREAD, tokens_in=1000, tokens_cached=0, tokens_out=100))
+    one.print({"type": "thread.started", "thread_id": THREAD})
+    with shop.app.store.read(), pytest.raises(AssertionError, match="do not nest"):
+        one.look()
     one.print({"type": "turn.completed", "usage": {"input_tokens": 1500, "output_tokens": 130}})
     assert (one.look().tokens_in, one.look().tokens_out) == (500, 30)
 
@@ -416,6 +428,16 @@ def test_a_decomposition_is_followed_as_any_item_is(shop: Workshop) -> None:
     assert planner.took(shop) == "decomposed"
     found = follow(shop, planner.work(shop).number).more()
     assert (texts(found.entries)[0], found.ended) == ("I read the code.", True)
+
+
+def test_any_number_of_tries_that_said_nothing_lie_before_the_one_that_did(shop: Workshop) -> None:
+    shop.register()
+    tries = shop.home / "turns" / "SBI-1"
+    for token in range(1, sys.getrecursionlimit() + 2):
+        (tries / f"1.{token}").mkdir(parents=True)
+    (tries / f"1.{token}" / "output.log").write_text("at last\n")
+    found = follow(shop).after("1:0:")
+    assert (texts(found.entries), found.ended) == (["at last"], True)
 
 
 def test_of_an_item_that_nobody_has_worked_on_nothing_is_shown_and_it_has_ended(shop: Workshop) -> None:

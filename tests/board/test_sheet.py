@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from deespec.app import App, open_app
+from deespec.board import sheet
 from deespec.board.history import Bucket, Day
 from deespec.board.sheet import ROWS_MOST, Chart, Sheet, whole
 from deespec.board.sheet_tables import count_names, labels, periods, time_names
@@ -87,7 +88,7 @@ def test_every_chart_has_its_numbers_beside_it(ledger: Ledger, app: App) -> None
     assert found["turns"].rows == (("2", "1", "100 %"),)
     assert found["first-pass"].rows == (("2026-01-01", "1", "0", "0 %"), ("2026-01-02", "1", "0", "0 %"))
     assert found["gates"].rows == (("gate test", "2", "0"),)
-    assert found["waiting"].rows[0] == ("without a worker", "1 d")
+    assert found["waiting"].rows[0] == ("without a worker", "1 d 4 h")
     assert found["cost-item"].rows[0] == ("SBI-1", "A title", "2", "2", "1.0k", "-", "1.50 USD")
     assert found["cost-pbi"].rows[0][:2] == ("PBI-1", "A title")
     assert found["run"].rows == ()
@@ -144,6 +145,31 @@ def test_long_tables_are_cut_and_say_so(ledger: Ledger, app: App) -> None:
         ledger.finish()
     found = named(app)["cost-item"]
     assert (len(found.rows), found.rows_left_out) == (ROWS_MOST, 3)
+    assert found.command == "deespec stats --by item --csv"
+    later = named(app, since=ledger.clock.wall - DAY)["cost-item"]
+    assert later.command == "deespec stats --since 2025-12-31T00:00 --by item --csv"
+
+
+@pytest.mark.parametrize("name", ["history_of", "figures_of", "gantt_of"])
+def test_nothing_is_computed_while_the_snapshot_is_open(
+    name: str, ledger: Ledger, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live(ledger)
+    compute = getattr(sheet, name)
+
+    def computes(*given: object) -> object:
+        with app.store.read():  # transactions do not nest
+            return compute(*given)
+
+    monkeypatch.setattr(sheet, name, computes)
+    assert whole(app).charts
+
+
+def test_equal_words_of_the_journal_are_in_memory_once(ledger: Ledger, app: App) -> None:
+    live(ledger)
+    with app.store.read() as tx:
+        texts = [value for row in tx.figures().happened() for value in row if isinstance(value, str)]
+    assert len(texts) > len(set(texts)) == len({id(text) for text in texts})
 
 
 def test_all_words_of_the_page_go_through_the_translator(ledger: Ledger, app: App) -> None:

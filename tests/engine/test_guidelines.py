@@ -62,7 +62,7 @@ def test_labels_of_the_pbi_the_epic_and_their_parents_count_too(ledger: Ledger, 
     assert names(found) == ["above", "epic", "pbi", "top"]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     priorities=st.lists(st.integers(-2, 2), min_size=4, max_size=4),
     parents=st.lists(st.sampled_from((None, *NAMES)), min_size=4, max_size=4),

@@ -161,7 +161,7 @@ def test_inside_agrees_with_a_regular_expression(path, glob):
     assert inside(path, [glob]) == in_regular_expression(path, glob)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(NAME_GLOBS, NAME_GLOBS)
 @example("?.", ".?")
 @example("*[b-a]*", "*a*")
@@ -170,14 +170,14 @@ def test_globs_of_one_name_overlap_if_and_only_if_some_name_fits_both(a, b):
     assert overlap(a, b) == any_fits((*names, f"{a}/", f"{b}/"), a, b)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TREE_GLOBS, TREE_GLOBS)
 def test_globs_over_folders_overlap_if_and_only_if_some_path_of_the_tree_fits_both(a, b):
     paths = tree(("a/", "b/", f"{FRESH}/", "[ab]/", "[!a]/"), depth=len(parts(a)) + len(parts(b)))
     assert overlap(a, b) == any_fits(paths, a, b)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(BRANCH_GLOBS, BRANCH_GLOBS)
 @example("?.", ".?/a")
 def test_globs_of_both_overlap_if_and_only_if_some_path_of_the_tree_fits_both(a, b):
@@ -187,7 +187,7 @@ def test_globs_of_both_overlap_if_and_only_if_some_path_of_the_tree_fits_both(a,
     assert overlap(a, b) == any_fits(tree(names, depth=max(len(parts(a)), len(parts(b)), 1)), a, b)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ANY_GLOBS, ANY_GLOBS)
 @example("[!a]b", "?b")
 @example("[+-9]", "[!+-.0-9]")
@@ -234,7 +234,6 @@ def test_an_item_keeps_off_what_is_declared_or_touched_and_alone_without_paths_w
     assert paths_conflict(own, others, touched, exclusive=exclusive) is expected
 
 
-@settings(deadline=None)
 @given(FEW_GLOBS, FEW_GLOBS, FEW_GLOBS, st.booleans())
 def test_items_conflict_if_and_only_if_there_is_a_path_for_both_or_one_must_be_alone(own, others, touched, exclusive):
     shared = any(common_path(mine, theirs) is not None for mine in own for theirs in (*others, *touched))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from person import Person
 
 from deespec.cli.commands.journal import table_of
-from deespec.cli.output import Style, width_of
+from deespec.cli.output import Style
 from deespec.model.items import JournalEntry
+from deespec.text import width_of
 
 CONFIG = """\
 [run]
@@ -277,3 +279,23 @@ def test_of_many_items_for_the_same_agent_that_is_not_there_the_first_are_named(
     shown = person("inbox")
     assert "… and 2 more → deespec why" in shown
     assert "SBI-11" not in shown
+
+
+@pytest.mark.parametrize("options", [("--stdin",), ("-f", "one.md")])
+def test_a_text_of_one_line_is_kept_beside_a_title(
+    person: Person, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    Path("one.md").write_text("The body says which zone.\n")
+    with open("one.md", encoding="utf-8") as piped:
+        monkeypatch.setattr(sys, "stdin", piped)
+        person("register", "sbi", "--title", "Use UTC", *options)
+    assert person.json("sbi", "show", "SBI-1")["spec"] == "The body says which zone."
+
+
+def test_a_text_given_twice_is_refused(person: Person) -> None:
+    assert "Give the text once" in person.refusal("register", "sbi", "--body", "B", "--stdin", exits=2)
+
+
+@pytest.mark.parametrize("name", ["cancel", "hold", "retry"])
+def test_a_command_that_items_have_is_named_where_it_is(person: Person, name: str) -> None:
+    assert f"→ deespec sbi {name} ID" in person.refusal(name, "SBI-1", exits=2)

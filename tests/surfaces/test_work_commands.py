@@ -12,11 +12,14 @@ import pytest
 from apart import TARGET, Apart, project
 from workshop import ACCEPTS, IMPLEMENTS, eventually, steps
 
+from deespec.app import open_app
+from deespec.board.landable import KEPT_MS
 from deespec.engine.bench import wanted
 from deespec.engine.worker import Crew, Orders
 from deespec.model.items import Claim
 from deespec.model.wanted import Scope
 from deespec.records import replace
+from ledger import FakeClock
 
 __all__ = ["project"]
 
@@ -312,6 +315,25 @@ def test_the_inbox_names_what_is_to_land_until_it_is(project: Apart) -> None:
     project.git("merge", "--quiet", "--ff-only", TARGET)
     assert project.json("inbox")["to_land"] is None
     assert project.says("inbox") == "Nothing waits for you.\n"
+
+
+def test_an_open_surface_looks_at_the_repository_again_when_a_branch_moves_or_some_seconds_pass(
+    project: Apart,
+) -> None:
+    project.writes()
+    project.register("Write it")
+    project.drain()
+    clock = FakeClock()
+    app = open_app(str(project.home), clock=clock)
+    first = app.landable.look()
+    assert first is not None
+    assert app.landable.look() is first
+    clock.forward(KEPT_MS)
+    assert app.landable.look() == first
+    assert app.landable.look() is not first
+    project.git("merge", "--quiet", "--ff-only", TARGET)
+    assert app.landable.look() is None
+    app.close()
 
 
 def test_show_tells_where_the_work_is(project: Apart) -> None:

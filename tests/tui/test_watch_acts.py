@@ -9,6 +9,7 @@ from desk import Desk, Viewer, look
 from textual.events import Key
 
 from deespec.app import App
+from deespec.backlog import edit
 from deespec.model.asking import DraftStatus
 from deespec.model.lifecycle import Status
 from deespec.store.opener import create_store
@@ -181,6 +182,25 @@ def test_g_goes_to_an_item_and_says_if_there_is_none(desk: Desk) -> None:
             await viewer.sees(answer, without="Go to which")
             await viewer.press("escape")
             await viewer.sees("1 Now")
+
+    look(desk.watch(), act)
+
+
+def test_an_answer_that_is_given_too_late_is_none_to_the_next_question(desk: Desk) -> None:
+    desk.hire()
+    desk.add("An item")
+    desk.asks("Red or blue?")
+
+    async def act(viewer: Viewer) -> None:
+        await viewer.sees("Red or blue?")
+        await viewer.press("a")
+        await viewer.sees("enter says it")
+        edit.answer(desk.store, 1, "green", actor="somebody")
+        desk.asks("Delete everything?")
+        await viewer.type("blue")
+        await viewer.press("enter")
+        await viewer.sees("SBI-1 asks something else by now")
+        assert not desk.sbi(1).resume
 
     look(desk.watch(), act)
 

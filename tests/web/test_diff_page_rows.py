@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -42,7 +43,7 @@ def only(files: list[FilePatch]) -> FilePatch:
     return found
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=LINES, new=LINES, ends=st.booleans())
 def test_both_sides_of_the_rows_are_the_two_files(tmp_path: Path, old: list[str], new: list[str], ends: bool) -> None:
     texts = ["\n".join(lines) + ("\n" if ends and lines else "") for lines in (old, new)]
@@ -62,7 +63,7 @@ def test_both_sides_of_the_rows_are_the_two_files(tmp_path: Path, old: list[str]
         )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(old=LINES, new=LINES)
 def test_both_views_have_the_same_lines(tmp_path: Path, old: list[str], new: list[str]) -> None:
     for name, lines in (("old", old), ("new", new)):
@@ -77,7 +78,7 @@ def test_both_views_have_the_same_lines(tmp_path: Path, old: list[str], new: lis
             assert [row for run in runs for row in run.same] == [row for row in hunk.rows if row.same]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(
         st.sampled_from(
@@ -149,3 +150,30 @@ def test_what_differs_in_a_changed_line_is_marked_in_whole_words(old: str, new: 
     assert row.new is not None
     assert (row.old.marked, row.new.marked) == marked
     assert (row.old.text, row.new.text) == (old, new)
+
+
+def test_of_a_long_file_only_the_rows_that_are_asked_for_are_read() -> None:
+    lines = [f"{sign}{number}" for sign in "-+" for number in range(50)]
+    patch = "\n".join(["diff --git a/x b/x", "--- a/x", "+++ b/x", "@@ -1,50 +1,50 @@", *lines])
+    [one, other] = parse(f"{patch}\n{patch}\n", rows_most=10)
+    for file in (one, other):
+        assert side(file.hunks, "old") == [str(number) for number in range(10)]
+        assert side(file.hunks, "new") == [str(number) for number in range(10)]
+
+
+@given(
+    st.text("ab_ .", max_size=8), st.text("ab_ .", max_size=8), st.text("ab_ .", max_size=8), st.text("b ", max_size=3)
+)
+def test_marks_hold_whole_words(head: str, one: str, other: str, tail: str) -> None:
+    old, new = f"{head}{one}{tail}", f"{head}{other}{tail}"
+    patch = f"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-{old}\n+{new}\n"
+    [row] = only(parse(patch)).hunks[0].rows
+    assert row.old is not None
+    assert row.new is not None
+    assert (row.old.text, row.new.text) == (old, new)
+    if row.old.marked or row.new.marked:
+        before, after = row.old.before, row.old.after
+        assert (before, after) == (row.new.before, row.new.after)
+        for cell in (row.old, row.new):
+            assert not re.search(r"\w$", before) or not re.match(r"\w", cell.marked + after)
+            assert not re.match(r"\w", after) or not re.search(r"\w$", before + cell.marked)

@@ -66,8 +66,8 @@ def test_fields_can_be_emptied(browser: Browser, people: Ledger) -> None:
 @pytest.mark.parametrize(
     ("field", "text", "message"),
     [
-        ("title", "", "--title is empty."),
-        ("max_turns", "0", "--max-turns must be a whole number from 1 to 1,000, not &#34;0&#34;."),
+        ("title", "", "It is empty."),
+        ("max_turns", "0", "It must be a whole number from 1 to 1,000, not &#34;0&#34;."),
         ("labels", "nolabel", "There is no label nolabel."),
         ("depends_on", "SBI-1", "SBI-1 cannot need itself."),
         ("depends_on", "SBI-9", "needs SBI-9, which is not there."),

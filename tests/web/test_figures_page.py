@@ -21,11 +21,6 @@ from ledger import Ledger
 BOARD = Path(deespec.board.__file__).parent
 
 
-@pytest.fixture(autouse=True)
-def no_charts_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "_SHEETS", figures.Sheets())
-
-
 def run(people: Ledger, name: str) -> None:
     """A worker that takes one item to its end."""
     made = Worker(uid=name, name=name, host="box", pid=7, pid_start="1", namespace="1", boot="b", slots=2)

@@ -23,7 +23,7 @@ def test_every_item_of_the_graph_is_a_link_and_a_row(browser: Browser, people: L
         assert f'<a href="/items/{item}"><g' in text
         assert f'id="row-{item}"' in text
     assert "What holds everything up longest (2 items):" in text
-    assert "1 open items neither need nor are needed." in text
+    assert "1 open item neither needs another nor is needed." in text
     assert 'id="row-SBI-3"' not in text
     assert "needs SBI-1" in text
 

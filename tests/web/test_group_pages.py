@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from board_at import Browser, serving
+from filled import draft
 
+from deespec.board import group as board_group
+from deespec.model.asking import DraftStatus
 from deespec.model.items import Kind
 from deespec.model.lifecycle import Event, GroupStatus
 from deespec.model.spec import NewItem
 from deespec.model.wanted import Scope
+from deespec.records import replace
 from deespec.web.links import page_of
 from deespec.web.pages import group, groups
 from deespec.web.serving import Serving
@@ -37,6 +42,23 @@ def test_a_pbi_says_how_far_it_has_come_and_what_the_rest_is(browser: Browser, p
     assert '<progress value="1" max="3" aria-label="1 of 3 done">' in text
     for words in ("1/3", "2 PENDING", "Sign in", ">high<", '<td class="number">5</td>'):
         assert words in text
+
+
+def test_an_epic_has_the_drafts_of_all_its_pbis_and_says_how_many_more_there_are(
+    browser: Browser, people: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board_group, "DRAFTS_MOST", 2)
+    pbis = [NewItem(kind=Kind.PBI, title="Below", spec="Below", parent="EPIC-1") for _ in range(group.ON_A_PAGE + 1)]
+    people.add_all([NewItem(kind=Kind.EPIC, title="All of it", spec="All of it"), *pbis])
+    with people.store.transaction() as tx:
+        tx.add_draft(replace(draft(1), status=DraftStatus.REJECTED, decided_by="person", decided_at=1))
+        for number in (2, 3, 4):
+            tx.add_draft(replace(draft(number), parent=f"PBI-{group.ON_A_PAGE + 1}"))
+    text = browser.get("/epics/EPIC-1").text
+    assert re.findall(r'id="pick-([^"]*)"', text) == [f"PBI-{group.ON_A_PAGE + 1}-{number}" for number in (2, 3)]
+    assert '<h2 id="drafts">Drafts <span class="count">3</span></h2>' in text
+    assert '<a href="/drafts">and 1 more</a>' in text
+    assert "1 decided" in text
 
 
 @pytest.mark.parametrize(

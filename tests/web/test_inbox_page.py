@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from filled import HOSTILE, Form, asking, draft, drafted, paused
 from deespec.backlog.edit import answer
 from deespec.model.lifecycle import Event
 from deespec.model.work import Notice
+from deespec.web.rendering import told_beside
 from deespec.web.serving import Serving
 from ledger import PERSON, Ledger
 
@@ -111,6 +113,7 @@ def test_what_cannot_be_undone_is_asked_on_a_page_of_its_own(browser: Browser, p
     page = browser.get("/inbox").text
     assert 'href="/items/SBI-1/acts/reset"' in page
     assert 'href="/items/SBI-1/acts/cancel"' in page
+    assert 'role="button"' not in page
 
 
 def test_a_decomposition_that_asks_is_answered_as_its_pbi(browser: Browser, people: Ledger) -> None:
@@ -132,9 +135,7 @@ def test_held_items_are_let_go_one_by_one_and_all_at_once(browser: Browser, peop
     assert [people.sbi(number).held for number in (1, 2, 3)] == [True, False, True]
     page = browser.get("/inbox").text
     assert "Unhold all 2 SBIs" in page
-    body = "&".join(("csrf=" + browser.csrf(), "do=unhold_all", "item=SBI-1", "item=SBI-3"))
-    origin = {"Origin": f"http://{browser.served.own}"}
-    assert browser.ask("POST", "/inbox", body=body, headers=origin).status == 303
+    assert browser.post("/inbox", {**form, "do": "unhold_all", "items": "SBI-1 SBI-3"}).status == 303
     assert [people.sbi(number).held for number in (1, 2, 3)] == [False, False, False]
 
 
@@ -148,6 +149,32 @@ def test_what_is_held_with_its_pbi_is_let_go_with_it(browser: Browser, people: L
     assert "Unhold, with all below" in page
     assert browser.post("/inbox", {"do": "unhold", "item": "PBI-1", "back": "/inbox"}).status == 303
     assert not people.sbi(sbi).held
+
+
+def test_all_that_are_held_are_let_go_though_only_the_first_are_shown(browser: Browser, people: Ledger) -> None:
+    every = people.add_many(45)
+    for sbi in every:
+        people.hold(sbi)
+    page = browser.get("/inbox").text
+    assert "Unhold all 45 SBIs" in page
+    items = re.search(r'name="items" value="([^"]*)"', page)
+    assert items is not None
+    late = people.add("Held since", hold=True)
+    assert browser.post("/inbox", {"do": "unhold_all", "items": items[1], "back": "/inbox"}).status == 303
+    assert not any(people.sbi(sbi).held for sbi in every)
+    assert people.sbi(late).held
+
+
+def test_what_was_refused_is_read_out_once() -> None:
+    """The place where it is put is a live region."""
+    assert "role=" not in told_beside("en", "No.", failed=True)
+
+
+@pytest.mark.parametrize("turn", ["9" * 5000, "\N{ARABIC-INDIC DIGIT ONE}", "-1", "x"])
+def test_a_turn_that_is_no_number_is_no_fault_of_the_board(browser: Browser, people: Ledger, turn: str) -> None:
+    sbi = asking(people)
+    form = {"do": "answer", "item": sbi.id, "turn": turn, "words": " "}
+    assert browser.post("/inbox", form).status == 422
 
 
 def test_a_paused_agent_is_resumed_once(browser: Browser, people: Ledger, home: Path) -> None:
@@ -209,6 +236,21 @@ def test_the_inbox_speaks_japanese(browser: Browser, people: Ledger) -> None:
     page = browser.get("/inbox", Accept_Language="ja").text
     assert "受信箱" in page
     assert "Inbox" not in page
+
+
+def test_what_the_program_says_itself_is_marked_as_english_on_a_japanese_page(browser: Browser, people: Ledger) -> None:
+    people.add()
+    people.settle(people.begin(), Event.LIMIT_REACHED)
+    assert '<p class="words" lang="en">' in browser.get("/inbox", Accept_Language="ja").text
+    assert '<p class="words">' in browser.get("/inbox").text
+
+
+def test_what_was_done_is_told_in_japanese_on_a_japanese_board(browser: Browser, people: Ledger) -> None:
+    people.add("Kept back", hold=True)
+    form = Form(browser.get("/inbox").text, "/inbox")
+    got = browser.post("/inbox", form.filled(do="unhold", item="SBI-1"), Accept_Language="ja")
+    assert got.status == 303
+    assert "SBI-1 の保留を解きました" in browser.get("/inbox", Accept_Language="ja").text
 
 
 def answered(browser: Browser, words: str, do: str = "answer") -> Got:

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from board_at import Browser, Served, serving
+from board_at import Browser, Served, serving, soon
 from filled import asking, draft
 
 from deespec.model.asking import Remark
@@ -155,6 +155,20 @@ def test_gates_show_their_end_and_which_has_failed(browser: Browser, people: Led
     assert "failed" not in third
 
 
+def test_what_gates_said_to_a_merge_stays_on_an_open_page_and_is_fetched_anew_after_another(
+    browser: Browser, people: Ledger, home: Path
+) -> None:
+    people.add("Merged")
+    for token in (7, 9):
+        keep(home, token, "gates/0/output.log", b"words of %d\n" % token, turn="merge")
+        page = f"/items/SBI-1?again={token}"
+        whole, again = browser.get(page).text, browser.get(page, HX_Request="true").text
+        assert f"words of {token}" in whole
+        assert all(f'id="merge-{token}-over"' in text and 'id="merges"' in text for text in (whole, again))
+        assert 'hx-get="/items/SBI-1?part=merges"' in again
+        assert f"words of {token}" in browser.get(f"{page}&part=merges", HX_Request="true").text
+
+
 def test_links_that_an_agent_has_put_there_are_not_followed(browser: Browser, people: Ledger, home: Path) -> None:
     people.add("Linked")
     claim = people.begin()
@@ -262,3 +276,37 @@ def test_what_runs_says_what_it_does_now(served: Served, people: Ledger, home: P
 def worker(uid: str) -> Worker:
     facts = {"host": "here", "pid": 1, "pid_start": "1", "namespace": "1", "boot": "boot 1", "slots": 1}
     return Worker(uid=uid, name="one", **facts)
+
+
+# --- tries and gates --------------------------------------------------------------------------------------------------
+
+
+def test_tries_that_failed_are_told_while_no_turn_has_ended(browser: Browser, people: Ledger) -> None:
+    people.add("Hard")
+    assert "No turn has ended yet." in browser.get("/items/SBI-1").text
+    claim = people.begin()
+    with people.store.transaction() as tx:
+        tx.attempt_failed(claim, actor="worker", error="<b>exit 1</b>", max_attempts=1, delay_ms=0)
+    soon(lambda: 'id="failed-tries"' in browser.get("/items/SBI-1").text, "the try")
+    text = browser.get("/items/SBI-1").text
+    assert "&lt;b&gt;exit 1&lt;/b&gt;" in text
+    assert 'href="/items/SBI-1/log?turn=1"' in text
+    assert "attempt 2" not in text
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"), [("unit lint", ("gate unit", "gate lint")), ("unit", ("gate 1", "gate 2"))]
+)
+def test_gates_are_called_as_they_are_named_where_as_many_ran(
+    people: Ledger, home: Path, names: str, shown: tuple[str, ...]
+) -> None:
+    (home / "config.toml").write_text("".join(f'[[gates]]\nname = "{one}"\nrun = "true"\n' for one in names.split()))
+    people.add("Gated")
+    claim = people.begin()
+    people.settle(claim, Event.IMPLEMENTED, report="Done.", tree="tree")
+    for number in range(2):
+        keep(home, claim.token, f"gates/{number}/output.log", b"fine\n")
+    with serving(home) as served:
+        text = served.browser().get("/items/SBI-1").text
+    for name in shown:
+        assert f"</span> {name}</summary>" in text

@@ -124,3 +124,11 @@ def test_what_agents_say_is_harmless_there(browser: Browser, people: Ledger) -> 
         assert words not in text
     assert "&lt;b&gt;red" in text
     assert browser.get("/journal?event=%3Cscript%3Ea").text.count("<script>a") == 0
+
+
+def test_changed_settings_are_told_without_their_digest(browser: Browser, people: Ledger) -> None:
+    with people.store.transaction() as tx:
+        tx.note("ann", "settings_changed", detail="a" * 64)
+    text = browser.get("/journal").text
+    assert "settings_changed" in text
+    assert "a" * 64 not in text

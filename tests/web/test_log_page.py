@@ -141,3 +141,12 @@ def test_an_item_that_nobody_has_begun_says_so(browser: Browser, people: Ledger)
     assert got.status == 200
     assert "Nothing has been printed yet." in got.text
     assert browser.get("/items/SBI-1/log?raw=1").status == 404
+
+
+def test_gates_are_counted_from_1_as_everywhere(browser: Browser, people: Ledger, home: Path) -> None:
+    people.add("Runs")
+    claim = people.begin()
+    for number in (0, 1):
+        keep(home, claim.token, f"gates/{number}/output.log", b"passed\n")
+    text = browser.get("/items/SBI-1/log").text
+    assert re.findall(r">gate (\d+)", text) == ["1", "2"]

@@ -64,15 +64,15 @@ def test_what_was_registered_is_said_on_the_page_that_comes(browser: Browser) ->
 @pytest.mark.parametrize(
     ("field", "text", "message"),
     [
-        ("title", "x" * 201, "--title has 201 characters; the limit is 200."),
-        ("max_turns", "many", "--max-turns must be a whole number from 1 to 1,000, not &#34;many&#34;."),
-        ("parent", "SBI-1", "--parent takes PBIs, not SBI-1."),
-        ("depends_on", "PBI-1", "--depends-on takes SBIs, not PBI-1."),
-        ("paths", "../out", "--paths has &#34;../out&#34;, which leaves the project."),
-        ("estimate_hours", "-1", "--estimate-hours must be a number from 0 to 10,000, not &#34;-1&#34;."),
+        ("title", "x" * 201, "It has 201 characters; the limit is 200."),
+        ("max_turns", "many", "It must be a whole number from 1 to 1,000, not &#34;many&#34;."),
+        ("parent", "SBI-1", "It takes PBIs, not SBI-1."),
+        ("depends_on", "PBI-1", "It takes SBIs, not PBI-1."),
+        ("paths", "../out", "It has &#34;../out&#34;, which leaves the project."),
+        ("estimate_hours", "-1", "It must be a number from 0 to 10,000, not &#34;-1&#34;."),
     ],
 )
-def test_a_fault_is_told_beside_its_field_in_the_words_of_the_command(
+def test_a_fault_is_told_beside_its_field(
     browser: Browser, people: Ledger, field: str, text: str, message: str
 ) -> None:
     got = send(browser, PATH, **{"title": "One", "spec": "Kept.", field: text})
@@ -97,8 +97,8 @@ def test_all_faults_are_told_at_once_and_the_first_has_the_focus(browser: Browse
     [
         ({}, "There is neither a title nor a text."),
         ({"title": "One", "labels": "nolabel"}, "There is no label nolabel."),
-        ({"title": "One", "depends_on": "SBI-9"}, "&#39;One&#39; needs SBI-9, which is not there."),
-        ({"title": "One", "parent": "PBI-9"}, "&#39;One&#39; has the parent PBI-9, which is not there."),
+        ({"title": "One", "depends_on": "SBI-9"}, "SBI-9 is not there."),
+        ({"title": "One", "parent": "PBI-9"}, "PBI-9 is not there."),
     ],
 )
 def test_what_concerns_the_whole_is_told_on_top(
@@ -142,9 +142,34 @@ def test_a_pbi_that_approves_by_itself_says_what_that_means(browser: Browser, pe
     assert "without a person looking at it first" in browser.get("/inbox").text
 
 
-def test_approval_without_decomposition_is_refused_as_by_the_command(browser: Browser) -> None:
-    got = send(browser, "/register?kind=pbi", title="Group", auto_approve="true")
-    assert "--auto-approve is for what is decomposed by itself." in got.text
+def test_fields_that_contradict_each_other_are_told_by_their_labels(browser: Browser) -> None:
+    got = send(browser, "/register?kind=pbi", title="Group", auto_approve="true", drafts_least="4", drafts_most="3")
+    assert got.status == 422
+    assert 'id="wrong-auto_approve">It is for' in got.text
+    assert "It is 3, but at least 4 are wanted." in got.text
+    assert "--" not in got.text.partition('id="faults"')[2].partition("</div>")[0]
+
+
+def test_what_is_not_there_is_told_with_everything_else_that_is_wrong(browser: Browser, people: Ledger) -> None:
+    typed = {"parent": "PBI-99", "depends_on": "SBI-998, SBI-999", "labels": "nolabel", "paths": "../out\n/etc"}
+    got = send(browser, PATH, title="One", **typed)
+    assert got.status == 422
+    for field in typed:
+        assert f'id="wrong-{field}"' in got.text
+    for words in ("PBI-99 is not there.", "SBI-998, SBI-999 are not there.", "&#34;../out&#34;", "&#34;/etc&#34;"):
+        assert words in got.text
+    assert titles(people) == []
+
+
+def test_a_preview_judges_what_is_in_the_form_now(browser: Browser) -> None:
+    wrong = send(browser, PATH, title="One", parent="PBI-99")
+    right = Form(wrong.text, PATH).filled(parent="", do="preview")
+    got = browser.post(PATH, right, HX_Request="true")
+    assert got.status == 200
+    assert 'id="faults"' not in got.text
+    assert 'id="wrong-parent"' not in got.text
+    assert "<h3>One</h3>" in got.text
+    assert 'hx-select="#register-sbi"' in got.text
 
 
 def test_an_epic_has_no_field_that_epics_have_not(browser: Browser, people: Ledger) -> None:

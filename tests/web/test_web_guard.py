@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from board_at import Browser, Served, raw, serving
@@ -272,3 +273,32 @@ def test_a_title_full_of_mischief_is_shown_as_it_is(browser: Browser, people: Le
     text = browser.get("/").text
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt; gpj.exe" in text
+
+
+def test_numbers_of_any_length_are_refused_and_nothing_breaks(browser: Browser, people: Ledger) -> None:
+    people.add("An item")
+    for path in ("/items", "/pbis", "/journal"):
+        name = "before" if path == "/journal" else "page"
+        for number in ("000000000001999999999999999999", "9" * 200, "²", "-1"):
+            assert browser.get(f"{path}?{urlencode({name: number})}").status == 400
+    answer = {"do": "answer", "item": "SBI-1", "words": "This.", "turn": "9" * 5_000}
+    assert browser.post("/inbox", answer).status < 500
+    assert browser.post("/items/SBI-1/acts/hold", {"turn": "9" * 5_000}).status < 500
+
+
+def test_who_sends_a_form_to_a_board_that_was_restarted_is_told_how_to_keep_the_words(served: Served) -> None:
+    origin = {"Origin": f"http://{served.own}"}
+    got = Browser(served).ask("POST", "/register", body="title=One", headers=origin)
+    assert got.status == 401
+    assert "What you typed is not lost" in got.text
+    assert (
+        "入力した内容は失われていません"
+        in Browser(served).ask("POST", "/register", body="title=One", headers=origin | {"Accept-Language": "ja"}).text
+    )
+
+
+def test_a_form_that_is_shown_again_can_be_gone_back_to(browser: Browser) -> None:
+    """Browsers do not ask for it again; what they may not keep is lost then."""
+    got = browser.post("/register?kind=sbi", {"title": "One", "parent": "nobody"})
+    assert (got.status, got.headers["cache-control"]) == (422, "private, no-cache")
+    assert browser.get("/register").headers["cache-control"] == "no-store"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 from collections import Counter
@@ -9,15 +10,16 @@ from pathlib import Path
 
 import apsw
 import pytest
-from board_at import Browser
+from board_at import Browser, soon
 
 from deespec.backlog.archive import archive, choose_named
 from deespec.model.asking import Draft
-from deespec.model.items import Claim, Line
+from deespec.model.items import Claim, Line, Worker
 from deespec.model.lifecycle import ENDED, STOPPED, Event, Status, Step
 from deespec.model.wanted import Part, Scope
 from deespec.records import replace
 from deespec.store import rows
+from deespec.store.alive import LifeLock
 from deespec.store.opener import FILE
 from deespec.web.pages import kanban
 from ledger import PERSON, Ledger
@@ -30,6 +32,7 @@ OUTCOMES = {
 }
 SOMETIMES = ((Event.LIMIT_REACHED,), (Event.NEEDS_PERSON,))
 STEPS = 60
+WORKER = Worker(uid="u", name="box-1", host="box", pid=7, pid_start="1", namespace="1", boot="b", slots=2)
 
 
 def lines(people: Ledger) -> tuple[Line, ...]:
@@ -143,12 +146,36 @@ def test_the_newest_ends_are_found_without_sorting_all(home: Path) -> None:
     assert not [step for step in plan if "B-TREE" in step and "LAST TERM" not in step]
 
 
+def test_what_an_agent_says_is_shown_also_of_a_client_that_counts_whole_sessions(
+    browser: Browser, people: Ledger, home: Path
+) -> None:
+    (home / "config.toml").write_text('[agents.ann]\nkind = "codex"\n')
+    with people.store.transaction() as tx:
+        tx.add_worker(WORKER)
+    item = people.add()
+    claim = people.begin(worker=WORKER.uid)
+    lock = LifeLock(str(home), WORKER.uid)
+    said = {"type": "item.completed", "item": {"type": "agent_message", "text": "I begin."}}
+    print_line(home, f"{item.id}/1.{claim.token}", {"type": "thread.started", "thread_id": "t"}, said)
+    page = browser.get("/")
+    lock.release()
+    assert page.status == 200
+    assert '<p class="says">I begin.</p>' in page.text
+
+
+def print_line(home: Path, folder: str, *events: dict[str, object]) -> None:
+    path = home / "turns" / folder / "output.log"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        file.writelines(json.dumps(one) + "\n" for one in events)
+
+
 def test_what_a_person_is_asked_is_one_click_away(browser: Browser, people: Ledger) -> None:
     item = people.add()
     people.settle(people.begin(), Event.NEEDS_PERSON, question="Which colour?")
     page = browser.get("/").text
     assert "Which colour?" in page
-    assert f'<a role="button" class="primary" href="/items/{item.id}/acts/' in page
+    assert re.search(rf'<a [^>]*class="[^"]*primary" href="/items/{item.id}/acts/', page)
 
 
 def test_drafts_that_nobody_has_decided_are_counted(browser: Browser, people: Ledger) -> None:
@@ -160,12 +187,20 @@ def test_drafts_that_nobody_has_decided_are_counted(browser: Browser, people: Le
     assert re.search(r'<a href="/inbox">2 drafts to decide</a>', page)
 
 
-def test_without_a_worker_it_says_how_to_start_one(browser: Browser) -> None:
+def test_without_a_worker_it_says_how_to_start_one(browser: Browser, people: Ledger) -> None:
+    people.add()
     page = browser.get("/").text
     assert "No worker is running" in page
+    assert "no worker is running" not in page  # not on each card as well
     assert "<code>deespec run</code>" in page
 
 
 def test_priorities_are_said_in_the_reader_s_language(browser: Browser, people: Ledger) -> None:
     people.add(priority="urgent")
     assert '<span class="priority">緊急</span>' in browser.get("/", Accept_Language="ja").text
+
+
+def test_a_board_without_work_says_how_to_begin(browser: Browser, people: Ledger) -> None:
+    assert "No work is registered yet." in browser.get("/").text
+    people.add("One")
+    soon(lambda: "No work is registered yet." not in browser.get("/").text, "the item")

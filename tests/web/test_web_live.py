@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
-from board_at import Served, Stream, serving, soon
+from board_at import PATIENCE_S, Served, Stream, serving, soon
+from filled import asking, drafted
 
+from deespec.board.sheet import Sheet
+from deespec.model.items import Kind, Worker
+from deespec.model.spec import NewItem
 from deespec.store.opener import FILE
 from deespec.web import answering, live
+from deespec.web.pages import figures
+from deespec.web.routes import PAGES
 from deespec.web.serving import Serving
 from ledger import Ledger
 
@@ -29,9 +37,12 @@ def test_a_page_that_missed_something_is_told_at_once(served: Served) -> None:
 
 
 def test_a_page_that_missed_nothing_is_left_alone(served: Served, people: Ledger) -> None:
-    stream = Stream(served.browser(), seen=served.board.live.version)
+    before = served.board.live.version
+    stream = Stream(served.browser(), seen=before)
     people.add()
-    assert b"news" not in stream.until(b"event: news")
+    stream.until(b"id: ")
+    boot, _, count = before.rpartition(".")
+    assert stream.until(b"\n").decode() == f"{boot}.{int(count) + 1}"
 
 
 def test_only_what_changes_is_sent_to_an_open_page(served: Served, people: Ledger) -> None:
@@ -50,6 +61,45 @@ def test_ten_pages_cost_one_rendering(served: Served, people: Ledger, monkeypatc
     pages = [browser.get("/") for browser in browsers for _ in range(4)]
     assert served.board.rendered == before + 1
     assert [browser.csrf() in page.text for browser, page in zip(browsers, pages[::4], strict=True)] == [True] * 3
+
+
+def test_only_pages_are_kept_and_those_not_for_long(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    browser, kept = served.browser(), served.board._kept
+    monkeypatch.setattr(answering, "KEPT_MS", 60_000)
+    for path in ("/journal.ndjson", "/items/SBI-99"):
+        browser.get(path)
+        assert path not in str([*kept])
+    monkeypatch.setattr(answering, "KEPT_MS", 0)
+    browser.get("/agents")
+    assert not kept
+
+
+def test_what_is_dear_keeps_no_other_page_waiting(
+    served: Served, people: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people.add("Seen meanwhile")
+    browser, go_on = served.browser(), threading.Event()
+    whole = figures.whole
+
+    def slow(*args: Any, **more: Any) -> Sheet:
+        assert go_on.wait(PATIENCE_S)
+        return whole(*args, **more)
+
+    monkeypatch.setattr(figures, "whole", slow)
+    found: list[int] = []
+    looks = [
+        threading.Thread(target=lambda since=since: found.append(browser.get(f"/figures?since={since}").status))
+        for since in (*figures.SPANS, *figures.SPANS)
+    ]
+    for one in looks:
+        one.start()
+    soon(lambda: len(served.board._kept) >= len(figures.SPANS), "the readers of the figures")
+    assert "Seen meanwhile" in browser.get("/?while=they-wait").text
+    assert found == []
+    go_on.set()
+    for one in looks:
+        one.join(PATIENCE_S)
+    assert found == [200] * len(looks)
 
 
 def test_streams_beyond_the_limit_are_refused(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,3 +172,36 @@ def test_a_board_that_only_shows_still_shows(home: Path, people: Ledger) -> None
     people.add("To be seen")
     with serving(home, Serving(read_only=True)) as served:
         assert "To be seen" in served.browser().get("/").text
+
+
+PARTS = {"{act}": "cancel", "{number}": "1", "{name}": "box-1", "{form}": "svg"}
+ITEMS = {"/pbis/": "PBI-1", "/epics/": "EPIC-1", "/drafts/": "PBI-1"}
+
+
+def test_a_board_that_only_shows_has_no_forms_to_be_sent(home: Path, people: Ledger) -> None:
+    with serving(home) as one:
+        forms = _forms(one, people)
+    assert len(forms) > 10
+    with serving(home, Serving(read_only=True)) as one:
+        assert _forms(one, None) == []
+
+
+def _forms(served: Served, people: Ledger | None) -> list[str]:
+    """The pages that hold a form by which something is changed."""
+    if people is not None:
+        drafted(people)
+        people.add_all([NewItem(kind=Kind.EPIC, title="All of it", spec="All of it.")])
+        asking(people)
+        people.add(hold=True)
+        worker = Worker(uid="u", name="box-1", host="box", pid=7, pid_start="1", namespace="1", boot="b", slots=2)
+        with people.store.transaction() as tx:
+            tx.add_worker(worker)
+    browser, found = served.browser(), []
+    for route in [one for one in PAGES if one.method == "GET"]:
+        path = route.path.replace("{id}", next((id for at, id in ITEMS.items() if route.path.startswith(at)), "SBI-1"))
+        for place, part in PARTS.items():
+            path = path.replace(place, part)
+        got = browser.get(path)
+        if 'method="post"' in got.text:
+            found.append(path)
+    return found

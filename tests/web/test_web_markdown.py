@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from deespec.web.markdown import CELLS_MOST, RENDERED_MOST, html_of
+from deespec.web.markdown import BRACKETS_MOST, CELLS_MOST, KEPT_CHARACTERS, RENDERED_MOST, _Kept, html_of
 
 TAGS = {
     *("p", "h3", "h4", "h5", "h6", "ul", "ol", "li", "a", "em", "strong", "s", "code", "pre", "blockquote", "hr", "br"),
@@ -43,6 +43,7 @@ def attributes(html: str) -> set[str]:
         '```"><script>\n</code></pre><script>alert(1)</script>\n```',
         "[a]: javascript:alert(1)\n\n[a]",
         "|a|b|\n|-:|:-:|\n|c|d|",
+        "[j](https:/\\evil) [k](https:evil) [l](https:///evil) <http://[> [x](http://[::1)",
         "\x1b]8;;https://evil.example\x07click\x1b]8;;\x07 \x1b[31mred\x1b[0m",
     ],
 )
@@ -110,3 +111,22 @@ def test_a_short_text_is_no_huge_table() -> None:
     text = "|a" * columns + "|\n" + "|-" * columns + "|\n" + "|b\n" * (CELLS_MOST // columns)
     assert "<td>" not in html_of(text)
     assert "<td>" in html_of("|a|b|\n|-|-|\n|c|d|")
+
+
+@pytest.mark.parametrize("text", ["https:/\\evil", "https:evil", "https:///evil", "http://[", "http://[::1", "https:"])
+def test_what_names_no_host_is_no_link(text: str) -> None:
+    assert "<a " not in html_of(f"[a]({text}) <{text}>\n\n[b]\n\n[b]: {text}")
+
+
+@pytest.mark.parametrize("text", ["[", "![", "[a](", "[["])
+def test_what_might_be_too_many_links_is_shown_as_it_is(text: str) -> None:
+    assert html_of(text * (BRACKETS_MOST + 1)) == f'<pre tabindex="0">{text * (BRACKETS_MOST + 1)}</pre>'
+    assert "<pre" not in html_of("[a](https://a.example) " * BRACKETS_MOST)
+
+
+def test_what_is_kept_is_bounded_by_its_characters() -> None:
+    kept = _Kept()
+    for number in range(30):
+        kept.get(f"{number} " + "x" * (KEPT_CHARACTERS // 40))
+    assert kept.characters <= KEPT_CHARACTERS
+    assert kept.get("29 " + "x" * (KEPT_CHARACTERS // 40)).startswith("<p>29 x")

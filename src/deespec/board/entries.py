@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from deespec.clock import iso
 
 if TYPE_CHECKING:
     from deespec.model.items import JournalEntry
+
+
+_SLOTS = re.compile(r", (\d+) slots?$")
 
 
 def entry_json(one: JournalEntry) -> dict[str, object]:
@@ -30,6 +34,12 @@ def entry_json(one: JournalEntry) -> dict[str, object]:
     }
 
 
+def slots_of(detail: str | None) -> int | None:
+    """How many a worker has, by the entry of its start (store/leases.py); None: an older version has not said it."""
+    found = _SLOTS.search(detail or "")
+    return int(found[1]) if found else None
+
+
 def moved(one: JournalEntry) -> str:
     """From which status to which; only the one where it stayed; empty where none belongs to it."""
     if one.from_status and one.to_status and one.from_status != one.to_status:
@@ -38,5 +48,5 @@ def moved(one: JournalEntry) -> str:
 
 
 def note_of(one: JournalEntry) -> str:
-    """What else it says."""
-    return one.error or one.detail or ""
+    """What else it says, for people: of changed settings there is only a digest."""
+    return one.error or ("" if one.event == "settings_changed" else one.detail) or ""

@@ -132,38 +132,45 @@ class Figures:
 class Source:
     """What several figures are made of, read once; the journal alone may have hundreds of thousands of entries."""
 
-    read: FigureVerbs
     since: int
+    now: int
     happened: Sequence[Happened]
     ended: Sequence[Ended]
     first: Sequence[First]
+    outcomes: dict[str, int]
+    open_items: Sequence[OpenItem]
+    needed_by: Sequence[tuple[int, int]]
 
 
 def source(read: FigureVerbs, *, since: int) -> Source:
     return Source(
-        read=read,
         since=since,
+        now=read.now,
         happened=read.happened(),
         ended=read.ended(since=since),
         first=read.first_turns(),
+        outcomes=read.outcomes(since=since),
+        open_items=read.open_items(),
+        needed_by=read.needed_by(),
     )
 
 
 def figures(app: App, *, mark: Mark, since: int = 0) -> Figures:
     """All of it from one snapshot; never waits for a writer."""
     with app.store.read() as tx:
-        found = source(tx.figures(), since=since)
-        [by_mark] = tables(app, found.read, (mark,), since=since, ended=found.ended)
-        return figures_of(app, found, by_mark)
+        read = tx.figures()
+        found = source(read, since=since)
+        [by_mark] = tables(app, read, (mark,), since=since, ended=found.ended)
+    return figures_of(app, found, by_mark)
 
 
 def figures_of(app: App, found: Source, by_mark: Table) -> Figures:
-    """The same as part of a snapshot."""
+    """The same of what was read."""
     done = [one for one in found.ended if one[0] == Status.DONE]
     return Figures(
         table=by_mark,
         ended={status: sum(one[0] == status for one in found.ended) for status in ENDINGS},
-        outcomes=found.read.outcomes(since=found.since),
+        outcomes=found.outcomes,
         first_pass=first_pass(found.first, since=found.since),
         turns_each=sum(one[4] for one in done) / len(done) if done else None,
         lead=spread([finished - registered for _, registered, _, finished, _, _ in done]),
@@ -247,7 +254,7 @@ def _natural(key: str) -> tuple[str | int, ...]:
 
 
 def _waited(app: App, found: Source) -> dict[Cause, int]:
-    settings, read = app.settings, found.read
+    settings = app.settings
 
     @cache
     def limited(name: str) -> bool:
@@ -266,10 +273,10 @@ def _waited(app: App, found: Source) -> dict[Cause, int]:
 
     return waited(
         found.happened,
-        open_items={item.number: item for item in read.open_items()},
-        needed_by=read.needed_by(),
+        open_items={item.number: item for item in found.open_items},
+        needed_by=found.needed_by,
         since=found.since,
-        now=read.now,
+        now=found.now,
         account=cache(app.account),
         limited=limited,
         agent_of=agent_of,

@@ -8,9 +8,10 @@ not (that of an older version), the worker counts as having had as many as were 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
+from deespec.board.entries import slots_of
+from deespec.board.waited import BEGINS
 from deespec.config_keys import DAY_MS
 from deespec.errors import NotFound
 from deespec.model.lifecycle import Event
@@ -28,11 +29,9 @@ SPAN_MOST_MS = DAY_MS
 BARS_MOST = 2_000
 """The newest so many of a span; more is nothing that a person can look at."""
 REVOKED = "revoked"
-BEGINS = frozenset(map(str, (Event.CLAIMED, Event.RESUMED)))
 _GOES_ON = frozenset(map(str, (Event.WORKSPACE_READY, Event.FOLDER_READY, Event.RESET, Event.UNDONE)))
 ENDS = (frozenset(map(str, Event)) | {REVOKED}) - BEGINS - _GOES_ON
 """The first of these after a claim's beginning is how it ended."""
-_SLOTS = re.compile(r", (\d+) slots?$")
 
 
 @record
@@ -96,6 +95,18 @@ class _Run:
     slots: int | None
 
 
+@record
+class Ran:
+    """What the bars are made of, read once."""
+
+    since_at: int
+    until_at: int
+    runs: tuple[_Run, ...] = ()
+    entries: tuple[ClaimEntry, ...] = ()
+    live: frozenset[str] = frozenset()
+    """The names of the workers that are there now."""
+
+
 def gantt(app: App, *, worker: str | None = None, since: int | None = None, until: int | None = None) -> Gantt:
     """Of this worker (its uid, or its name as the journal has it), or the newest run and all that ran beside it.
 
@@ -103,13 +114,11 @@ def gantt(app: App, *, worker: str | None = None, since: int | None = None, unti
     nobody knows.
     """
     with app.store.read() as tx:
-        return gantt_of(tx, worker=worker, since=since, until=until)
+        found = ran(tx, worker=worker, since=since, until=until)
+    return gantt_of(found)
 
 
-def gantt_of(
-    tx: Transaction, *, worker: str | None = None, since: int | None = None, until: int | None = None
-) -> Gantt:
-    """The same as part of a snapshot."""
+def ran(tx: Transaction, *, worker: str | None = None, since: int | None = None, until: int | None = None) -> Ran:
     read = tx.figures()
     end = tx.now if until is None else min(until, tx.now)
     live = {one.name for one in tx.workers()}
@@ -123,19 +132,21 @@ def gantt_of(
             )
     runs = [run for run in runs if run.start_at <= end and (since is None or _end_of(run, end) >= since)]
     if not runs:
-        return Gantt(since_at=end if since is None else since, until_at=end, groups=())
+        return Ran(since_at=end if since is None else since, until_at=end)
     if since is None:
         newest = runs[-1]
         end = _end_of(newest, end) if until is None else end
         since = max(newest.start_at, end - SPAN_MOST_MS)
     shown = [run for run in runs if run.start_at <= end and _end_of(run, end) >= since]
-    entries = read.claims_from(min(run.seq for run in shown), until=end, events=BEGINS | ENDS)
-    bars, last = _bars(entries, end)
-    groups = [
-        _group(run, bars.get(run.worker, []), last_at=last.get(run.worker), live=live, since=since, until=end)
-        for run in shown
-    ]
-    return _bounded(Gantt(since_at=since, until_at=end, groups=tuple(groups)))
+    entries = read.claims(min(run.seq for run in shown), since=since, until=end, begins=BEGINS, ends=ENDS)
+    return Ran(since_at=since, until_at=end, runs=tuple(shown), entries=tuple(entries), live=frozenset(live))
+
+
+def gantt_of(found: Ran) -> Gantt:
+    """The same of what was read."""
+    bars, last = _bars(found.entries, found.until_at)
+    groups = [_group(run, bars.get(run.worker, []), last_at=last.get(run.worker), found=found) for run in found.runs]
+    return _bounded(Gantt(since_at=found.since_at, until_at=found.until_at, groups=tuple(groups)))
 
 
 def run_names(tx: Transaction) -> list[str]:
@@ -155,10 +166,8 @@ def _runs(entries: Iterable[RunEntry], *, live: set[str]) -> list[_Run]:
         if event == "worker_started":
             if name in running:
                 found[running[name]] = replace(found[running[name]], end_at=at)
-            slots = _SLOTS.search(detail or "")
             running[name] = len(found)
-            known = int(slots[1]) if slots else None
-            found.append(_Run(worker=name, seq=seq, start_at=at, end_at=None, slots=known))
+            found.append(_Run(worker=name, seq=seq, start_at=at, end_at=None, slots=slots_of(detail)))
             continue
         # A database that was moved or restored has lost its workers without another word, but for those that live.
         for ended in [name] if name else [one for one in running if one not in live]:
@@ -172,7 +181,7 @@ def _end_of(run: _Run, until: int) -> int:
 
 
 def _bars(entries: Iterable[ClaimEntry], until: int) -> tuple[dict[str, list[Bar]], dict[str, int]]:
-    """Bars by the worker that began them, and when each worker was heard of last."""
+    """Bars by the worker that began them, and when each worker was heard of last. What comes later only ends them."""
     found: dict[str, list[Bar]] = {}
     last: dict[str, int] = {}
     begun: dict[str, tuple[str, Bar]] = {}
@@ -180,10 +189,11 @@ def _bars(entries: Iterable[ClaimEntry], until: int) -> tuple[dict[str, list[Bar
         worker, bar = begun.pop(item, ("", None))
         if bar is not None:
             outcome = event if event not in BEGINS else str(Event.RELEASED)
-            ended = replace(bar, end_at=max(at, bar.start_at), outcome=outcome, step=step or bar.step)
+            end_at = min(max(at, bar.start_at), max(until, bar.start_at))
+            ended = replace(bar, end_at=end_at, outcome=outcome, step=step or bar.step)
             found.setdefault(worker, []).append(ended)
             last[worker] = max(at, last.get(worker, 0))
-        if event in BEGINS:
+        if event in BEGINS and at <= until:
             made = Bar(
                 item=item,
                 step=step or "",
@@ -199,8 +209,9 @@ def _bars(entries: Iterable[ClaimEntry], until: int) -> tuple[dict[str, list[Bar
     return found, last
 
 
-def _group(run: _Run, bars: Sequence[Bar], *, last_at: int | None, live: set[str], since: int, until: int) -> Group:
-    runs = run.end_at is None and run.worker in live
+def _group(run: _Run, bars: Sequence[Bar], *, last_at: int | None, found: Ran) -> Group:
+    since, until = found.since_at, found.until_at
+    runs = run.end_at is None and run.worker in found.live
     there_until = _end_of(run, until)
     if run.end_at is None and not runs:
         there_until = max(run.start_at, min(until, last_at or run.start_at))
@@ -212,7 +223,7 @@ def _group(run: _Run, bars: Sequence[Bar], *, last_at: int | None, live: set[str
     if not runs:
         own = [one if one.outcome else replace(one, end_at=max(there_until, one.start_at)) for one in own]
     placed, lanes = _placed(own)
-    slots = run.slots or max(1, lanes)
+    slots = max(run.slots or 1, lanes)
     busy = sum(max(0, min(one.end_at, end) - max(one.start_at, start)) for one in placed)
     there = slots * (end - start)
     return Group(
@@ -220,11 +231,11 @@ def _group(run: _Run, bars: Sequence[Bar], *, last_at: int | None, live: set[str
         start_at=start,
         end_at=end,
         runs=runs,
-        slots=max(slots, lanes),
+        slots=slots,
         slots_known=run.slots is not None,
         bars=tuple(placed),
         busy_ms=busy,
-        utilisation=min(1.0, busy / there) if there else 0.0,
+        utilisation=busy / there if there else 0.0,
         idle=tuple(_idle(placed, start, end)),
     )
 

@@ -15,10 +15,13 @@ from deespec.records import record
 if TYPE_CHECKING:
     from deespec.app import App
     from deespec.board.waiting import Waiting
-    from deespec.model.asking import Draft, Question
+    from deespec.model.asking import Question
     from deespec.model.items import Epic, Line
+    from deespec.store.asking import DraftsBelow
     from deespec.store.base import Transaction
     from deespec.store.groups import GroupLine, Progress
+
+DRAFTS_MOST = 200
 
 
 @record
@@ -52,8 +55,8 @@ class GroupView:
     sbis: tuple[Child, ...]
     """Those below its PBIs, too."""
     sbis_total: int
-    drafts: tuple[Draft, ...]
-    """Its own, and those of the PBIs below it, decided ones, too."""
+    drafts: DraftsBelow
+    """Its own, and those of all PBIs below it, decided ones, too."""
     cutting: Cutting | None
     """None: nobody has asked for it."""
     archived_at: int | None
@@ -77,7 +80,7 @@ def look(app: App, item_id: str, *, most: int, offset: int = 0) -> GroupView:
             pbis_total=pbis_total,
             sbis=tuple(Child(line=line, why=_why(situation, line)) for line in page.lines),
             sbis_total=page.total,
-            drafts=tuple(draft for group in (one, *pbis) for draft in tx.drafts(group.id, decided=True)),
+            drafts=tx.drafts_below(one.id, limit=DRAFTS_MOST),
             cutting=_cutting(app, tx, situation, one) if isinstance(one, Pbi) else None,
             archived_at=tx.archived_at(one.id),
         )

@@ -21,7 +21,8 @@ from deespec.model.lifecycle import IN_WORK, STOPPED, Status
 from deespec.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections import Counter
+    from collections.abc import Iterable, Mapping, Sequence
 
     from deespec.app import App
     from deespec.board.figures import Source
@@ -122,17 +123,43 @@ class History:
     """The one that failed most often first."""
 
 
+@record
+class Past:
+    """What the days are made of, read once."""
+
+    found: Source
+    until: int | None
+    ended_before: dict[int, int]
+    """When items ended that came in afterwards, by number."""
+    turns: Counter[str]
+    """How many turns each gate has sent back, and how many merges it has stopped."""
+    merges: Counter[str]
+
+
 def history(app: App, *, since: int = 0, until: int | None = None) -> History:
     """From one snapshot; from the first item on, or from `since`, until now or the time that is given."""
     with app.store.read() as tx:
-        return history_of(source(tx.figures(), since=since), until=until)
+        read = tx.figures()
+        found = past(read, source(read, since=since), until=until)
+    return history_of(found)
 
 
-def history_of(found: Source, *, until: int | None = None) -> History:
-    """The same as part of a snapshot."""
-    read, since = found.read, found.since
-    moves = _moves(found.happened, read)
-    end = read.now if until is None else until
+def past(read: FigureVerbs, found: Source, *, until: int | None = None) -> Past:
+    return Past(
+        found=found,
+        until=until,
+        ended_before=read.ended_before() if any(one[1] == "imported" for one in found.happened) else {},
+        turns=read.gate_failures(since=found.since, until=until),
+        merges=read.merge_gate_failures(since=found.since, until=until),
+    )
+
+
+def history_of(what: Past) -> History:
+    """The same of what was read."""
+    found, until = what.found, what.until
+    since = found.since
+    moves = _moves(found.happened, what.ended_before)
+    end = found.now if until is None else until
     first = max(since, moves[0][0] if moves else end)
     days, left_out = _days(min(first, end), end)
     tally = _Tally(days, since=since, until=end)
@@ -147,7 +174,7 @@ def history_of(found: Source, *, until: int | None = None) -> History:
         lead=buckets([one[3] - one[1] for one in done], TIME_EDGES),
         cycle=buckets([one[3] - one[2] for one in done if one[2] is not None], TIME_EDGES),
         turns_each=buckets([one[4] for one in done], TURN_EDGES),
-        gates=_gates(read, since=since, until=until),
+        gates=_gates(what),
     )
 
 
@@ -165,9 +192,8 @@ def buckets(values: Iterable[int], edges: Sequence[int]) -> tuple[Bucket, ...]:
     )
 
 
-def _gates(read: FigureVerbs, *, since: int, until: int | None) -> tuple[GateFailures, ...]:
-    turns = read.gate_failures(since=since, until=until)
-    merges = read.merge_gate_failures(since=since, until=until)
+def _gates(what: Past) -> tuple[GateFailures, ...]:
+    turns, merges = what.turns, what.merges
     found = [
         GateFailures(name=name, turns=turns[name], merges=merges[name]) for name in dict.fromkeys((*turns, *merges))
     ]
@@ -177,18 +203,14 @@ def _gates(read: FigureVerbs, *, since: int, until: int | None) -> tuple[GateFai
 # --- the replay -----------------------------------------------------------------------------------------------------
 
 
-def _moves(happened: Sequence[Happened], read: FigureVerbs) -> Moves:
+def _moves(happened: Sequence[Happened], ended_before: Mapping[int, int]) -> Moves:
     found: Moves = []
     latest: dict[int, int] = {}
     cancelled = str(Status.CANCELLED)
-    ended_before: dict[int, int] | None = None
     for at, event, sbi, status, _, _, _ in happened:
         if sbi is None or (status is None and event != "deleted"):
             continue
-        when = at
-        if event == "imported":
-            ended_before = read.ended_before() if ended_before is None else ended_before
-            when = ended_before.get(sbi, at)
+        when = ended_before.get(sbi, at) if event == "imported" else at
         when = max(when, latest.get(sbi, when))
         latest[sbi] = when
         found.append((when, sbi, status or cancelled))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deespec.board.landable import to_land
-from deespec.board.snapshot import snapshot
+from deespec.board.snapshot import ALL, FOR_A_PERSON, OPEN, agents_now, groups_of
+from deespec.board.waiting import Situation
 from deespec.errors import WorkspaceError
 from deespec.model.asking import DraftStatus
 from deespec.model.items import Epic
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from deespec.store.base import Transaction
     from deespec.store.items import Item
 
-STOPPED = ("parked", "failed")
-"""Why items wait that have stopped; others that wait for a person are barred by something else."""
-
 
 @record
 class Inbox:
@@ -44,12 +41,12 @@ class Inbox:
 
     @property
     def stopped(self) -> tuple[tuple[Line, Waiting], ...]:
-        return tuple(one for one in self.asked if one[1].reason in STOPPED)
+        return tuple(one for one in self.asked if one[1].reason in FOR_A_PERSON)
 
     @property
     def barred(self) -> tuple[tuple[Line, Waiting], ...]:
         """Those that have not stopped."""
-        return tuple(one for one in self.asked if one[1].reason not in STOPPED)
+        return tuple(one for one in self.asked if one[1].reason not in FOR_A_PERSON)
 
     @property
     def empty(self) -> bool:
@@ -57,38 +54,57 @@ class Inbox:
 
 
 def inbox(app: App) -> Inbox:
-    """A look at every open item and at the repository; never waits for a writer."""
-    seen = snapshot(app)
+    """One consistent look at the backlog, then one at the repository; never waits for a writer.
+
+    Its cost depends on what waits for a person, not on the number of items; unless items name agents that nobody has.
+    """
     landable, problem = _to_land(app)
     with app.store.read() as tx:
-        drafts = tuple(one for one in tx.drafts() if one.status is DraftStatus.OPEN)
-    return Inbox(
-        notices=seen.notices,
-        asked=tuple((line, why) for line, why in seen.waiting if why.person),
-        held=tuple(line for line, why in seen.waiting if why.reason == "held"),
-        drafts=drafts,
-        agents=_paused(seen.agents),
-        to_land=landable,
-        land_problem=problem,
-    )
+        situation = Situation(app, tx)
+        waiting = _waiting(tx, situation)
+        return Inbox(
+            notices=tuple(tx.notices()),
+            asked=tuple((line, why) for line, why in waiting if why.person),
+            held=tuple(line for line, why in waiting if why.reason == "held"),
+            drafts=tuple(one for one in tx.drafts() if one.status is DraftStatus.OPEN),
+            agents=_paused(agents_now(app, situation)),
+            to_land=landable,
+            land_problem=problem,
+        )
 
 
-def held_tops(tx: Transaction, lines: Sequence[Line]) -> list[Item]:
+def _waiting(tx: Transaction, situation: Situation) -> list[tuple[Line, Waiting]]:
+    """All items that may wait for a person, in order of registration, each with the first condition that bars it."""
+    groups = groups_of(tx, situation, tx.running())
+    without_agent = any(group.why.person and group.reason == "agent_paused" for group in groups)
+    lines = tx.list_sbis(ALL, statuses=OPEN).lines if without_agent else tx.stopped_or_barred()
+    situation.look_at([line.number for line in lines])
+    return [(line, found[0]) for line in lines if (found := situation.waiting(line))]
+
+
+def held_tops(tx: Transaction, lines: Sequence[Line]) -> list[Line | Item]:
     """What is to be unheld for these, each once: the highest above one that is held, or itself."""
-    return list({top.id: top for top in (_held_top(tx, line) for line in lines)}.values())
+    groups: dict[str, Item] = {}
+    return list({top.id: top for top in (_held_top(tx, line, groups) for line in lines)}.values())
 
 
-def _held_top(tx: Transaction, line: Line) -> Item:
-    top = above = tx.item(line.id)
-    while not isinstance(above, Epic) and above.parent:
-        above = tx.item(above.parent)
-        top = above if above.held else top
+def _held_top(tx: Transaction, line: Line, groups: dict[str, Item]) -> Line | Item:
+    """`groups`: those that were read, by id."""
+    top: Line | Item = line
+    above = line.id if line.decomposes else line.parent
+    while above:
+        if above not in groups:
+            groups[above] = tx.item(above)
+        group = groups[above]
+        if group.held or group.id == line.id:
+            top = group
+        above = None if isinstance(group, Epic) else group.parent
     return top
 
 
 def _to_land(app: App) -> tuple[ToLand | None, str | None]:
     try:
-        return to_land(app), None
+        return app.landable.look(), None
     except WorkspaceError as error:
         return None, error.message
 

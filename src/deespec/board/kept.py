@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 READ_BYTES = 64 * 1024
+TRIES_MOST = 1_000
+"""Of one item. An agent can make as many folders as it likes."""
 FOLDERS = ("", "again")
 """Of one try: the call itself, and the second one in the same session that asks for the answer only."""
 MERGE = "merge"
@@ -34,13 +36,12 @@ class Try:
 
 
 def tries_of(home: Path, item: str) -> list[Try]:
-    """Oldest first. Tokens only grow, so the last one is the newest."""
+    """The newest ones, oldest first. Tokens only grow, so the last one is the newest."""
     folder = home / "turns" / item
-    found = [(int(match[2]), match[1], name) for name in _names(folder) if (match := _TRY.fullmatch(name))]
+    found = [(int(match[2]), match[1], name) for name in _folders(folder) if (match := _TRY.fullmatch(name))]
     return [
         Try(turn=None if what == MERGE else int(what), token=token, folder=folder / name)
-        for token, what, name in sorted(found)
-        if _is_own(folder / name)
+        for token, what, name in sorted(found)[-TRIES_MOST:]
     ]
 
 
@@ -86,6 +87,17 @@ def chunks(path: Path, start: int) -> Iterator[bytes]:
 def _names(folder: Path) -> list[str]:
     try:
         return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _folders(folder: Path) -> list[str]:
+    """Names of the folders in it; no link is one, and none is found where a link leads."""
+    if not _is_own(folder):
+        return []
+    try:
+        with os.scandir(folder) as found:
+            return [entry.name for entry in found if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return []
 

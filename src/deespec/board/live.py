@@ -203,10 +203,14 @@ class _Tail:
         self._at += len(data)
         self._is_behind = self._at < found.st_size or _is_partly_kept(found.st_size)
         *lines, rest = (self._rest + data).split(b"\n")
+        try:
+            for line in lines:
+                if self._meter is not None and line.startswith(b"{"):
+                    self._meter.feed(line)
+        except BaseException:
+            self._begin(0)  # some of it was counted already: all of it is read anew
+            raise
         self._rest = rest[:LINE_BYTES]
-        for line in lines:
-            if self._meter is not None and line.startswith(b"{"):
-                self._meter.feed(line)
         # What a program prints as text is seen before its line ends: a question, how far it is.
         seen = (*lines, rest) if self._kind not in JSON_KINDS else lines
         for line in [line for line in seen if line.strip()][-LINES_LOOKED_AT:]:
@@ -288,13 +292,15 @@ class Follower:
         one = next((one for one in tries if one.token == before.token), tries[-1] if tries else None)
         if one is None:
             return Lines(entries=(), at="", ended=claim.lease_token is None, skipped_bytes=0)
-        later = next((other for other in tries if other.token > one.token), None)
-        is_over = claim.lease_token != one.token
         start = before if before.token == one.token else Position(token=one.token)
-        reading = Reading(one, start, own_paths=self._own_paths)
-        reading.read(self._kind(one, claim), raw=self._raw, is_over=is_over)
-        if later is not None and is_over and reading.is_at_end and not reading.entries:
-            return self.after(str(Position(token=later.token)))
+        while True:
+            later = next((other for other in tries if other.token > one.token), None)
+            is_over = claim.lease_token != one.token
+            reading = Reading(one, start, own_paths=self._own_paths)
+            reading.read(self._kind(one, claim), raw=self._raw, is_over=is_over)
+            if later is None or not is_over or reading.entries or not reading.is_at_end:
+                break
+            one, start = later, Position(token=later.token)
         ended = is_over and reading.is_at_end and later is None
         if self._turn is None:
             ended = ended and claim.lease_token is None

@@ -17,8 +17,9 @@ from deespec.board.draw.rows import Row, rows
 from deespec.board.draw.svg import say
 from deespec.board.figures import Mark, figures_of, source
 from deespec.board.figures import tables as tables_of
-from deespec.board.gantt import gantt_of
+from deespec.board.gantt import gantt_of, ran
 from deespec.board.history import Place, history_of
+from deespec.board.history import past as past_of
 from deespec.model.money import counted
 from deespec.records import record, replace
 from deespec.text import ago
@@ -54,6 +55,8 @@ class Chart:
     rows: Cells
     """Its numbers as people read them; the first of a row names it."""
     rows_left_out: int = 0
+    command: str = ""
+    """What prints all rows; empty: nothing does."""
 
 
 @record
@@ -104,20 +107,23 @@ class _Read:
 def whole(app: App, *, since: int = 0, run: str | None = None, words: Words = say) -> Sheet:
     """The facts and the charts, as of now; of the newest run, or of that worker's. Raises NotFound."""
     with app.store.read() as tx:
-        found = source(tx.figures(), since=since)
+        read = tx.figures()
+        found = source(read, since=since)
         marks = (Mark.AGENT, Mark.MODEL, Mark.ITEM, Mark.PBI)
-        by_agent, by_model, by_item, by_pbi = tables_of(app, found.read, marks, since=since, ended=found.ended)
-        past = history_of(found)
-        one = _Read(
-            seen=figures_of(app, found, by_agent),
-            past=past,
-            run=gantt_of(tx, worker=run),
-            by_model=by_model,
-            by_item=by_item,
-            by_pbi=by_pbi,
-            periods=tables.periods(past.days),
-            words=words,
-        )
+        by_agent, by_model, by_item, by_pbi = tables_of(app, read, marks, since=since, ended=found.ended)
+        days = past_of(read, found)
+        claims = ran(tx, worker=run)
+    past = history_of(days)
+    one = _Read(
+        seen=figures_of(app, found, by_agent),
+        past=past,
+        run=gantt_of(claims),
+        by_model=by_model,
+        by_item=by_item,
+        by_pbi=by_pbi,
+        periods=tables.periods(past.days),
+        words=words,
+    )
     charts = (_throughput(one), _flow(one), _arrivals(one), *_times(one), _waiting(one), *_quality(one), *_spent(one))
     return Sheet(
         since_at=since,
@@ -295,6 +301,7 @@ def _quality(one: _Read) -> tuple[Chart, Chart]:
         svg=rows("gates", gates_title, failed, second=(turns, merges), words=words),
         head=(words("Gate"), turns, merges),
         rows=tuple((gate.name, f"{gate.turns:,}", f"{gate.merges:,}") for gate in one.past.gates),
+        command=tables.command(one.past.since_at, "--json"),
     )
     return passing, gates
 
@@ -354,6 +361,7 @@ def _cost(one: _Read, name: str, title: str, found: Table, *, of: str, nameless:
         svg=rows(name, title, drawn, words=words),
         head=(of, *titled, *numbers),
         rows=tables.spent(found, nameless),
+        command=tables.command(found.since_at, f"--by {found.mark} --csv"),
     )
 
 

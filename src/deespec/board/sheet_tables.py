@@ -128,6 +128,12 @@ def spent(found: Table, nameless: str) -> Cells:
     )
 
 
+def command(since_at: int, how: str) -> str:
+    """What prints the figures since then."""
+    since = f"--since {local(since_at)[:16].replace(' ', 'T')} " if since_at else ""
+    return f"deespec stats {since}{how}"
+
+
 def cost(one: Group) -> str:
     """`4.20 USD+`: more, but nobody knows how much; `?`: nothing of it is known; `-`: it costs nothing."""
     spent = one.spent

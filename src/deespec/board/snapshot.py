@@ -22,6 +22,7 @@ ALL = Scope(pbis=True)
 """Decompositions of PBIs wait and run as SBIs do."""
 OPEN = tuple(status for status in Status if status not in ENDED)
 FOR_A_PERSON = ("parked", "failed")
+"""Why items wait that have stopped; others that wait for a person are barred by something else."""
 
 
 @record
@@ -87,7 +88,7 @@ def overview(app: App, *, asked: int) -> Overview:
         groups = groups_of(tx, situation, claimed)
         counts = tx.counts()
         archived = tx.archived_count(Kind.SBI)
-        drafts = len(tx.drafts())
+        drafts = tx.open_drafts()
         moved_to = tx.moved_to()
         notices = tuple(tx.notices())
         shown = _asked(tx, situation, asked) if any(group.reason in FOR_A_PERSON for group in groups) else ()

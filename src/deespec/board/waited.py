@@ -27,6 +27,7 @@ from enum import StrEnum
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from deespec.board.entries import slots_of
 from deespec.clock import ms_of
 from deespec.model.lifecycle import ENDED, STOPPED, Event, Status
 from deespec.model.wanted import MERGE_QUEUE
@@ -45,7 +46,6 @@ _ENDED = frozenset(map(str, ENDED))
 _ENTERS = frozenset((str(Status.PENDING), *_STOPPED))
 _DONE, _RELEASED, _UNDONE = str(Status.DONE), str(Event.RELEASED), str(Event.UNDONE)
 """As plain text: the journal has hundreds of thousands of them."""
-_SLOTS = re.compile(r", (\d+) slots?$")
 _UNTIL = re.compile(r"(?:^| )until (\S+Z)$")
 _PATHS = re.compile(r"^paths since (\S+Z)$")
 
@@ -195,8 +195,7 @@ class _Sweep:
         elif event == "since":
             self._begin_to_count()
         elif worker is not None and event == "worker_started":
-            found = _SLOTS.search(detail or "")
-            self._slots[worker] = int(found[1]) if found else 1
+            self._slots[worker] = slots_of(detail) or 1
             self._all_slots = sum(self._slots.values())
         elif worker is not None:
             self._slots.pop(worker, None)

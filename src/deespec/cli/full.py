@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
 
+BELOW = ("sbi", "pbi")
+"""Where what is no command of its own is looked for."""
+
+
 class Lazy(click.Group):
     """A group whose commands stand in the manifest."""
 
@@ -100,6 +104,9 @@ class Lazy(click.Group):
             raise UsageError(
                 f"There is no command {full} {'any more' if successor.now else 'yet'}.", hint=successor.hint
             )
+        below = next((group for group in BELOW if not self.path and find(group, name) is not None), None)
+        if below is not None:
+            raise UsageError(f"There is no command {full}.", hint=f"deespec {below} {name} ID")
         meant = f"Did you mean {near[0]}? " if near else ""
         raise UsageError(f"There is no command {full}.", hint=f"{meant}deespec {self.path} --help".replace("  ", " "))
 

@@ -65,19 +65,24 @@ class NewItem:
 # --- in -------------------------------------------------------------------------------------------------------------
 
 
-def parse_spec(text: bytes | str, *, kind: Kind, file: str) -> NewItem:
-    """The item that a Markdown file describes. Raises InvalidInput: `file:LINE: what`, with a suggestion."""
-    return _parsed(text, kind, file, lambda field, raw: field.read(raw, kind))
+def parse_spec(text: bytes | str, *, kind: Kind, file: str, title: object = None) -> NewItem:
+    """The item that a Markdown file describes. Raises InvalidInput: `file:LINE: what`, with a suggestion.
+
+    `title`: what an option says, so that nothing of the text has to stand for it.
+    """
+    return _parsed(text, kind, file, lambda field, raw: field.read(raw, kind), title=title)
 
 
-def parse_named(text: bytes | str, *, kind: Kind, file: str) -> NewItem:
+def parse_named(text: bytes | str, *, kind: Kind, file: str, title: object = None) -> NewItem:
     """The same of a file whose needs and parent may be called by their files: FileName stands for those."""
-    return _parsed(text, kind, file, lambda field, raw: read_named(field, raw, kind))
+    return _parsed(text, kind, file, lambda field, raw: read_named(field, raw, kind), title=title)
 
 
-def _parsed(text: bytes | str, kind: Kind, file: str, read: Callable[[Field, object], object]) -> NewItem:
+def _parsed(
+    text: bytes | str, kind: Kind, file: str, read: Callable[[Field, object], object], *, title: object
+) -> NewItem:
     entries, body, first_line = split(_decoded(text, file), file)
-    values: dict[str, object] = {}
+    values: dict[str, object] = {} if title is None else {"title": read_option("title", title, kind=kind)}
     for entry in entries:
         field = _field_of(entry, kind, file)
         if entry.value is None:

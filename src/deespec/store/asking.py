@@ -5,8 +5,17 @@ from __future__ import annotations
 from deespec.errors import NotFound
 from deespec.model.asking import Draft, Question
 from deespec.model.items import Kind
+from deespec.records import record
 from deespec.store.items import ItemVerbs
 from deespec.store.rows import encode
+
+
+@record
+class DraftsBelow:
+    drafts: tuple[Draft, ...]
+    undecided: int
+    """All of them, also those that are not among `drafts`."""
+    decided: int
 
 
 class AskingVerbs(ItemVerbs):
@@ -36,6 +45,17 @@ class AskingVerbs(ItemVerbs):
     def drafts(self, parent: str | None = None, *, decided: bool = False) -> list[Draft]:
         """The open ones, and with `decided` the others, too, oldest first; of one item or of all."""
         return self._records(Draft, "draft_list" if decided else "draft_open", parent=parent)
+
+    def open_drafts(self) -> int:
+        """How many nobody has decided."""
+        count: int = self._value("draft_open_count")
+        return count
+
+    def drafts_below(self, group: str, *, limit: int) -> DraftsBelow:
+        """Those of a PBI, or of all PBIs below an EPIC, the undecided first, each kind the oldest first."""
+        totals = dict(self._all("draft_below_count", group=group))
+        drafts = self._records(Draft, "draft_below", group=group, limit=limit)
+        return DraftsBelow(drafts=tuple(drafts), undecided=totals.get(1, 0), decided=totals.get(0, 0))
 
     def next_draft(self, parent: str) -> int:
         """The number of this item's next draft."""

@@ -82,64 +82,70 @@ class FigureVerbs(Unit):
 
     def unpriced(self, *, since: int) -> list[tuple[str, str]]:
         """(model or "", agent) of the metered calls that said tokens and have no price."""
-        return [(model, agent) for model, agent in self._all("figures_unpriced", since=since)]
+        return [(model, agent) for model, agent in self._all_alike("figures_unpriced", since=since)]
 
     def turns_by(self, mark: str, *, since: int) -> dict[str, int]:
         """The number of turns that ended, by the same marks."""
-        return dict(self._all("figures_turns", mark=mark, since=since))
+        return dict(self._all_alike("figures_turns", mark=mark, since=since))
 
     def outcomes(self, *, since: int) -> dict[str, int]:
         """The number of turns that ended, by what they came to."""
-        return dict(self._all("figures_outcomes", since=since))
+        return dict(self._all_alike("figures_outcomes", since=since))
 
     def ended(self, *, since: int) -> list[Ended]:
         """Items that are DONE, FAILED or CANCELLED since then."""
-        return self._all("figures_ended", since=since)
+        return self._all_alike("figures_ended", since=since)
 
     def first_turns(self) -> list[First]:
         """The first implement turn and the first review of each item since it was last started anew, in order."""
-        return self._all("figures_first")
+        return self._all_alike("figures_first")
 
     def titles(self, items: Collection[str]) -> dict[str, str]:
-        return dict(self._all("figures_titles", items=json.dumps(sorted(items))))
+        return dict(self._all_alike("figures_titles", items=json.dumps(sorted(items))))
 
     def happened(self) -> list[Happened]:
         """What items, workers and agents went through, oldest first."""
-        return self._all("figures_journal")
+        return self._all_alike("figures_journal")
 
     def open_items(self) -> list[OpenItem]:
         return self._records(OpenItem, "figures_open")
 
     def needed_by(self) -> list[tuple[int, int]]:
         """(item, who needs it), all of them."""
-        return [(needed, sbi) for needed, sbi in self._all("figures_needs")]
+        return [(needed, sbi) for needed, sbi in self._all_alike("figures_needs")]
 
     # --- what became of it by day, and who worked when ---
 
     def gate_failures(self, *, since: int, until: int | None) -> Counter[str]:
         """How many turns each gate or check has sent back."""
-        found = Counter(name for (name,) in self._all("figures_gates", since=since, until=until))
+        found = Counter(name for (name,) in self._all_alike("figures_gates", since=since, until=until))
         return Counter({json.loads(f'"{name}"'): count for name, count in found.items()})
 
     def merge_gate_failures(self, *, since: int, until: int | None) -> Counter[str]:
         """How many merges each of them has stopped."""
-        return Counter(name for (name,) in self._all("figures_merge_gates", since=since, until=until))
+        return Counter(name for (name,) in self._all_alike("figures_merge_gates", since=since, until=until))
 
     def ended_before(self) -> dict[int, int]:
         """When items ended that came in afterwards, by number."""
-        return dict(self._all("figures_imported"))
+        return dict(self._all_alike("figures_imported"))
 
     def done_at(self, *, since: int) -> list[int]:
         """When items became DONE that are so now; cheap whatever the number of items."""
-        return [at for (at,) in self._all("figures_done_at", since=since)]
+        return [at for (at,) in self._all_alike("figures_done_at", since=since)]
 
     def runs(self) -> list[RunEntry]:
         """What workers went through, oldest first."""
-        return self._all("figures_runs")
+        return self._all_alike("figures_runs")
 
-    def claims_from(self, seq: int, *, until: int, events: Collection[str]) -> list[ClaimEntry]:
-        """The entries of these kinds from one on, oldest first."""
-        return self._all("figures_claims", seq=seq, until=until, events=json.dumps(sorted(events)))
+    def claims(
+        self, seq: int, *, since: int, until: int, begins: Collection[str], ends: Collection[str]
+    ) -> list[ClaimEntry]:
+        """Where claims begin and end in that time, from an entry on, oldest first.
+
+        With the beginnings of those that had not ended before, and what follows for each item afterwards.
+        """
+        kinds = {"begins": json.dumps(sorted(begins)), "ends": json.dumps(sorted(ends))}
+        return self._all_alike("figures_claims", seq=seq, since=since, until=until, **kinds)
 
     def worker_name(self, uid: str) -> str | None:
         """What the journal calls a worker, if that has ever taken a turn; None: nobody knows."""

@@ -192,6 +192,9 @@ class SqliteConnection:
         except UnicodeEncodeError:  # half a surrogate pair: in the name of a file, in what an agent said
             return self.raw.execute(sql, {name: _storable(value) for name, value in values.items()}).fetchall()
 
+    def each(self, sql: str, values: dict[str, Value]) -> Iterator[tuple[Any, ...]]:
+        return self.raw.execute(sql, values)
+
     def changes(self) -> int:
         return self.raw.changes()
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from deespec.store import rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from deespec.clock import Clock
 
@@ -18,6 +18,9 @@ class Connection(Protocol):
     """What a driver must be able to do."""
 
     def fetch(self, sql: str, values: dict[str, rows.Value]) -> list[tuple[Any, ...]]: ...
+
+    def each(self, sql: str, values: dict[str, rows.Value]) -> Iterator[tuple[Any, ...]]:
+        """The same one by one. Whoever asks takes all of them at once: no statement stays open."""
 
     def changes(self) -> int:
         """Rows changed by the last statement."""
@@ -36,6 +39,14 @@ class Unit:
 
     def _all(self, name: str, /, **values: rows.Value) -> list[tuple[Any, ...]]:
         return self.connection.fetch(rows.query(name), values)
+
+    def _all_alike(self, name: str, /, **values: rows.Value) -> list[tuple[Any, ...]]:
+        """With equal texts being one: for rows by the hundred thousand that say the same again and again."""
+        known: dict[str, str] = {}
+        return [
+            tuple([known.setdefault(value, value) if isinstance(value, str) else value for value in row])
+            for row in self.connection.each(rows.query(name), values)
+        ]
 
     def _one(self, name: str, /, **values: rows.Value) -> tuple[Any, ...] | None:
         found = self.connection.fetch(rows.query(name), values)

@@ -93,6 +93,10 @@ class ViewVerbs(ClaimVerbs):
         """What is in this part: items with a claim, then the others in the order in which they are taken."""
         return self._records(Line, "part_first", part=part, limit=limit)
 
+    def stopped_or_barred(self) -> list[Line]:
+        """Open items for which a person may be needed: stopped, held, or in need of what FAILED or was CANCELLED."""
+        return self._records(Line, "stopped_or_barred")
+
     def ended_newest(self, status: Status, *, limit: int) -> list[Line]:
         """The SBIs that came to this end last, the newest first, without those that are archived."""
         return self._records(Line, "ended_newest", status=status, limit=limit)

@@ -10,6 +10,7 @@ from textual.screen import Screen
 
 from deespec import acts
 from deespec.acts import ACTS, Says
+from deespec.board.told import decided
 from deespec.errors import DeespecError
 from deespec.records import replace
 from deespec.tui.dialogs import Sure, Words
@@ -90,7 +91,7 @@ class Page(Screen[None]):
             self._words(act, item)
             return
         sure = partial(self._answered, act, item)
-        self.program.push_screen(Sure(self.program.look, question), sure)
+        self.program.push_screen(Sure(self.program.look, str(question)), sure)
 
     def _answered(self, act: Act, item: Item, answer: str | None) -> None:
         if answer is not None:
@@ -110,7 +111,7 @@ class Page(Screen[None]):
             self._carry_out(act, item, words)
 
     def _carry_out(self, act: Act, item: Item, words: str | None) -> None:
-        self.do(lambda app: acts.carry_out(app, act.name, item.number, words=words))
+        self.do(lambda app: str(acts.carry_out(app, act.name, item.number, words=words, turn=item.turn)))
 
     # --- drafts and agents ---
 
@@ -123,9 +124,7 @@ class Page(Screen[None]):
 
         def reject(reason: str | None) -> None:
             if reason is not None:
-                self.do(
-                    lambda app: "\n".join(acts.decided_line(one) for one in acts.reject(app, [which], reason=reason))
-                )
+                self.do(lambda app: _decided(acts.reject(app, [which], reason=reason)))
 
         question = Words(self.program.look, f"Reject {draft}. Why:", hint=SENDS)
         self.program.push_screen(question, reject)
@@ -160,11 +159,9 @@ def _turn_round(app: App, name: str) -> str:
 
 
 def _impossible(act: Act, item: Item) -> str:
-    running = ", being worked on" if item.lease_token is not None else ""
-    state = f"{item.status}{' and held' if item.held else ''}{running}"
     possible = ", ".join(f"{one.key} {one.title.lower()}" for one in acts.acts_for(item)) or "nothing"
-    return f"{item.id} is {state}: {act.title.lower()} is not possible now.\nPossible: {possible}"
+    return f"{acts.impossible(act, item)}\nPossible: {possible}"
 
 
 def _decided(found: Sequence[Decided]) -> str:
-    return "\n".join(acts.decided_line(one) for one in found)
+    return "\n".join(str(decided(one)) for one in found)

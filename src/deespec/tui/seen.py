@@ -17,6 +17,8 @@ from deespec.model.wanted import Scope
 from deespec.records import record, replace
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deespec.app import App
     from deespec.board.inbox import Inbox
     from deespec.board.live import Live
@@ -24,11 +26,14 @@ if TYPE_CHECKING:
     from deespec.board.waiting import Waiting
     from deespec.model.items import Line
     from deespec.store.base import Transaction
+    from deespec.store.views import Page
 
 ASKED_MOST = 50
 """Items that wait for a person, of which the first view shows the first."""
 CARDS_MOST = 200
 """Of one column; of more it says how many there are, and a filter finds them."""
+SIFTED_MOST = 2_000
+"""Done items that a filter finds and that are put in order; of more, those that were registered last."""
 DAYS = 7
 """Of the throughput."""
 
@@ -79,6 +84,8 @@ class Card:
 class Column:
     cards: tuple[Card, ...]
     total: int
+    among: int | None = None
+    """Only of so many, the last that were registered, the newest are shown; None: of all."""
 
 
 @record
@@ -158,17 +165,22 @@ def _columns(app: App, tx: Transaction, words: str) -> dict[Pile, Column]:
     for pile, own in STATUSES.items():
         among = tuple(status for status in own if not statuses or status in statuses)
         page = tx.list_sbis(scope, statuses=among, limit=CARDS_MOST)
-        if pile is Pile.DONE and page.total > CARDS_MOST:  # the newest of these are looked at most
-            page = replace(page, lines=_last(tx, scope, among, page.total))
-        lines = sorted(page.lines, key=_order) if pile is Pile.DONE else page.lines
+        lines = _newest(tx, scope, among, page) if pile is Pile.DONE else page.lines
         situation.look_at([line.number for line in lines])
         cards = [Card(line=line, why=next(iter(situation.waiting(line)), None)) for line in lines]
-        found[pile] = Column(cards=tuple(cards), total=page.total)
+        cut = pile is Pile.DONE and scope != ALL and page.total > SIFTED_MOST
+        found[pile] = Column(cards=tuple(cards), total=page.total, among=SIFTED_MOST if cut else None)
     return found
 
 
-def _last(tx: Transaction, scope: Scope, statuses: tuple[Status, ...], total: int) -> tuple[Line, ...]:
-    return tx.list_sbis(scope, statuses=statuses, limit=CARDS_MOST, offset=total - CARDS_MOST).lines
+def _newest(tx: Transaction, scope: Scope, statuses: tuple[Status, ...], first: Page) -> Sequence[Line]:
+    """Of what is done that which was done last, the newest first. `first`: by number."""
+    if first.total > CARDS_MOST and scope == ALL:
+        return tx.ended_newest(Status.DONE, limit=CARDS_MOST)
+    if first.total > CARDS_MOST:
+        left_out = max(0, first.total - SIFTED_MOST)
+        first = tx.list_sbis(scope, statuses=statuses, limit=SIFTED_MOST, offset=left_out)
+    return sorted(first.lines, key=_order)[:CARDS_MOST]
 
 
 def _order(line: Line) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from deespec.board.landable import in_words
 from deespec.board.snapshot import FOR_A_PERSON
 from deespec.clock import local
 from deespec.model.lifecycle import Status
@@ -120,10 +121,10 @@ def _asked(seen: Seen, look: Look) -> list[Row]:
     ]
     rows = _halved(("FOR YOU", "TITLE", "WHY"), body, look)
     if total > len(body):
-        rows.append(text(f"… and {total - len(body)} more: 3", "dim", indent=2))
+        rows.append(text(f"… and {total - len(body)} more (press 3)", "dim", indent=2))
     if seen.overview.drafts:
         many = f"{seen.overview.drafts} drafts wait" if seen.overview.drafts > 1 else "1 draft waits"
-        rows.append(text(f"{many} to be decided: 3"))
+        rows.append(text(f"{many} to be decided (press 3)"))
     return rows
 
 
@@ -210,11 +211,7 @@ def inbox_rows(found: Inbox, look: Look) -> list[Row]:
     held = [(line.id, [Piece(text=line.id, style="bold"), Piece(text=line.title)]) for line in found.held]
     parts.append(table(("HELD", "TITLE"), held, look))
     if found.to_land is not None:
-        land = found.to_land
-        count, what = (len(land.items), "item") if land.items else (land.commits, "commit")
-        words = f"{count} {what}{'s wait' if count != 1 else ' waits'} in {land.target} for {land.base}"
-        more = (f": {land.obstacle}" if land.obstacle else "") + (f" → {land.remedy}" if land.remedy else "")
-        parts.append(list(wrapped(words + more, look)))
+        parts.append(list(wrapped(in_words(found.to_land), look)))
     if found.land_problem:
         parts.append(list(wrapped(f"Whether there is work to land: {found.land_problem}", look, "yellow")))
     rows: list[Row] = []
@@ -290,6 +287,8 @@ def _pause_words(agent: AgentNow) -> str:
 def cards(pile: Pile, column: Column, at: int) -> list[Row]:
     """The items of a column, two lines each."""
     rows = [_card(pile, card, at) for card in column.cards]
+    if column.among is not None:
+        rows.append(text(f"of the last {column.among:,}", "dim"))
     if column.total > len(column.cards):
         rows.append(text(f"… and {column.total - len(column.cards)} more (/)", "dim"))
     assert len(column.cards) <= CARDS_MOST

@@ -6,7 +6,7 @@ import asyncio
 from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -14,8 +14,10 @@ from deespec.errors import DeespecError
 from deespec.records import record, replace
 from deespec.web import rendering
 from deespec.web.guard import ADMITTED, SAFE, Admitted, Refused, cookies
+from deespec.web.links import split_or_none
 from deespec.web.page import Done, Page, PageRequest, Plain
-from deespec.web.rendering import Frame
+from deespec.web.rendering import Frame, Html
+from deespec.web.watching import Recent, Watching
 from deespec.web.words import choose, words_of
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from deespec.web.serving import Serving
     from deespec.web.sessions import Sessions
 
+TO_GO_BACK_TO = "private, no-cache"
+"""Of a form that is shown again: a browser that goes back to it has only what it has kept."""
 KEPT_MOST = 32
 """Rendered pages of the newest version."""
 KEPT_MS = 1_000
@@ -39,7 +43,7 @@ KEPT_MS = 1_000
 
 @record
 class Rendered:
-    html: str
+    html: Html
     status: int
     at_ms: int
 
@@ -55,6 +59,8 @@ class Board:
         self.clock = clock
         self.rendered = 0
         """Pages that were rendered so far."""
+        self._watching = Watching()
+        self._recent = Recent()
         self._version = ""
         self._kept: OrderedDict[tuple[object, ...], asyncio.Task[Rendered | Plain]] = OrderedDict()
 
@@ -68,29 +74,41 @@ class Board:
         if task is None:
             self.rendered += 1
             task = asyncio.create_task(self._shown(route, request, frame))
-            self._kept[key] = task
-            if len(self._kept) > KEPT_MOST:
-                self._kept.popitem(last=False)
+            self._keep(key, task)
         try:
             found = await asyncio.shield(task)
         except DeespecError as error:
             return self.failed(request, error)
         if isinstance(found, Plain):
             return plain(found)
-        return self._page(request, found.html, found.status)
+        return self.page(request, found.html, found.status)
 
     def _kept_task(self, key: tuple[object, ...]) -> asyncio.Task[Rendered | Plain] | None:
         if self._version != self.live.version:
             self._version = self.live.version
             self._kept.clear()
-        task = self._kept.get(key)
-        if task is None or not task.done():
-            return task
-        if task.cancelled() or task.exception() is not None or isinstance(task.result(), Plain):
-            return None
+        for old in [old for old, task in self._kept.items() if task.done() and not self._is_new(task)]:
+            del self._kept[old]
+        return self._kept.get(key)
+
+    def _keep(self, key: tuple[object, ...], task: asyncio.Task[Rendered | Plain]) -> None:
+        """Files and errors are kept for those only who wait for the same."""
+
+        def done(task: asyncio.Task[Rendered | Plain]) -> None:
+            if self._kept.get(key) is task and not self._is_new(task):
+                del self._kept[key]
+
+        self._kept[key] = task
+        task.add_done_callback(done)
+        if len(self._kept) > KEPT_MOST:
+            self._kept.popitem(last=False)
+
+    def _is_new(self, task: asyncio.Task[Rendered | Plain]) -> bool:
+        """A page that was rendered a moment ago."""
+        if task.cancelled() or task.exception() is not None:
+            return False
         found = task.result()
-        assert isinstance(found, Rendered), "what is plain was sorted out"
-        return task if self.clock.waking_ms() - found.at_ms < KEPT_MS else None
+        return isinstance(found, Rendered) and self.clock.waking_ms() - found.at_ms < KEPT_MS
 
     async def _shown(self, route: PageRoute, request: Request, frame: Frame) -> Rendered | Plain:
         asked = self._asking(request)
@@ -102,7 +120,7 @@ class Board:
             assert isinstance(answer, Page), "a GET shows something"
             return self._rendered(app, answer, frame)
 
-        return await self.backlog.ask(show, again=True)
+        return await self.backlog.ask(show, again=True, dear=route.dear)
 
     def _rendered(self, app: App, answer: Page, frame: Frame) -> Rendered:
         with app.store.read() as tx:
@@ -116,7 +134,9 @@ class Board:
         """Shows a page to nobody, so that the first who asks need not wait for what is made once."""
 
         def show(app: App) -> None:
-            answer = route.answer(PageRequest(app=app, path=route.path, words=words_of("en")))
+            words = words_of("en")
+            asked = PageRequest(app=app, path=route.path, words=words, watching=self._watching, recent=self._recent)
+            answer = route.answer(asked)
             if isinstance(answer, Page):
                 self._rendered(app, answer, Frame(language="en", theme="", here=route.path))
 
@@ -143,7 +163,9 @@ class Board:
         if isinstance(found, Plain):
             return plain(found)
         if isinstance(found, Rendered):
-            return self._page(request, found.html, found.status)
+            response = self.page(request, found.html, found.status)
+            response.headers["Cache-Control"] = TO_GO_BACK_TO
+            return response
         return self._done(request, found)
 
     def _done(self, request: Request, done: Done) -> Response:
@@ -169,14 +191,14 @@ class Board:
             headers["Retry-After"] = str(int(error.after_s) + 1)
         if is_htmx(request):
             if request.method == "GET":
-                html = rendering.render(replace(frame, fragment=True), "_trouble.html", error=error)
+                html = rendering.render(replace(frame, fragment=True), "_trouble.html", error=error).text
             else:
                 html = rendering.told_beside(frame.language, error.message, failed=True, hint=error.hint)
             shown = request.method == "GET" and not isinstance(error, Refused)  # browsers complain of all but success
             return HTMLResponse(html, status_code=200 if shown else error.http_status, headers=headers)
         title = words_of(frame.language).say("That did not work")
-        html = rendering.render(frame, "error.html", title=title, error=error, status=error.http_status)
-        response = self._page(request, html, error.http_status)
+        whole = rendering.render(frame, "error.html", title=title, error=error, status=error.http_status)
+        response = self.page(request, whole, error.http_status)
         response.headers.update(headers)
         return response
 
@@ -191,7 +213,7 @@ class Board:
         return Frame(
             language=language,
             theme=theme if theme in ("light", "dark") else "",
-            here=_here(request),
+            here=_here(request) if _admitted(request).session is not None else "/",
             version=self.live.version,
             fragment=is_htmx(request),
             signed_in=_admitted(request).session is not None,
@@ -210,6 +232,8 @@ class Board:
                 app=app,
                 path=request.url.path,
                 words=words_of(language),
+                watching=self._watching,
+                recent=self._recent,
                 parameters=tuple((name, str(value)) for name, value in request.path_params.items()),
                 query=tuple(request.query_params.multi_items()),
                 form=_admitted(request).form,
@@ -218,14 +242,13 @@ class Board:
 
         return asked
 
-    def _page(self, request: Request, html: str, status: int) -> Response:
-        """Fills in what belongs to this session only."""
+    def page(self, request: Request, html: Html, status: int = 200) -> HTMLResponse:
+        """Fills in what belongs to this session only: every page goes out through here."""
         session = _admitted(request).session
-        messages = self.sessions.told(session) if session is not None and rendering.TOLD_MARK in html else []
+        messages = self.sessions.told(session) if session is not None and html.tells else []
         said = rendering.told(self.frame_of(request).language, messages) if messages else ""
-        html = html.replace(rendering.TOLD_MARK, said)
-        html = html.replace(rendering.CSRF_MARK, self.sessions.csrf(session) if session is not None else "")
-        return HTMLResponse(html, status_code=status)
+        csrf = self.sessions.csrf(session) if session is not None else ""
+        return HTMLResponse(html.filled(csrf=csrf, told=said), status_code=status)
 
 
 def _here(request: Request) -> str:
@@ -258,7 +281,7 @@ def _back(request: Request) -> str | None:
 
 def _own_path(url: str) -> str | None:
     """Path and query of a URL of this board; never leads away."""
-    parts = urlsplit(url)
-    if not parts.path.startswith("/") or parts.path.startswith(("//", "/\\")) or not url.isprintable():
+    parts = split_or_none(url)
+    if parts is None or not parts.path.startswith("/") or parts.path.startswith(("//", "/\\")) or not url.isprintable():
         return None
     return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -29,6 +29,8 @@ T = TypeVar("T")
 READERS = 4
 WRITERS = 2
 """They wait when somebody else holds the database; whoever only reads is answered meanwhile."""
+DEAR = 1
+"""Charts and diffs: whatever they take, all other pages have their readers."""
 WAITING_MOST = 200
 """Acts that wait for a thread; beyond them a request is told that the board is busy."""
 STILL_OURS = (StoreBusy, StoreFull, StoreReadOnly, StoreSealed)
@@ -45,7 +47,8 @@ class Backlog:
         self._opening = threading.Lock()
         self._reads: Acts = queue.Queue(WAITING_MOST)
         self._writes: Acts = queue.Queue(WAITING_MOST)
-        self._queues = [self._reads] * READERS + [self._writes] * WRITERS
+        self._dear: Acts = queue.Queue(WAITING_MOST)
+        self._queues = [self._reads] * READERS + [self._writes] * WRITERS + [self._dear] * DEAR
         """That of each thread."""
         self._threads = [
             threading.Thread(target=self._work, args=(acts,), name=f"board-{number}", daemon=True)
@@ -54,8 +57,9 @@ class Backlog:
         for thread in self._threads:
             thread.start()
 
-    async def ask(self, act: Callable[[App], T], *, again: bool) -> T:
-        """What the act answers, done in one of the threads. `again`: it only reads, so it may be done twice."""
+    async def ask(self, act: Callable[[App], T], *, again: bool, dear: bool = False) -> T:
+        """What the act answers, done in one of the threads. `again`: it only reads, so it may be done twice. `dear`:
+        it may take long, so it waits for others of that kind."""
         done: Future[T] = Future()
 
         def carry_out() -> None:
@@ -67,7 +71,7 @@ class Backlog:
                 done.set_exception(error)
 
         try:
-            (self._reads if again else self._writes).put_nowait(carry_out)
+            (self._dear if dear else self._reads if again else self._writes).put_nowait(carry_out)
         except queue.Full:
             raise StoreBusy("Too many requests wait for this board.", hint="Try again in a moment.") from None
         return await asyncio.wrap_future(done)

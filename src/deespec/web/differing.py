@@ -7,6 +7,9 @@ twice on its side. Lines that were changed stand beside each other in pairs, wit
 from __future__ import annotations
 
 import re
+from collections import deque
+from itertools import islice
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING
 
 from deespec.records import record
@@ -14,11 +17,13 @@ from deespec.records import record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+ROWS_MOST = 100_000
 PAIR_CHARACTERS = 1_000
 """Of longer lines it is not looked for what differs in them."""
 ALIKE = 3
 """Two lines have at least one in so many characters in common; else all of them differs."""
 NO_NEWLINE = "\\ "
+WORD = f"{ascii_letters}{digits}_"
 _HUNK = re.compile(r"@@ -(\d{1,9})(?:,(\d{1,9}))? \+(\d{1,9})(?:,(\d{1,9}))? @@ ?(.*)", re.DOTALL)
 _ESCAPED = re.compile(rb'\\([abtnvfr"\\]|[0-7]{3})')
 _SIGNS = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13, b'"': 34, b"\\": 92}
@@ -115,8 +120,8 @@ class FilePatch:
         return "120000" in (self.old_mode, self.new_mode)
 
 
-def parse(patch: str) -> list[FilePatch]:
-    """The files of a patch, in its order."""
+def parse(patch: str, *, rows_most: int = ROWS_MOST) -> list[FilePatch]:
+    """The files of a patch, in its order; of each at most so many rows."""
     lines = patch.split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -125,7 +130,7 @@ def parse(patch: str) -> list[FilePatch]:
         if not lines[at].startswith("diff --git "):
             at += 1
             continue
-        reading = _Reading(lines, at)
+        reading = _Reading(lines, at, rows_most)
         found.append(reading.file())
         at = reading.at
     return found
@@ -134,8 +139,9 @@ def parse(patch: str) -> list[FilePatch]:
 class _Reading:
     """Reads one file's part of a patch, from its first line on."""
 
-    def __init__(self, lines: Sequence[str], at: int) -> None:
+    def __init__(self, lines: Sequence[str], at: int, rows_most: int) -> None:
         self._lines = lines
+        self._room = rows_most
         self.at = at
 
     def file(self) -> FilePatch:
@@ -173,7 +179,10 @@ class _Reading:
                 continue
             old_from, new_from = int(head[1]), int(head[3])
             left = [int(head[2] or "1"), int(head[4] or "1")]
-            rows = tuple(_rows(self._signed(left), old_from, new_from))
+            signed = self._signed(left)
+            rows = tuple(islice(_rows(signed, old_from, new_from), self._room))
+            deque(signed, maxlen=0)
+            self._room -= len(rows)
             yield Hunk(section=head[5], old_from=old_from, new_from=new_from, rows=rows)
 
     def _signed(self, left: list[int]) -> Iterator[tuple[str, str, bool]]:
@@ -236,11 +245,9 @@ def _marked(old: Cell, new: Cell) -> Row:
     if longest > PAIR_CHARACTERS:
         return Row(old=old, new=new)
     head = _alike(one, other)
-    tail = min(min(len(one), len(other)) - head, _alike(one[::-1], other[::-1]))
-    while head and _splits_word(one, other, head):
-        head -= 1
-    while tail and (_splits_word(one[::-1], other[::-1], tail)):
-        tail -= 1
+    backwards = one[::-1], other[::-1]
+    tail = min(min(len(one), len(other)) - head, _alike(*backwards))
+    head, tail = _before_word(one, other, head), _before_word(*backwards, tail)
     alike = len(one[:head].strip()) + tail
     if alike * ALIKE < longest or one == other:
         return Row(old=old, new=new)
@@ -249,18 +256,20 @@ def _marked(old: Cell, new: Cell) -> Row:
 
 def _alike(one: str, other: str) -> int:
     """With how many equal characters both begin."""
-    return next(
-        (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]), min(len(one), len(other))
-    )
+    known, most = 0, min(len(one), len(other))
+    while known < most:
+        middle = (known + most + 1) // 2
+        if one[known:middle] == other[known:middle]:
+            known = middle
+        else:
+            most = middle - 1
+    return known
 
 
-def _splits_word(one: str, other: str, at: int) -> bool:
-    """Whether the place lies inside a word of either line."""
-    return any(at < len(text) and _in_word(text[at - 1]) and _in_word(text[at]) for text in (one, other))
-
-
-def _in_word(character: str) -> bool:
-    return character == "_" or (character.isascii() and character.isalnum())
+def _before_word(one: str, other: str, at: int) -> int:
+    """The place, up to which both are equal; if it lies inside a word of either, the one where that word begins."""
+    splits = at and one[at - 1] in WORD and any(text[at : at + 1] and text[at] in WORD for text in (one, other))
+    return len(one[:at].rstrip(WORD)) if splits else at
 
 
 def _split(cell: Cell, head: int, tail: int) -> Cell:

@@ -7,8 +7,8 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from deespec.errors import DeespecError, InvalidInput
-from deespec.labels import Label, names_in, read_label
+from deespec.errors import DeespecError, InvalidInput, NotFound
+from deespec.labels import Label, names_in, read_label, refuse_unknown
 from deespec.model.fields import PARENTS
 from deespec.model.items import Kind, Priority
 from deespec.model.lifecycle import ENDED, GroupStatus, Status
@@ -32,6 +32,8 @@ SUGGESTED_MOST = 60
 """Entries of a list of what may be meant."""
 OPEN = tuple(status for status in Status if status not in ENDED)
 UNFINISHED = tuple(status for status in GroupStatus if status is not GroupStatus.DONE)
+FAULTS_MOST = 5
+"""Entries of one list that are told to be wrong at once."""
 BOXES_MOST = 24
 """Labels with a box of their own; more are typed in."""
 
@@ -210,13 +212,72 @@ def read(
                 reader(name, "" if raw is None else raw)
             found[name] = raw
         except InvalidInput as error:
-            problems[name] = error
+            problems[name] = _all_of(name, raw, reader) or error
     return found, problems
 
 
+def _all_of(name: str, raw: object, reader: Callable[[str, object], object]) -> InvalidInput | None:
+    """What is wrong with the entries of a list, each judged alone."""
+    wrong: list[InvalidInput] = []
+    for one in raw if isinstance(raw, tuple) else ():
+        try:
+            reader(name, (one,))
+        except InvalidInput as error:
+            wrong.append(error)
+        if len(wrong) == FAULTS_MOST:
+            break
+    words = " ".join(dict.fromkeys(error.message for error in wrong))
+    return InvalidInput(words, hint=wrong[0].hint) if wrong else None
+
+
 def item_reader(kind: Kind) -> Callable[[str, object], object]:
-    """Reads the fields of items as the options of the command line are read, with the same messages."""
-    return lambda name, raw: read_option(name, raw, kind=kind)
+    """Reads the fields of items as the options of the command line are read; messages stand below a field's label."""
+    return lambda name, raw: read_option(name, raw, kind=kind, option="It")
+
+
+def disagreeing(found: Mapping[str, object], kind: Kind) -> dict[str, DeespecError]:
+    """Fields of an item that are right alone, and not together."""
+    problems: dict[str, DeespecError] = {}
+    if found.get("auto_approve") and not found.get("auto"):
+        problems["auto_approve"] = InvalidInput(
+            "It is for what is decomposed by itself.", hint="Tick both, or neither."
+        )
+    read = item_reader(kind)
+    bounds = [read(name, found[name]) for name in ("drafts_least", "drafts_most") if found.get(name) is not None]
+    if len(bounds) == 2 and bounds[0] > bounds[1]:  # type: ignore[operator]
+        problems["drafts_most"] = InvalidInput(f"It is {bounds[1]}, but at least {bounds[0]} are wanted.")
+    return problems
+
+
+def missing(app: App, found: Mapping[str, object], kind: Kind) -> dict[str, DeespecError]:
+    """Fields that name what is not there. What is called by its uid is judged when it is registered."""
+    problems: dict[str, DeespecError] = {}
+    read = item_reader(kind)
+    with app.store.read() as tx:
+        for name in ("parent", "depends_on"):
+            value = read(name, found[name]) if found.get(name) else ()
+            ids = (value,) if isinstance(value, str) else value
+            assert isinstance(ids, tuple)
+            unknown = [one for one in ids if "-" in one and not tx.exists(one)]
+            if unknown:
+                words = f"{', '.join(unknown[:FAULTS_MOST])} {'is' if len(unknown) == 1 else 'are'} not there."
+                problems[name] = NotFound(words, hint="deespec sbi list --all" if name == "depends_on" else None)
+    problems |= _unknown_labels(app.settings.home, found.get("labels"))
+    return problems
+
+
+def _unknown_labels(home: Path, names: object) -> dict[str, DeespecError]:
+    assert names is None or isinstance(names, tuple)
+    wrong: list[DeespecError] = []
+    for name in names or ():
+        try:
+            refuse_unknown(home, [name])
+        except InvalidInput as error:
+            wrong.append(error)
+        if len(wrong) == FAULTS_MOST:
+            break
+    words = " ".join(error.message for error in wrong)
+    return {"labels": InvalidInput(words, hint=wrong[0].hint)} if wrong else {}
 
 
 def inputs(

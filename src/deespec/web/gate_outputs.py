@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from deespec.app import App
     from deespec.board.kept import Try
     from deespec.model.items import Turn
 
@@ -42,8 +43,16 @@ class GateOutput:
     """Bytes before it."""
 
 
-def gates_of(one: Try | None, turn: Turn | None) -> list[GateOutput]:
-    """Those of one try; `turn` is what came of it."""
+def names_of(app: App, checks: Sequence[str], step: str) -> list[str]:
+    """What is to run in this step, implement or integrate, in the order in which it runs (engine/gates.py)."""
+    gates = [gate.name for gate in app.settings.gates if step in gate.when]
+    return [*gates, *(f"check `{command}`" for command in checks)]
+
+
+def gates_of(
+    one: Try | None, turn: Turn | None, *, named: Sequence[str] = (), merged: bool = False
+) -> list[GateOutput]:
+    """Those of one try; `turn` is what came of it, `merged` that it went through. `named`: what would run now."""
     if one is None:
         return []
     files: dict[str, list[Path]] = {}
@@ -52,7 +61,7 @@ def gates_of(one: Try | None, turn: Turn | None) -> list[GateOutput]:
             files.setdefault(name.parts[1], []).append(one.folder / name)
     numbers = sorted(int(name) for name in _folders(one) if name.isdigit())
     ends = [_end(files.get(str(number), [])) for number in numbers[:GATES_MOST]]
-    known = _how_they_went([text for text, _ in ends], turn)
+    known = _named(_how_they_went([text for text, _ in ends], turn, merged=merged), named)
     return [
         GateOutput(number=number + 1, name=name, passed=passed, text=text, left_out=left_out)
         for number, (text, left_out), (name, passed) in zip(numbers, ends, known, strict=False)
@@ -66,10 +75,18 @@ def _folders(one: Try) -> list[str]:
     return [entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.is_symlink()]
 
 
-def _how_they_went(texts: Sequence[str], turn: Turn | None) -> list[tuple[str, bool | None]]:
+def _named(known: list[tuple[str, bool | None]], named: Sequence[str]) -> list[tuple[str, bool | None]]:
+    """With their names, where what ran is what would run now."""
+    failed = next((at for at, (_, passed) in enumerate(known) if passed is False), None)
+    fits = len(known) == len(named) if failed is None else list(named[failed : failed + 1]) == [known[failed][0]]
+    last = len(known) if failed is None else failed
+    return [(named[at] if fits and at < last else name, passed) for at, (name, passed) in enumerate(known)]
+
+
+def _how_they_went(texts: Sequence[str], turn: Turn | None, *, merged: bool) -> list[tuple[str, bool | None]]:
     """They run until one fails. The finding names that one and has its last words; what ran after it was to find out
     whether the base is broken."""
-    passed = True if turn is not None and turn.outcome in ALL_PASSED else None
+    passed = True if merged or (turn is not None and turn.outcome in ALL_PASSED) else None
     known: list[tuple[str, bool | None]] = [("", passed)] * len(texts)
     for finding in turn.findings if turn is not None else ():
         failed = _FAILED.match(finding)

@@ -10,12 +10,13 @@ import asyncio
 import time
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
 
 from deespec.errors import DeespecError
 from deespec.records import record
+from deespec.web.links import split_or_none
 from deespec.web.rates import (
     LOGINS_AT_ONCE,
     LOGINS_PER_S,
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from deespec.web.sessions import Sessions
 
 HEADERS_MOST_BYTES = 32 * 1024
+PATH_MOST_BYTES = 8 * 1024
+"""With the query."""
 BODY_MOST_BYTES = 4 * 1024 * 1024
 BODY_WITHIN_S = 20
 FIELDS_MOST = 64
@@ -42,6 +45,11 @@ ADMITTED = "deespec.admitted"
 """Where in the scope of a request the next one finds who has been let in."""
 SAFE = ("GET", "HEAD")
 LOGIN = "/login"
+SIGN_IN = "Open the URL with the token that deespec board has printed when it was started."
+SEND_AGAIN = (
+    "What you typed is not lost: open the URL that deespec board has printed when it was started last in another tab, "
+    "then go back here and send the form again."
+)
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -77,6 +85,10 @@ class Refused(DeespecError):
         self.after_s = after_s
 
 
+def broken() -> Refused:
+    return Refused(500, "The board made a mistake.", hint="Its terminal says which.")
+
+
 class Guard:
     """The outermost application."""
 
@@ -109,6 +121,9 @@ class Guard:
         except Refused as refused:
             await self._explain(scope, refused)(scope, receive, sending)
             return
+        except Exception:
+            await self._explain(scope, broken())(scope, receive, sending)
+            raise  # the server says what it was
         await self._app(scope, receive, sending)
 
     async def _admit(self, scope: Scope, receive: Receive) -> Admitted:
@@ -118,7 +133,10 @@ class Guard:
         after_s = self._rates.take(session or _address(scope), now_ms)
         if after_s:
             raise Refused(429, "Too many requests.", hint="Ask again in a moment.", after_s=after_s)
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS_MOST_BYTES:
+        asked = len(scope.get("raw_path", b"")) + len(scope["query_string"])
+        if asked > PATH_MOST_BYTES:
+            raise Refused(414, "That address is too long.")
+        if asked + sum(len(name) + len(value) for name, value in scope["headers"]) > HEADERS_MOST_BYTES:
             raise Refused(431, "That is too much for the head of a request.")
         if len(headers.getlist("host")) != 1 or not is_own_host(self._serving, headers["host"]):
             hint = "Use the address that deespec board has printed, or start it with --host NAME."
@@ -127,8 +145,7 @@ class Guard:
         if scope["method"] not in (*SAFE, "POST"):
             raise Refused(405, "The board knows GET and POST only.")
         if session is None and path not in self._open_paths and not self._is_signing_in(scope, path):
-            hint = "Open the URL with the token that deespec board has printed when it was started."
-            raise Refused(401, "You are not signed in.", hint=hint)
+            raise Refused(401, "You are not signed in.", hint=SIGN_IN if scope["method"] in SAFE else SEND_AGAIN)
         if scope["method"] in SAFE:
             return Admitted(session=session)
         self._check_origin(headers)
@@ -151,10 +168,11 @@ class Guard:
         return found if self._sessions.knows(found) else None
 
     def _check_origin(self, headers: Headers) -> None:
-        """Browsers say from which page a form comes. Programs that say nothing have no session to be misused."""
+        """Browsers say from which page a form comes; who does not say it, also a program with a session, is refused."""
         origin = headers.get("origin")
         if origin is not None:
-            same = urlsplit(origin).netloc.lower() == headers["host"].lower()
+            parts = split_or_none(origin)
+            same = parts is not None and parts.netloc.lower() == headers["host"].lower()
         else:
             same = headers.get("sec-fetch-site") in ("same-origin", "none")
         if not same or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):

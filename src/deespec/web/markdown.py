@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from collections import OrderedDict
+from functools import cache
+from threading import Lock
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup, escape
 
 from deespec.text import clean
+from deespec.web.links import is_web_address, split_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +24,10 @@ RENDERED_MOST = 60_000
 """Characters; longer texts are shown as they are."""
 CELLS_MOST = 20_000
 """Lines times columns; rows that are too short are filled up, so a short text could become a huge table."""
-KEPT_MOST = 32
-"""Texts that are not rendered again when their page is."""
-SCHEMES = ("http", "https", "mailto")
+BRACKETS_MOST = 2_000
+"""For each that opens it is looked whether a link or an image begins there, over and over where none does."""
+KEPT_CHARACTERS = 1_000_000
+"""Of texts and what was made of them, so that they are not rendered again when their page is."""
 TOP_HEADING = 3
 """The highest heading of a text within a page, whose own are above."""
 LOWEST_HEADING = 6
@@ -33,12 +36,38 @@ LOWEST_HEADING = 6
 def html_of(text: str) -> Markup:
     """What may be put into a page as it is."""
     cleaned = clean(text, lines=True)
-    if len(cleaned) > RENDERED_MOST:
+    if len(cleaned) > RENDERED_MOST or cleaned.count("[") > BRACKETS_MOST:
         return Markup('<pre tabindex="0">') + escape(cleaned) + Markup("</pre>")
-    return _rendered(cleaned)
+    return _KEPT.get(cleaned)
 
 
-@lru_cache(maxsize=KEPT_MOST)
+class _Kept:
+    """What was rendered last, for all threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._found: OrderedDict[str, Markup] = OrderedDict()
+        self.characters = 0
+
+    def get(self, text: str) -> Markup:
+        with self._lock:
+            if text in self._found:
+                self._found.move_to_end(text)
+                return self._found[text]
+        made = _rendered(text)
+        with self._lock:
+            if text not in self._found:
+                self._found[text] = made
+                self.characters += len(text) + len(made)
+            while self.characters > KEPT_CHARACTERS:
+                old, html = self._found.popitem(last=False)
+                self.characters -= len(old) + len(html)
+        return made
+
+
+_KEPT = _Kept()
+
+
 def _rendered(text: str) -> Markup:
     lines = text.splitlines()
     columns = max((line.count("|") for line in lines), default=0)
@@ -65,10 +94,8 @@ def _parser(*, tables: bool) -> MarkdownIt:
 
 
 def _may_be_linked(url: str) -> bool:
-    try:
-        return urlsplit(url.strip()).scheme.lower() in SCHEMES
-    except ValueError:
-        return False
+    parts = split_or_none(url)
+    return is_web_address(url) or (parts is not None and parts.scheme == "mailto")
 
 
 def _set_headings(tokens: Sequence[Token]) -> None:

@@ -1,7 +1,8 @@
-"""What statuses mean, in words for people. The statuses themselves are names, the same in all languages."""
+"""What statuses mean, in words for people. Those of items are names, the same in all languages; drafts have words."""
 
 from __future__ import annotations
 
+from deespec.model.asking import DraftStatus
 from deespec.model.lifecycle import Status
 
 MEANINGS = {
@@ -17,4 +18,11 @@ MEANINGS = {
     Status.DONE: "it is done",
     Status.CANCELLED: "it was cancelled",
     Status.DECOMPOSED: "its drafts are there",
+}
+DRAFTS = {
+    DraftStatus.OPEN: "to be decided",
+    DraftStatus.WAITING: "approved, and waits",
+    DraftStatus.APPROVED: "approved",
+    DraftStatus.REJECTED: "rejected",
+    DraftStatus.REPLACED: "replaced by another one",
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from deespec.app import App
+    from deespec.web.watching import Recent, Watching
     from deespec.web.words import Words
 
 TEXT_MOST = 200
@@ -22,6 +23,7 @@ TEXT_MOST = 200
 FIELD_MOST = 1024 * 1024
 """Characters of a field: what a spec may have."""
 PAGES_MOST = 100_000
+NUMBER_DIGITS = 9
 
 
 @record
@@ -31,6 +33,9 @@ class PageRequest:
     app: App
     path: str
     words: Words
+    watching: Watching
+    recent: Recent
+    """Only for routes that are dear."""
     parameters: tuple[tuple[str, str], ...] = ()
     """The parts of the path that the route names."""
     query: tuple[tuple[str, str], ...] = ()
@@ -85,15 +90,21 @@ class PageRequest:
         found = self.text(name)
         if not found:
             return default
-        if not (found.isascii() and found.isdigit() and 1 <= int(found[:12]) <= most):
+        value = _whole(found) if len(found) <= len(str(most)) else None
+        if value is None or not 1 <= value <= most:
             raise InvalidInput(f"{name} must be a number from 1 to {most}.")
-        return int(found)
+        return value
 
     # --- the form ---
 
     def field(self, name: str, *, most: int = FIELD_MOST) -> str:
         """A field of the form, empty if it is not there; a box that is ticked says what its `value` is."""
         return _bounded(next((value for key, value in self.form if key == name), ""), name, most)
+
+    def whole(self, name: str) -> int | None:
+        """A whole number from 0 in a field of the form; None: it holds none."""
+        found = self.field(name)
+        return _whole(found) if len(found) <= NUMBER_DIGITS else None
 
     def fields(self, name: str, *, most: int = TEXT_MOST) -> tuple[str, ...]:
         """All fields with this name."""
@@ -135,6 +146,10 @@ class Plain:
 
 
 Answer = Page | Done | Plain
+
+
+def _whole(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
 
 
 def _bounded(text: str, name: str, most: int) -> str:

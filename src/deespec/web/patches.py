@@ -150,13 +150,13 @@ class Changes:
             if one.bytes <= most_bytes and (lines > 0 or not one.lines):
                 wanted.append(one)
                 lines -= min(one.lines, room.share)
-        parsed = self._parsed(wanted, most_bytes)
+        parsed = self._parsed(wanted, most_bytes, rows_most=room.share + 1)
         return [
             _shown(one, parsed.get(one.name), room, too_large=one.bytes > most_bytes and one.added is not None)
             for one in files
         ]
 
-    def _parsed(self, wanted: list[Changed], most_bytes: int) -> dict[str, FilePatch]:
+    def _parsed(self, wanted: list[Changed], most_bytes: int, *, rows_most: int) -> dict[str, FilePatch]:
         """Their patches by name. Git itself takes larger files for binary ones."""
         if not wanted:
             return {}
@@ -165,7 +165,8 @@ class Changes:
         bounded = Git(git.root, git.env, inherits=git.inherits, settings=settings)
         only = tuple(dict.fromkeys(name for one in wanted for name in one.names))
         found: dict[str, FilePatch] = {}
-        for one in parse(shown_as(replace(self.patch, git=bounded, only=only).text("-p"))):
+        text = shown_as(replace(self.patch, git=bounded, only=only).text("-p"))
+        for one in parse(text, rows_most=rows_most):
             before = found.get(one.name)
             found[one.name] = _both(before, one) if before else one
         return found

@@ -6,7 +6,6 @@ import secrets
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,19 +14,16 @@ from deespec.clock import iso, local
 from deespec.model.money import counted, usd
 from deespec.records import record
 from deespec.text import ago, clean
-from deespec.web.links import page_of
+from deespec.web.links import is_web_address, page_of
 from deespec.web.markdown import html_of
-from deespec.web.meanings import MEANINGS
+from deespec.web.meanings import DRAFTS, MEANINGS
 from deespec.web.words import LANGUAGES, NAMES, words_of
 
 if TYPE_CHECKING:
     from deespec.errors import DeespecError
 
 TEMPLATES = Path(__file__).parent / "templates"
-_SECRET = secrets.token_hex(16)
-"""Nobody can write these marks into a text of his own."""
-CSRF_MARK = f"csrf-{_SECRET}"
-TOLD_MARK = f"<!--told-{_SECRET}-->"
+MARK_BYTES = 16
 NAV = (
     ("/", "Board"),
     ("/inbox", "Inbox"),
@@ -62,20 +58,40 @@ class Frame:
     moved_to: str | None = None
 
 
-def render(frame: Frame, template: str, /, **values: object) -> str:
-    """The page, with marks in the places of what only one session may see."""
+@record
+class Html:
+    """A page that many may see, with marks in the places of what only one session may.
+
+    The marks are drawn when its texts are written already, so none can hold one, and they are never shown.
+    """
+
+    text: str
+    csrf: str
+    told: str
+
+    @property
+    def tells(self) -> bool:
+        return self.told in self.text
+
+    def filled(self, *, csrf: str, told: str) -> str:
+        return self.text.replace(self.csrf, csrf).replace(self.told, told)
+
+
+def render(frame: Frame, template: str, /, **values: object) -> Html:
     found = environment(frame.language).get_template(template)
     path = frame.here.partition("?")[0]
-    return found.render(
+    csrf, told = (f"{name}-{secrets.token_hex(MARK_BYTES)}" for name in ("csrf", "told"))
+    text = found.render(
         layout="fragment.html" if frame.fragment else "base.html",
         frame=frame,
         languages=[(name, NAMES[name]) for name in LANGUAGES],
         nav=[(to, name, to == path or (to != "/" and path.startswith(f"{to}/"))) for to, name in NAV],
-        csrf=CSRF_MARK,
-        csrf_field=Markup('<input type="hidden" name="csrf" value="{}">').format(CSRF_MARK),
-        told=Markup(TOLD_MARK),
+        csrf=csrf,
+        csrf_field=Markup('<input type="hidden" name="csrf" value="{}">').format(csrf),
+        told=told,
         **values,
     )
+    return Html(text=text, csrf=csrf, told=told)
 
 
 def told(language: str, messages: list[str]) -> str:
@@ -107,8 +123,11 @@ def environment(language: str) -> Environment:
     made.policies["ext.i18n.trimmed"] = True
     words = words_of(language)
     made.install_gettext_callables(words.say, words.say_many, newstyle=True)  # type: ignore[attr-defined]
+    # What Jinja has made of these marks all that passes through them as harmless, and messages quote what was asked.
+    made.globals |= {"gettext": words.say, "_": words.say, "ngettext": words.say_many}
+    made.globals["english"] = Markup("" if language == "en" else ' lang="en"')  # for what the program itself says
     made.filters |= {
-        "ago": ago,
+        "ago": ago if language == "en" else lambda ms: _in_japanese(ago(ms)),
         "local": local,
         "iso": iso,
         "usd": usd,
@@ -117,8 +136,15 @@ def environment(language: str) -> Environment:
         "outside": _outside,
         "page_of": page_of,
         "meaning": lambda status: words.say(MEANINGS.get(status, "")),
+        "drafted": lambda status: words.say(DRAFTS[status]),
     }
     return made
+
+
+def _in_japanese(duration: str) -> str:
+    """As board.js says it, too."""
+    units = {"s": "秒", "min": "分", "h": "時間", "d": "日"}
+    return " ".join(units.get(part, part) for part in duration.split(" "))
 
 
 def _harmless(value: object) -> object:
@@ -128,4 +154,4 @@ def _harmless(value: object) -> object:
 
 def _outside(url: str) -> str:
     """A URL from outside, for `href`; nothing but a web address gets through."""
-    return url if urlsplit(url).scheme in ("http", "https") else "#"
+    return url if is_web_address(url) else "#"

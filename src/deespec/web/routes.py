@@ -37,10 +37,12 @@ class PageRoute:
     path: str
     """As Starlette writes it: `{id}` is one part of the path."""
     answer: Callable[[PageRequest], Answer]
+    dear: bool = False
+    """It may take seconds: one thread of its own makes what is dear, so that other pages need not wait."""
 
 
-def _get(path: str, answer: Callable[[PageRequest], Answer]) -> PageRoute:
-    return PageRoute(method="GET", path=path, answer=answer)
+def _get(path: str, answer: Callable[[PageRequest], Answer], *, dear: bool = False) -> PageRoute:
+    return PageRoute(method="GET", path=path, answer=answer, dear=dear)
 
 
 def _post(path: str, answer: Callable[[PageRequest], Answer]) -> PageRoute:
@@ -51,7 +53,7 @@ PAGES: tuple[PageRoute, ...] = (
     _get("/", kanban.show),
     _get("/items", items.show),
     _get("/items/{id}", item.show),
-    _get("/items/{id}/diff", diff.show),
+    _get("/items/{id}/diff", diff.show, dear=True),
     _get("/items/{id}/log", log.show),
     _get("/items/{id}/acts/{act}", acts.ask),
     _post("/items/{id}/acts/{act}", acts.do),
@@ -87,9 +89,9 @@ PAGES: tuple[PageRoute, ...] = (
     _get("/workers/{name}/stop", workers.ask),
     _post("/workers/{name}/stop", workers.stop),
     _get("/journal", journal.show),
-    _get("/journal.ndjson", journal.save),
-    _get("/figures", figures.show),
-    _get("/graph", graph.show),
-    _get("/graph.{form}", graph.save),
-    _get("/graph/{id}", graph.show_one),
+    _get("/journal.ndjson", journal.save, dear=True),
+    _get("/figures", figures.show, dear=True),
+    _get("/graph", graph.show, dear=True),
+    _get("/graph.{form}", graph.save, dear=True),
+    _get("/graph/{id}", graph.show_one, dear=True),
 )

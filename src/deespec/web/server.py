@@ -23,7 +23,7 @@ from deespec.records import record
 from deespec.web import rendering
 from deespec.web.answering import Board
 from deespec.web.backlog import Backlog
-from deespec.web.guard import ADMITTED, HEADERS_MOST_BYTES, LOGIN, SAFE, Guard, Refused
+from deespec.web.guard import ADMITTED, HEADERS_MOST_BYTES, LOGIN, SAFE, Guard, Refused, broken
 from deespec.web.live import Live
 from deespec.web.routes import PAGES
 from deespec.web.serving import in_url
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parent / "static"
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 CONNECTIONS_MOST = 300
+CROWDED = 200
+"""From so many on whoever asks for nothing makes room; more streams than that are never open."""
 IDLE_S = 20
 HEAD_WITHIN_S = 10
 """For the first line and the headers of a request."""
@@ -131,10 +133,32 @@ class _Connection(H11Protocol):
     """Closes when the head of a request takes too long: who sends a byte now and then holds no place for ever."""
 
     _late: asyncio.TimerHandle | None = None
+    _quiet_since: float = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self._quiet_since = self.loop.time()
         self._expect()
+        if len(self.connections) > CROWDED:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Closes the connection that has asked for nothing for longest: who holds many keeps nobody out."""
+        quiet = [one for one in self.connections if isinstance(one, _Connection) and one.is_quiet]
+        if quiet:
+            oldest = min(quiet, key=lambda one: one._quiet_since)
+            oldest.transport.abort()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is to be answered on it, or on its way still."""
+        cycle = cast("RequestResponseCycle | None", self.cycle)
+        is_answered = cycle is None or cycle.response_complete
+        return is_answered and not self.transport.get_write_buffer_size() and not self.transport.is_closing()
+
+    def on_response_complete(self) -> None:
+        self._quiet_since = self.loop.time()
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -225,13 +249,12 @@ def _login(board: Board) -> Callable[[Request], Awaitable[Response]]:
         if not board.sessions.has_password:
             raise Refused(404, "There is no such page.", hint="Begin at the board: /")
         if request.method in SAFE:
-            html = rendering.render(board.frame_of(request), "login.html", title="", wrong=False)
-            return Response(html, media_type="text/html")
+            return board.page(request, rendering.render(board.frame_of(request), "login.html", title="", wrong=False))
         given = dict(request.scope[ADMITTED].form).get("password", "")
         session = board.sessions.by_password(given)
         if session is None:
             html = rendering.render(board.frame_of(request), "login.html", title="", wrong=True)
-            return Response(html, status_code=401, media_type="text/html")
+            return board.page(request, html, 401)
         return _signed_in(board, request, session)
 
     return answer
@@ -243,8 +266,8 @@ def _signed_in(board: Board, request: Request, session: str | None) -> Response:
     if session is None:
         hint = "Open the URL that deespec board has printed when it was started last."
         return board.failed(request, Refused(401, "That is not the token of this board.", hint=hint))
-    html = rendering.render(board.frame_of(request), "signed_in.html", title="")
-    response = Response(html, media_type="text/html", headers={"Referrer-Policy": "no-referrer"})
+    response = board.page(request, rendering.render(board.frame_of(request), "signed_in.html", title=""))
+    response.headers["Referrer-Policy"] = "no-referrer"
     secure = request.headers.get("x-forwarded-proto") == "https"
     response.set_cookie(board.sessions.cookie, session, httponly=True, samesite="strict", secure=secure, path="/")
     return response
@@ -300,4 +323,7 @@ def _handlers(board: Board) -> dict[object, Callable[[Request, Exception], Await
         assert isinstance(error, DeespecError), "registered for these"
         return board.failed(request, error)
 
-    return {404: missing, 405: wrong_method, DeespecError: said}
+    async def mistaken(request: Request, _: Exception) -> Response:
+        return board.failed(request, broken())
+
+    return {404: missing, 405: wrong_method, DeespecError: said, Exception: mistaken}

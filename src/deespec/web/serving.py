@@ -35,7 +35,7 @@ def in_url(address: str) -> str:
 def is_own_host(serving: Serving, header: str) -> bool:
     """Whether a Host header names this board. Another name for its address is how a foreign page would get in."""
     name, _, port = header.lower().rpartition(":") if _has_port(header) else (header.lower(), "", "")
-    if name in ("localhost", "127.0.0.1", "[::1]"):
+    if name in ("localhost", LOOPBACK, "[::1]") or (is_loopback(serving.address) and name == in_url(serving.address)):
         return port == str(serving.port) or (serving.port == 80 and not port)
     return any(one.lower() in (name, header.lower()) for one in serving.hosts)
 

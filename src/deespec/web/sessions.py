@@ -44,9 +44,6 @@ class Sessions:
         self._told.move_to_end(session)
         return True
 
-    def end(self, session: str) -> None:
-        self._told.pop(session, None)
-
     def csrf(self, session: str) -> str:
         """What every change of this session must name; other sites cannot read it."""
         return hmac.new(self._key, session.encode(), hashlib.sha256).hexdigest()

@@ -1,33 +1,50 @@
-"""What running items say right now, for all threads of a board: read once for everybody who looks."""
+"""What all threads of a board share: what running items say now, and what was dear to make. Read once for all."""
 
 from __future__ import annotations
 
 import threading
-from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from deespec.board.live import Lives
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from deespec.app import App
     from deespec.board.live import Live
     from deespec.model.items import Line
 
+T = TypeVar("T")
+RECENT_MOST = 8
+
 
 class Watching:
-    """One backlog's running items."""
+    """The running items of the backlog that is open now."""
 
-    def __init__(self, app: App) -> None:
-        self._lives = Lives(app)
+    def __init__(self) -> None:
+        self._app: App | None = None
         self._one_at_a_time = threading.Lock()
 
-    def of(self, line: Line) -> Live | None:
-        """None: nobody works on it."""
+    def of(self, app: App, line: Line) -> Live | None:
+        """None: nobody works on it. To be asked outside of `store.read()`, as it may read there itself."""
         with self._one_at_a_time:
+            if app is not self._app:
+                self._app, self._lives = app, Lives(app)
             return self._lives.of(line)
 
 
-@lru_cache(maxsize=1)
-def watching(app: App) -> Watching:
-    """The one of this backlog; when that is opened anew, another takes its place."""
-    return Watching(app)
+class Recent:
+    """What is shown a second time while it is new. For the one thread that makes what is dear."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[str, ...], tuple[int, object]] = {}
+
+    def get(self, key: tuple[str, ...], make: Callable[[], T], *, now: Callable[[], int], for_ms: int) -> T:
+        known = self._kept.pop(key, None)
+        if known is None or now() - known[0] >= for_ms:
+            made = make()
+            known = now(), made
+        self._kept[key] = known
+        while len(self._kept) > RECENT_MOST:
+            del self._kept[next(iter(self._kept))]
+        return cast("T", known[1])

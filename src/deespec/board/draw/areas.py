@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.board.draw.bars import look_of
-from deespec.board.draw.scale import Frame, figure, label_axis, ticks, value_axis
+from deespec.board.draw.scale import Frame, figure, point_axis, ticks, value_axis
 from deespec.board.draw.svg import TEXT_PX, WIDTH, fill, n, nothing, patterns, picture, say, series, text
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def areas(name: str, title: str, labels: Sequence[str], stacked: Sequence[Series
         parts=[
             patterns(name, looks),
             value_axis(frame, marks),
-            label_axis(frame, labels),
+            point_axis(frame, labels),
             *drawn,
             _named(name, frame, [*zip(ends, middles, looks, strict=True)]),
         ],

@@ -6,12 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 from deespec.board.draw.svg import LETTER_PX, TEXT_PX, WIDTH, columns, line, n, text
-from deespec.clock import local, midnight
+from deespec.clock import local, midnight, next_midnight
 from deespec.config_keys import DAY_MS, HOUR_MS
 from deespec.records import record
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 TICKS_MOST = 5
 EVERY = (1, 2, 4, 7, 14, 28, 56, 91, 182, 364)
@@ -78,11 +78,20 @@ def value_axis(frame: Frame, marks: Sequence[float], *, unit: str = "") -> str:
 def label_axis(frame: Frame, labels: Sequence[str]) -> str:
     """The labels of columns of the same width below them, as many as there is room for."""
     each = frame.width / max(1, len(labels))
+    return _labels(frame, labels, start=frame.left + each / 2, each=each)
+
+
+def point_axis(frame: Frame, labels: Sequence[str]) -> str:
+    """The labels of points from edge to edge below them, as many as there is room for."""
+    return _labels(frame, labels, start=frame.left, each=frame.width / max(1, len(labels) - 1))
+
+
+def _labels(frame: Frame, labels: Sequence[str], *, start: float, each: float) -> str:
     widest = max((columns(label) for label in labels), default=0) * LETTER_PX + 8
     every = next((one for one in EVERY if one * each >= widest), len(labels))
     parts = []
     for at in range(0, len(labels), every):
-        x, half = frame.left + each * (at + 0.5), columns(labels[at]) * LETTER_PX / 2
+        x, half = start + each * at, columns(labels[at]) * LETTER_PX / 2
         if x + half <= WIDTH:
             parts.append(_below(x, frame.bottom + TEXT_PX + 6, labels[at]))
     return "".join(parts)
@@ -93,10 +102,8 @@ def time_axis(frame: Frame, since: int, until: int) -> str:
     span = max(1, until - since)
     room = max(1, int(frame.width // TIME_LABEL_PX))
     step = next((one for one in TIME_STEPS if span / one <= room), TIME_STEPS[-1])
-    at = midnight(since)
-    at += -(-(since - at) // step) * step
     parts, day = [], ""
-    while at <= until:
+    for at in _round_times(since, until, step):
         x = frame.left + frame.width * (at - since) / span
         shown = local(at)
         clock = shown[11:19] if step < 60_000 else shown[11:16]
@@ -107,8 +114,36 @@ def time_axis(frame: Frame, since: int, until: int) -> str:
             if step < DAY_MS and shown[:10] != day:
                 day = shown[:10]
                 parts.append(_below(x, frame.bottom + 2 * TEXT_PX + 8, day))
-        at += step
     return "".join(parts)
+
+
+def _round_times(since: int, until: int, step: int) -> Iterator[int]:
+    """From each midnight on, by the clock on the wall: a day may have 23 hours, or 25."""
+    day, number = midnight(since), 0
+    while day <= until:
+        following = next_midnight(day)
+        if step < DAY_MS:
+            first = max(0, -(-(since - day) // step)) if step < HOUR_MS else 0
+            times: Iterable[int] = range(day + first * step, min(following, until + 1), step)
+            if step >= HOUR_MS:
+                times = (found for at in range(0, DAY_MS, step) if (found := _at(day, at)) is not None)
+        else:
+            times = (day,) if number % (step // DAY_MS) == 0 else ()
+        yield from (at for at in times if since <= at <= until)
+        day, number = following, number + 1
+
+
+def _at(day: int, clock_ms: int) -> int | None:
+    """When the clock shows that on this day; None: it never does."""
+    found = day + clock_ms
+    found += (clock_ms - _shown(found) + DAY_MS // 2) % DAY_MS - DAY_MS // 2
+    return found if _shown(found) == clock_ms else None
+
+
+def _shown(at: int) -> int:
+    """The time of day in ms."""
+    hours, minutes, seconds = map(int, local(at)[11:19].split(":"))
+    return hours * HOUR_MS + (minutes * 60 + seconds) * 1_000
 
 
 def _below(x: float, y: float, words: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from deespec.errors import InvalidInput, UsageError
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from deespec.app import App
     from deespec.cli.session import Session
@@ -74,12 +75,14 @@ def board(
     name = in_url(address) if is_loopback(address) else hosts[0]
     url = f"http://{name}:{serving.port}/?token={served.board.sessions.token}"
 
-    def ready() -> None:
-        _announce(url, as_json=as_json)
-        if in_browser:
-            click.launch(url)
+    with ExitStack() as ending:
 
-    came = serve(served, at, ready=ready)
+        def ready() -> None:
+            _announce(url, as_json=as_json)
+            if in_browser and click.launch(ending.enter_context(_leading_to(url)).as_uri()):
+                output.tell("No browser could be opened.")
+
+        came = serve(served, at, ready=ready)
     return 128 + came if came else 0
 
 
@@ -141,6 +144,23 @@ def _opener(session: Session, app: App) -> Callable[[], App]:
 
     home, overrides = str(app.settings.home), dict(session.overrides)
     return lambda: open_app(home, overrides=overrides)
+
+
+@contextmanager
+def _leading_to(url: str) -> Iterator[Path]:
+    """A page that goes on to the URL, as long as the board is there: others see what programs are started with."""
+    from html import escape
+    from tempfile import TemporaryDirectory
+
+    with TemporaryDirectory(prefix="deespec-") as folder:  # only its owner can enter it
+        page = Path(folder, "board.html")
+        page.touch(mode=0o600)
+        page.write_text(
+            '<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer"><title>deespec</title>'
+            f'<meta http-equiv="refresh" content="0; url={escape(url)}"><a href="{escape(url)}">deespec</a>\n',
+            encoding="utf-8",
+        )
+        yield page
 
 
 def _announce(url: str, *, as_json: bool) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deespec.acts import decided_line
 from deespec.board.drafted import difference, state
+from deespec.board.told import decided
 from deespec.cli import output, shapes
 from deespec.clock import local
 from deespec.model.items import Kind
@@ -64,7 +64,7 @@ def say_difference(session: Session, earlier: Draft, draft: Draft) -> None:
 def say_decided(done: Sequence[Decided], *, titles: bool) -> None:
     """What became of each; `titles` where they were not named one by one."""
     for one in done:
-        output.say(decided_line(one) + (f"  {clean(one.draft.title)}" if titles or one.why else ""))
+        output.say(str(decided(one)) + (f"  {clean(one.draft.title)}" if titles or one.why else ""))
 
 
 def decided_json(one: Decided) -> dict[str, Any]:

@@ -32,6 +32,8 @@ class Form(StrEnum):
 BY_SUFFIX = {".dot": Form.DOT, ".gv": Form.DOT, ".mmd": Form.MERMAID, ".mermaid": Form.MERMAID} | {
     ".svg": Form.SVG,
     ".json": Form.JSON,
+    ".txt": Form.TEXT,
+    "": Form.TEXT,
 }
 
 
@@ -89,8 +91,13 @@ def graph_command(
 def _form(chosen: list[Form], target: str | None) -> Form:
     if len(chosen) > 1:
         raise UsageError(f"Say either {' or '.join(f'--{form}' for form in chosen)}.")
+    if chosen:
+        return chosen[0]
     suffix = Path(target).suffix.lower() if target is not None else ""
-    return chosen[0] if chosen else BY_SUFFIX.get(suffix, Form.TEXT)
+    if suffix not in BY_SUFFIX:
+        known = ", ".join(sorted(one for one in BY_SUFFIX if one))
+        raise UsageError(f"{target}: no form of a graph ends in {suffix}.", hint=f"One of {known}, or say the form.")
+    return BY_SUFFIX[suffix]
 
 
 def _kind(text: str) -> Any:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deespec.acts import NAMED_MOST, effect_lines, named
 from deespec.backlog import groups
+from deespec.board.told import NAMED_MOST, effects, named
 from deespec.cli import options, output
 from deespec.model.items import Kind
 
@@ -164,7 +164,7 @@ def _delete(
         lines = [f"{_count(len(gone.sbis), 'SBI')}: {named([each.id for each in gone.sbis])}"] if gone.sbis else []
         lines += [_count(drafts, "undecided draft")] if drafts else []
         lines += _reopened_lines(gone)
-        _ask(session, [named([each.id for each in gone.groups]), *lines], f"{one}: delete for good?", yes=yes)
+        _ask(session, [str(named([each.id for each in gone.groups])), *lines], f"{one}: delete for good?", yes=yes)
         gone = groups.delete(app.store, one, actor=app.person, cascade=cascade)
     return _tell_gone(gone, dry_run=dry_run, as_json=as_json)
 
@@ -175,7 +175,7 @@ def _delete(
 def _confirm(session: Session, item_id: str, effect: Effect, verb: str, *, yes: bool) -> None:
     """Asks if more than the item itself is concerned."""
     if effect.below or effect.stopped:
-        _ask(session, effect_lines(item_id, effect), f"{item_id}: {verb} with all below it?", yes=yes)
+        _ask(session, [str(one) for one in effects(item_id, effect)], f"{item_id}: {verb} with all below it?", yes=yes)
 
 
 def _ask(session: Session, lines: Sequence[str], question: str, *, yes: bool) -> None:
@@ -202,7 +202,7 @@ def _tell(item_id: str, effect: Effect, what: str, *, dry_run: bool, as_json: bo
         output.say(f"{item_id} is like that already; nothing was changed.")
     else:
         output.say(f"{item_id} would be {what}" if dry_run else f"✓ {item_id} {what}")
-    for line in effect_lines(item_id, effect):
+    for line in effects(item_id, effect):
         output.say(f"  {line}")
     return 0
 

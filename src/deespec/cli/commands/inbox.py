@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deespec.board.inbox import STOPPED
 from deespec.board.inbox import inbox as look
+from deespec.board.snapshot import FOR_A_PERSON
 from deespec.cli import options, output, shapes
 from deespec.cli.stdin import is_terminal
 from deespec.errors import UsageError
@@ -91,7 +91,7 @@ def _walk(ctx: click.Context, session: Session) -> int:
     make = Stops(ctx, session)
     stops = [
         *(make.notice(one) for one in found.notices),
-        *(make.stopped(line) if why.reason in STOPPED else make.barred(line, why) for line, why in found.asked),
+        *(make.stopped(line) if why.reason in FOR_A_PERSON else make.barred(line, why) for line, why in found.asked),
         *make.held(found.held),
         *(make.draft(one) for one in found.drafts),
         *(make.agent(one) for one in found.agents),

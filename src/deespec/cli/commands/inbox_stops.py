@@ -14,7 +14,7 @@ from deespec.cli.full import load
 from deespec.cli.manifest import find
 from deespec.errors import NotFound
 from deespec.model.asking import DraftStatus
-from deespec.model.items import Kind, Sbi
+from deespec.model.items import Kind
 from deespec.text import clean
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Stops:
             tops = held_tops(tx, lines)
         kinds = {kind: [top for top in tops if top.id.startswith(kind)] for kind in (Kind.EPIC, Kind.PBI)}
         stops = [self._held_groups(kind, groups) for kind, groups in kinds.items() if groups]
-        alone = [top for top in tops if isinstance(top, Sbi)]
+        alone = [top for top in tops if top.id.startswith(Kind.SBI)]
         if alone:
             free = Act(
                 key="u", name="unhold all of them", do=lambda: self._run("sbi unhold", ids=[one.id for one in alone])
@@ -84,14 +84,14 @@ class Stops:
             stops.append(self._held(alone, f"{len(alone)} held", free))
         return stops
 
-    def _held_groups(self, kind: Kind, groups: Sequence[Item]) -> Stop:
+    def _held_groups(self, kind: Kind, groups: Sequence[Line | Item]) -> Stop:
         def free() -> bool:
             return all(self._run(f"{kind.lower()} unhold", item_id=one.id, yes=True) for one in groups)
 
         act = Act(key="u", name="unhold, with all below", do=free)
         return self._held(groups, f"{len(groups)} {kind}{'s' if len(groups) > 1 else ''} held", act)
 
-    def _held(self, items: Sequence[Item], name: str, act: Act) -> Stop:
+    def _held(self, items: Sequence[Line | Item], name: str, act: Act) -> Stop:
         def gone() -> str | None:
             with self._session.app.store.read() as tx:
                 there = any(tx.exists(item.id) and tx.item(item.id).held for item in items)

@@ -119,6 +119,8 @@ def _register(
     twice = Twice.AGAIN if again else Twice.SKIP if skip_registered else Twice.REFUSE
     if key and len(every) > 1:
         raise UsageError("--key names one item, and there are several files.")
+    if stdin and ("spec" in given or every):
+        raise UsageError(f"Give the text once: {'--body' if 'spec' in given else 'files'} or --stdin.")
     if "title" in given and len(every) > 1:
         raise UsageError("--title names one item, and there are several files.")
     if every:
@@ -144,7 +146,7 @@ def _register(
 
 def _from_file(kind: Kind, file: str, given: dict[str, Any], *, hold: bool, key: str | None) -> Order:
     content = read_file(file)
-    new = parse_named(content, kind=kind, file=file)
+    new = parse_named(content, kind=kind, file=file, title=given.get("title"))
     if given:
         new = amended(new, **given)
     return Order(kind=kind, new=new, file=file, source=os.path.realpath(file), content=content, hold=hold, key=key)
@@ -174,9 +176,9 @@ def _from_words(session: Session, kind: Kind, given: dict[str, Any], *, stdin: b
         written = edit(session, template(kind), instead=f"deespec register {kind.lower()} FILE")
         if written is None:
             raise InvalidInput("The editor was left without a change; nothing was registered.")
-        new = parse_spec(written, kind=kind, file="the edited text")
+        new = parse_spec(written, kind=kind, file="the edited text", title=given.get("title"))
     else:
-        new = parse_spec(read_stdin(), kind=kind, file="standard input")
+        new = parse_spec(read_stdin(), kind=kind, file="standard input", title=given.get("title"))
     return amended(new, **given) if given else new
 
 

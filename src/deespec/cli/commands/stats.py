@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deespec.board.figures import Mark, figures, figures_of, source, table, tables
+from deespec.board.gantt import ran
+from deespec.board.history import past
+from deespec.board.sheet_tables import CAUSES as SHORT_CAUSES
 from deespec.board.waited import Cause
 from deespec.cli import options, output
 from deespec.cli.commands.stats_history import by_day, past_json
@@ -32,19 +35,7 @@ SHOWN_MODELS = 5
 LONGEST = {"d": 24 * HOUR_MS, "w": 7 * 24 * HOUR_MS, **UNITS_MS}
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet would take for the beginning of a formula: titles are not to be one."""
-CAUSES = {
-    Cause.PERSON: "for a person",
-    Cause.HELD: "held",
-    Cause.NEEDS: "for needs",
-    Cause.PATHS: "for paths",
-    Cause.AGAIN: "for another try",
-    Cause.NO_WORKER: "without a worker",
-    Cause.AGENT_PAUSED: "for a paused agent",
-    Cause.SLOT: "for a free slot",
-    Cause.MERGE_QUEUE: "for the merge queue",
-    Cause.AGENT_LIMIT: "for an agent's limit",
-    Cause.OTHER: "left alone: no run was told to take it, or a budget was used up",
-}
+CAUSES = {**SHORT_CAUSES, Cause.OTHER: "left alone: no run was told to take it, or a budget was used up"}
 NAMELESS = {Mark.MODEL: "(not said)", Mark.PBI: "(no PBI)"}
 
 
@@ -270,10 +261,11 @@ def _count(number: int, what: str) -> str:
 def _emit(app: App, mark: Mark, *, since: int) -> None:
     """All from one snapshot."""
     with app.store.read() as tx:
-        found = source(tx.figures(), since=since)
-        [by_mark] = tables(app, found.read, (mark,), since=since, ended=found.ended)
-        values = {**_json(figures_of(app, found, by_mark)), **past_json(tx, found)}
-    output.emit(**values)
+        read = tx.figures()
+        found = source(read, since=since)
+        [by_mark] = tables(app, read, (mark,), since=since, ended=found.ended)
+        days, claims = past(read, found), ran(tx)
+    output.emit(**_json(figures_of(app, found, by_mark)), **past_json(days, claims))
 
 
 def _json(seen: Figures) -> dict[str, Any]:

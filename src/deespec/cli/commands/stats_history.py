@@ -14,17 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from deespec.app import App
-    from deespec.board.figures import Source
-    from deespec.board.gantt import Gantt
-    from deespec.board.history import Bucket, Day, History
-    from deespec.store.base import Transaction
+    from deespec.board.gantt import Gantt, Ran
+    from deespec.board.history import Bucket, Day, History, Past
 
 SPARK_DAYS = 30
 
 
-def past_json(tx: Transaction, found: Source) -> dict[str, Any]:
+def past_json(found: Past, claims: Ran) -> dict[str, Any]:
     """The fields that stand beside those of the figures."""
-    return {**_history(history_of(found)), "run": _run(gantt_of(tx))}
+    return {**_history(history_of(found)), "run": _run(gantt_of(claims))}
 
 
 def by_day(app: App) -> str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deespec import acts
+from deespec.board.told import stopping
 from deespec.board.workers import DEAD, workers_now
 from deespec.cli import options, output, shapes
 from deespec.errors import UsageError
@@ -65,8 +66,7 @@ def worker_stop(session: Session, name: str | None, everyone: bool, now: bool, a
         output.emit(workers=[{"name": one, "stop": "now" if now else "finish"} for one in names])
         return 0
     for one in names:
-        ending = "stops its agents now" if now else "takes nothing new and ends with its running turns"
-        output.say(f"✓ {one} {ending}")
+        output.say(f"✓ {stopping(one, now=now)}")
     if not names:
         output.say("No worker is running.")
     return 0

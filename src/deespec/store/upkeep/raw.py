@@ -57,6 +57,9 @@ class Looking:
     def fetch(self, sql: str, values: dict[str, Value]) -> list[tuple[Any, ...]]:
         return self.raw.execute(sql, values).fetchall()
 
+    def each(self, sql: str, values: dict[str, Value]) -> Iterator[tuple[Any, ...]]:
+        return self.raw.execute(sql, values)
+
     def changes(self) -> int:
         return 0
 

@@ -3,7 +3,8 @@
 1. A function in `pages/<theme>.py`: `def show(request: PageRequest) -> Page`. It runs in a thread, with
    `request.app` as the one open backlog; it reads with `with request.app.store.read() as tx:` and what `board/` has.
 2. One line in `PAGES` of `routes.py`: `_get("/inbox", inbox.show)` or `_post("/inbox/{id}/answer", inbox.answer)`.
-   Routes are tried in order. A page of the head line also gets one line in `NAV` of `rendering.py`.
+   Routes are tried in order; what may take seconds is `dear=True`, and has a thread of its own. A page
+   of the head line also gets one line in `NAV` of `rendering.py`.
 3. `templates/<theme>.html` begins with `{% extends layout %}` and puts everything into `{% block main %}`, with one
    `<h1>`. That block is fetched again, and morphed into the open page, whenever somebody has written. What is not to
    be touched then gets `hx-morph-skip`; elements that may move get an `id`. An open `<details>` stays open.

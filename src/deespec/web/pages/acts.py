@@ -23,12 +23,13 @@ def ask(request: PageRequest) -> Page:
     if act not in acts_for(line):
         raise NotPossible(f"{line.id} is {line.status}: that is not possible now.")
     title = f"{line.id}: {request.say(act.title)}"
-    return page("act.html", title=title, line=line, act=act, question=act.asks(line))
+    question = act.asks(line)
+    return page("act.html", title=title, line=line, act=act, question=question and question.by(request.say))
 
 
 def do(request: PageRequest) -> Done:
     """Does it; `back` in the form names the page it came from."""
     name, number = request.part("act"), request.work()
-    message = carry_out(request.app, name, number, words=request.field("words") or None)
+    said = carry_out(request.app, name, number, words=request.field("words") or None, turn=request.whole("turn"))
     gone = "/" if name == "delete" else f"/items/{request.id()}"
-    return Done(message=message, then=request.field("back") or gone)
+    return Done(message=said.by(request.say), then=request.field("back") or gone)

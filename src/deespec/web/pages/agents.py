@@ -95,15 +95,18 @@ def pause(request: PageRequest) -> Done:
         reason=clean(reason) or None,
         whole_account=request.field("account") == "1",
     )
-    until = f"until {local(found.until_at)}" if found.until_at else "until it is resumed"
-    message = f"{name} is paused {until}" if fresh else f"{name} is paused already, {until}: {clean(found.message)}"
+    ends_at = found.until_at
+    until = request.say("until %(time)s", time=local(ends_at)) if ends_at else request.say("until it is resumed")
+    told = "%(name)s is paused %(until)s" if fresh else "%(name)s is paused already, %(until)s: %(why)s"
+    message = request.say(told, name=name, until=until, why=clean(found.message))
     return Done(message=message, then="/agents")
 
 
 def resume(request: PageRequest) -> Done:
     name = request.field("agent", most=200)
     resumed = resume_agent(request.app, name)
-    return Done(message=f"{name} goes on" if resumed else f"{name} was not paused.", then="/agents")
+    words = "Agent %(name)s goes on" if resumed else "%(name)s was not paused."
+    return Done(message=request.say(words, name=name), then="/agents")
 
 
 def _steps(app: App, name: str) -> tuple[str, ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deespec.acts import approve, decided_line, reject
+from deespec.acts import approve, reject
 from deespec.backlog import drafts as deciding
 from deespec.backlog.drafts import EDITABLE, Needs
 from deespec.board.drafted import decision, difference
+from deespec.board.told import decided
 from deespec.errors import DeespecError, InvalidInput, NotFound, NotPossible
 from deespec.model.asking import UNDECIDED
 from deespec.model.draft_file import read_field, read_need, stamp
@@ -15,6 +16,7 @@ from deespec.model.fields import Wrong
 from deespec.records import record, replace
 from deespec.web import forms
 from deespec.web.links import page_of
+from deespec.web.meanings import DRAFTS
 from deespec.web.page import Done, page
 
 if TYPE_CHECKING:
@@ -104,7 +106,7 @@ def decide(request: PageRequest) -> Page | Done:
         if forms.stays_open(request):
             raise
         return _list(request, problem=error, picked=names, of=request.field("of"))
-    return Done(message=said(done))
+    return Done(message=said(request, done))
 
 
 def _list(
@@ -142,14 +144,14 @@ def decide_one(request: PageRequest) -> Page | Done:
         raise
     except DeespecError as error:
         return _one(request, parent, number, problem=error)
-    return Done(message=said(done), then=f"/drafts/{parent}/{number}")
+    return Done(message=said(request, done), then=f"/drafts/{parent}/{number}")
 
 
 def _one(request: PageRequest, parent: str, number: int, *, problem: DeespecError | None = None) -> Page:
     with request.app.store.read() as tx:
         draft = tx.draft(parent, number)
         earlier = tx.draft(parent, draft.replaces) if draft.replaces is not None else None
-        needs = tuple(_need(tx, need) for need in draft.needs)
+        needs = tuple(_need(request, tx, need) for need in draft.needs)
         title = tx.item(parent).title if tx.exists(parent) else ""
     return page(
         "draft.html",
@@ -167,20 +169,20 @@ def _one(request: PageRequest, parent: str, number: int, *, problem: DeespecErro
     )
 
 
-def _need(tx: Transaction, need: str) -> Need:
+def _need(request: PageRequest, tx: Transaction, need: str) -> Need:
     if "/" in need:
         parent, number = draft_id(need)
         found = next((one for one in tx.drafts(parent, decided=True) if one.number == number), None)
-        state = "not there" if found is None else str(found.status)
+        state = request.say("not there" if found is None else DRAFTS[found.status])
         to = f"/drafts/{need}"
         if found is not None and found.registered:
-            return Need(id=found.registered, to=page_of(found.registered), state=_state(tx, found.registered))
+            return Need(id=found.registered, to=page_of(found.registered), state=_state(request, tx, found.registered))
         return Need(id=need, to=to, state=state)
-    return Need(id=need, to=page_of(need), state=_state(tx, need))
+    return Need(id=need, to=page_of(need), state=_state(request, tx, need))
 
 
-def _state(tx: Transaction, item_id: str) -> str:
-    return str(tx.item(item_id).status) if tx.exists(item_id) else "not there"
+def _state(request: PageRequest, tx: Transaction, item_id: str) -> str:
+    return str(tx.item(item_id).status) if tx.exists(item_id) else request.say("not there")
 
 
 # --- editing one ------------------------------------------------------------------------------------------------------
@@ -233,7 +235,7 @@ def _changed(draft: Draft, texts: Mapping[str, str], typed: Mapping[str, str], f
 def _rewritten(request: PageRequest, before: Draft, done: Sequence[Decided]) -> str:
     changed = [name for name in EDITABLE if getattr(done[0].draft, name) != getattr(before, name)]
     first = request.say("%(id)s changed: %(fields)s", id=before.id, fields=", ".join(changed))
-    return " · ".join((first, *(decided_line(one) for one in done if one.why)))
+    return " · ".join((first, *(decided(one).by(request.say) for one in done if one.why)))
 
 
 def _form(
@@ -278,9 +280,9 @@ def draft_id(text: str) -> DraftId:
     return parent, int(number)
 
 
-def said(done: Sequence[Decided]) -> str:
+def said(request: PageRequest, done: Sequence[Decided]) -> str:
     """What became of drafts, in a line."""
-    return " · ".join(decided_line(one) for one in done)
+    return " · ".join(decided(one).by(request.say) for one in done)
 
 
 def _named(request: PageRequest) -> DraftId:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -21,7 +20,6 @@ SPANS = {"7d": "7 days", "30d": "30 days", "90d": "90 days", "all": "from the be
 USUAL = "30d"
 KEPT_MS = 10_000
 """So long all readers get the same charts: they are dear, and under a run something is written each second."""
-KEPT_MOST = 8
 RUNS_MOST = 50
 
 
@@ -37,38 +35,10 @@ class Part:
     charts: tuple[Drawn, ...]
 
 
-class Sheets:
-    """The newest charts by what they were asked for; one is made at a time."""
-
-    def __init__(self) -> None:
-        self._making = threading.Lock()
-        self._kept: dict[tuple[str, ...], tuple[int, Sheet]] = {}
-
-    def get(self, request: PageRequest, since: str, run: str) -> Sheet:
-        app = request.app
-        key = (str(app.settings.home), app.store.identity(), request.words.language, since, run)
-        with self._making:
-            now = app.clock.boot_ms()
-            known = self._kept.get(key)
-            if known is not None and now - known[0] < KEPT_MS:
-                return known[1]
-            days = None if since == "all" else int(since.removesuffix("d"))
-            since_at = 0 if days is None else max(0, app.clock.now_ms() - days * DAY_MS)
-            made = whole(app, since=since_at, run=run or None, words=request.say)
-            self._kept.pop(key, None)
-            self._kept[key] = (app.clock.boot_ms(), made)
-            while len(self._kept) > KEPT_MOST:
-                del self._kept[next(iter(self._kept))]
-            return made
-
-
-_SHEETS = Sheets()
-
-
 def show(request: PageRequest) -> Page:
     since = request.choice("since", SPANS) or USUAL
     run = request.text("run")
-    found = _SHEETS.get(request, since, run)
+    found = _sheet(request, since, run)
     with request.app.store.read() as tx:
         runs = run_names(tx)[:RUNS_MOST]
     parts: dict[str, list[Drawn]] = {}
@@ -86,3 +56,16 @@ def show(request: PageRequest) -> Page:
         runs=list(dict.fromkeys((*([run] if run else []), *runs))),
         run=run,
     )
+
+
+def _sheet(request: PageRequest, since: str, run: str) -> Sheet:
+    """The charts as they were a moment ago, or new ones."""
+    app = request.app
+
+    def make() -> Sheet:
+        days = None if since == "all" else int(since.removesuffix("d"))
+        since_at = 0 if days is None else max(0, app.clock.now_ms() - days * DAY_MS)
+        return whole(app, since=since_at, run=run or None, words=request.say)
+
+    key = ("figures", str(app.settings.home), app.store.identity(), request.words.language, since, run)
+    return request.recent.get(key, make, now=app.clock.boot_ms, for_ms=KEPT_MS)

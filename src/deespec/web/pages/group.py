@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from deespec.acts import carry_out_group, decompose, effect_lines, group_acts, rehearse_group
+from deespec.acts import carry_out_group, decompose, group_acts, rehearse_group
 from deespec.board.below import open_counts
 from deespec.board.draw.graph import svg
 from deespec.board.graph import graph
 from deespec.board.group import look
+from deespec.board.told import effects
 from deespec.errors import InvalidInput, NotFound, NotPossible
 from deespec.model.asking import UNDECIDED
 from deespec.model.ids import number_in
@@ -35,7 +36,7 @@ QUESTIONS = {
     "unhold": "Let it and all that is below it be worked on?",
     "cancel": "Cancel all that is below it and not DONE?",
 }
-DONE = {"hold": "held", "unhold": "free", "cancel": "cancelled"}
+DONE = {"hold": "%(id)s held", "unhold": "%(id)s free", "cancel": "%(id)s cancelled"}
 DIGITS_MOST = 6
 
 
@@ -52,7 +53,7 @@ def show(request: PageRequest) -> Page:
         acts=[(name, ACTS[name]) for name in group_acts(one.status, held=one.held)],
         below=open_counts(seen.progress.sbis),
         to_decide=_to_decide(request.app, seen),
-        decided=[draft for draft in seen.drafts if draft.status not in UNDECIDED],
+        decided=[draft for draft in seen.drafts.drafts if draft.status not in UNDECIDED],
         drawing=_drawing(request, one.id),
         may_decompose=_may_decompose(seen),
         agents=_decomposers(request.app),
@@ -70,7 +71,7 @@ def ask(request: PageRequest) -> Page:
         one = tx.item(item)
     if name not in group_acts(one.status, held=one.held):
         raise NotPossible(f"{item} is {one.status}{' and held' if one.held else ''}: that is not possible now.")
-    effect = effect_lines(item, rehearse_group(request.app, name, item))
+    effect = [one.by(request.say) for one in effects(item, rehearse_group(request.app, name, item))]
     return page(
         "group_act.html",
         title=f"{item}: {request.say(ACTS[name])}",
@@ -89,8 +90,10 @@ def do(request: PageRequest) -> Done:
     effect = carry_out_group(request.app, name, item, words=request.field("words") or None)
     changed = effect.groups or effect.sbis or effect.decompositions or effect.stopped
     if not changed:
-        return Done(message=f"{item} is like that already; nothing was changed.", then=page_of(item))
-    return Done(message="; ".join([f"{item} {DONE[name]}", *effect_lines(item, effect)]), then=page_of(item))
+        words = request.say("%(id)s is like that already; nothing was changed.", id=item)
+        return Done(message=words, then=page_of(item))
+    told = [request.say(DONE[name], id=item), *(one.by(request.say) for one in effects(item, effect))]
+    return Done(message="; ".join(told), then=page_of(item))
 
 
 def cut(request: PageRequest) -> Done:
@@ -99,7 +102,7 @@ def cut(request: PageRequest) -> Done:
     agent = request.field("agent", most=200)
     least, most = (_whole(request, name) for name in ("least", "most"))
     decompose(request.app, number_in(item), agent=(agent,) if agent else (), least=least, most=most)
-    message = f"{item} is to be decomposed: deespec run --workflows pbi,sbi takes it up."
+    message = request.say("%(id)s is to be decomposed: deespec run --workflows pbi,sbi takes it up.", id=item)
     return Done(message=message, then=page_of(item))
 
 
@@ -114,7 +117,7 @@ def _id(request: PageRequest) -> str:
 
 def _to_decide(app: App, seen: GroupView) -> tuple[Group, ...]:
     with app.store.read() as tx:
-        return grouped(tx, [draft for draft in seen.drafts if draft.status in UNDECIDED])
+        return grouped(tx, [draft for draft in seen.drafts.drafts if draft.status in UNDECIDED])
 
 
 def _drawing(request: PageRequest, item: str) -> Markup | None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deespec.acts import ACTS, Says, acts_for, carry_out, carry_out_group, named, resume_agent, said_with
+from deespec.acts import acts_for, carry_out, carry_out_group, resume_agent
 from deespec.backlog import edit
 from deespec.board.inbox import held_tops
 from deespec.board.inbox import inbox as look
+from deespec.board.told import Said, named
 from deespec.errors import DeespecError, NotFound, NotPossible
 from deespec.model.asking import NEEDS_WORDS
 from deespec.model.ids import number_of
@@ -18,6 +19,8 @@ from deespec.web.page import Done, page
 from deespec.web.pages.drafts import grouped
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deespec.acts import Act
     from deespec.board.inbox import Inbox
     from deespec.board.waiting import Waiting
@@ -99,31 +102,26 @@ def _done(request: PageRequest) -> str:
 
 def _answered(request: PageRequest, name: str) -> str:
     """An answer counts only for what was asked: nobody answers what somebody else has answered already."""
-    item, words = request.field("item"), request.field("words")
-    number, turn = _number(item), request.field("turn")
-    if name == "retry" or not turn.isdecimal():
-        return carry_out(request.app, name, number, words=words)
-    act = next(one for one in ACTS if one.name == name)
-    said = said_with(Says.MUST, words, what=act.words) or ""
-    edit.answer(request.app.store, number, said, actor=request.app.person, turn=int(turn))
-    return f"{item} {act.done}"
+    number, turn = _number(request.field("item")), request.whole("turn")
+    return carry_out(request.app, name, number, words=request.field("words"), turn=turn).by(request.say)
 
 
 def _unheld(request: PageRequest) -> str:
     item = request.field("item")
     if item.startswith(Kind.SBI):
-        return carry_out(request.app, "unhold", _number(item))
+        return carry_out(request.app, "unhold", _number(item)).by(request.say)
     carry_out_group(request.app, "unhold", _id(item))
-    return f"{item} free"
+    return request.say("%(id)s free", id=item)
 
 
 def _all_unheld(request: PageRequest) -> str:
-    """What is held by itself; what is held with a PBI or EPIC is let go with that."""
+    """What is held by itself, as the page had it; what is held with a PBI or EPIC is let go with that."""
     app = request.app
+    ids = [_id(one) for one in request.field("items").split()]
     with app.store.read() as tx:
-        numbers = [_number(one) for one in request.fields("item") if tx.exists(_id(one))]
+        numbers = [_number(one) for one in ids if tx.exists(one)]
     freed = edit.unhold(app.store, numbers, actor=app.person)
-    return request.say("Free: %(ids)s", ids=named([one.id for one in freed]))
+    return Said(text="Free: %(ids)s", values={"ids": named([one.id for one in freed])}).by(request.say)
 
 
 def _number(item: str) -> int:
@@ -146,8 +144,8 @@ def _is_id(item: str) -> bool:
 
 def _refusal(request: PageRequest, error: DeespecError) -> Page:
     found = look(request.app)
-    item, turn = request.field("item"), request.field("turn")
-    entry = _entry(item, int(turn) if turn.isdecimal() and len(turn) < 9 else None)
+    item = request.field("item")
+    entry = _entry(item, request.whole("turn"))
     there = entry in {_entry(line.id, line.turn) for line, _ in found.stopped}
     status = ""
     if _is_id(item):
@@ -167,7 +165,7 @@ def _refusal(request: PageRequest, error: DeespecError) -> Page:
 def _page(request: PageRequest, found: Inbox, *, refused: Refused | None = None) -> Page:
     with request.app.store.read() as tx:
         groups = grouped(tx, found.drafts)
-        tops = held_tops(tx, found.held[:SHOWN_MOST])
+        tops = held_tops(tx, found.held)
     return page(
         "inbox.html",
         title=request.say("Inbox"),
@@ -175,7 +173,8 @@ def _page(request: PageRequest, found: Inbox, *, refused: Refused | None = None)
         found=found,
         stopped=tuple(_stopped(line, why) for line, why in found.stopped[:SHOWN_MOST]),
         barred=found.barred[:SHOWN_MOST],
-        held=tops,
+        held=tops[:SHOWN_MOST],
+        held_total=len(tops),
         alone=_alone(tops),
         groups=groups,
         most=SHOWN_MOST,
@@ -190,7 +189,7 @@ def _stopped(line: Line, why: Waiting) -> Stopped:
     return Stopped(line=line, why=why, act=possible.get(first), further=further)
 
 
-def _alone(tops: list[Item]) -> tuple[str, ...]:
+def _alone(tops: Sequence[Line | Item]) -> tuple[str, ...]:
     return tuple(one.id for one in tops if one.id.startswith(Kind.SBI))
 
 

@@ -9,18 +9,18 @@ from zlib import crc32
 from deespec.acts import acts_for
 from deespec.board.item import look
 from deespec.board.kept import tries_of
+from deespec.board.log import GATES
 from deespec.errors import InvalidInput, NotFound
 from deespec.model.ids import number_in
 from deespec.model.items import Kind
-from deespec.model.lifecycle import Step
+from deespec.model.lifecycle import Event, Status, Step
 from deespec.model.spec import normalise_id
 from deespec.records import record, replace
 from deespec.text import clean, without_ansi
-from deespec.web.gate_outputs import gates_of
+from deespec.web.gate_outputs import gates_of, names_of
 from deespec.web.meanings import MEANINGS
 from deespec.web.page import Plain, page
 from deespec.web.pages import group
-from deespec.web.watching import watching
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +46,9 @@ FINDINGS_MOST = 50
 LINKED_MOST = 50
 """Items that it needs, or that need it."""
 HISTORY_MOST = 40
-PARTS = ("now", "spec", "turns", "text")
+FAILED_MOST = 10
+"""Tries that failed, of those in this history."""
+PARTS = ("now", "spec", "turns", "merges", "text")
 
 
 @record
@@ -117,7 +119,7 @@ def show(request: PageRequest) -> Page | Plain:
     part = request.choice("part", PARTS)
     if part == "text":
         return Plain(content="\n".join(clean(line, lines=True) for line in seen.sbi.spec.split("\n")))
-    shown = {None: "item.html", "now": "_now.html", "spec": "_spec.html", "turns": "_turns.html"}[part]
+    shown = f"_{part}.html" if part else "item.html"
     turn = request.number("turn", most=10**9) if request.text("turn") else None
     return page(shown, title=f"{seen.sbi.id} {clean(seen.sbi.title)}", item=_Item(request, seen, turn))
 
@@ -126,7 +128,7 @@ class _Item:
     """What the template asks for, read when it does: of an open page most is left as it is."""
 
     def __init__(self, request: PageRequest, seen: ItemView, opened: int | None) -> None:
-        self._app = request.app
+        self._app, self._watching = request.app, request.watching
         self._opened = opened
         self.seen, self.sbi, self.line = seen, seen.sbi, seen.line
         self.acts = tuple(act for act in acts_for(seen.line) if act.name != "answer")
@@ -158,11 +160,12 @@ class _Item:
     def turns_key(self) -> str:
         turns = self.seen.turns
         answered = sum(1 for one in self.seen.questions if one.answer is not None)
-        return f"turns-{len(turns)}-{turns[-1].token if turns else 0}-{len(self.seen.questions)}-{answered}"
+        failed = self.failed_tries[0].seq if self.failed_tries else 0
+        return f"turns-{len(turns)}-{turns[-1].token if turns else 0}-{len(self.seen.questions)}-{answered}-{failed}"
 
     @cached_property
     def live(self) -> Live | None:
-        return watching(self._app).of(self.line)
+        return self._watching.of(self._app, self.line)
 
     @property
     def doing(self) -> str:
@@ -188,7 +191,7 @@ class _Item:
                 turn=turn,
                 question=questions.get(turn.number),
                 open=turn.number in opened,
-                gates=tuple(gates_of(self._tries.get(turn.token), turn)) if turn.number in opened else (),
+                gates=self._gates(turn) if turn.number in opened else (),
                 has_changes=turn.tree is not None and turn.step is not Step.REVIEW,
                 kept=turn.token in self._tries,
             )
@@ -196,10 +199,32 @@ class _Item:
         ]
 
     @cached_property
-    def merge_gates(self) -> list[GateOutput]:
-        """Of the newest try at a merge."""
+    def merge_try(self) -> Try | None:
+        """The newest one, if gates ran in it."""
         found = [one for one in self._tries.values() if one.turn is None]
-        return gates_of(found[-1], None) if found else []
+        return found[-1] if found and (found[-1].folder / GATES).is_dir() else None
+
+    @property
+    def merge_key(self) -> str:
+        """Names what its gates have printed: more comes while it runs."""
+        assert self.merge_try is not None
+        token = self.merge_try.token
+        return f"merge-{token}-{'runs' if token == self.line.lease_token else 'over'}"
+
+    @cached_property
+    def merge_gates(self) -> list[GateOutput]:
+        merged = self.sbi.status is Status.DONE and bool(self.seen.merges)
+        return gates_of(self.merge_try, None, named=names_of(self._app, self.sbi.checks, "integrate"), merged=merged)
+
+    def _gates(self, turn: Turn) -> tuple[GateOutput, ...]:
+        named = names_of(self._app, self.sbi.checks, "implement")
+        return tuple(gates_of(self._tries.get(turn.token), turn, named=named))
+
+    @cached_property
+    def failed_tries(self) -> list[JournalEntry]:
+        """The newest first: calls of an agent from which no turn came."""
+        failed = (Event.RELEASED, Event.LIMIT_REACHED)
+        return [one for one in self.history if one.event in failed and one.error and one.agent][:FAILED_MOST]
 
     @cached_property
     def used(self) -> tuple[int, float] | None:

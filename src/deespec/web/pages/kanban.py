@@ -8,12 +8,11 @@ from deespec.acts import acts_for
 from deespec.board.snapshot import agents_now
 from deespec.board.waiting import Situation
 from deespec.clock import midnight
-from deespec.model.asking import NEEDS_WORDS, DraftStatus
+from deespec.model.asking import NEEDS_WORDS
 from deespec.model.lifecycle import Status
 from deespec.model.wanted import Part
-from deespec.records import record
+from deespec.records import record, replace
 from deespec.web.page import page
-from deespec.web.watching import watching
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
     from deespec.model.items import Line
     from deespec.store.base import Transaction
     from deespec.web.page import Page, PageRequest
+    from deespec.web.watching import Watching
 
 CARDS_MOST = 25
 """In a part of a column; the rest is on the list."""
@@ -44,8 +44,10 @@ class Card:
     line: Line
     why: str | None
     """Why nobody works on it."""
+    runs: bool
+    """Somebody works on it."""
     live: Live | None
-    """What its agent says; None: nobody works on it."""
+    """What its agent says."""
     status: bool
     """Whether the column leaves open what its status is."""
     primary: Act | None
@@ -96,7 +98,7 @@ class Strip:
 def show(request: PageRequest) -> Page:
     with request.app.store.read() as tx:
         situation = Situation(request.app, tx)
-        read = _Reading(request.app, tx, situation)
+        read = _Reading(tx, situation)
         ready = read.part(Part.READY, "Next")
         barred = read.part(Part.BARRED, "Not yet")
         held = read.part(Part.HELD, "Held")
@@ -109,7 +111,17 @@ def show(request: PageRequest) -> Page:
             Column(key="cancelled", title="Cancelled", parts=(read.newest(Status.CANCELLED, folded=True),)),
         )
         strip = _strip(request.app, tx, situation)
-    return page("kanban.html", title=request.say("Board"), columns=columns, strip=strip)
+    shown = [_listening(column, request.app, request.watching) for column in columns]
+    return page("kanban.html", title=request.say("Board"), columns=shown, strip=strip)
+
+
+def _listening(column: Column, app: App, watching: Watching) -> Column:
+    """With what the agents say now: from files, so after the reading of the store has ended."""
+    parts = []
+    for part in column.parts:
+        cards = tuple(replace(one, live=watching.of(app, one.line)) if one.runs else one for one in part.cards)
+        parts.append(replace(part, cards=cards))
+    return replace(column, parts=tuple(parts))
 
 
 def _strip(app: App, tx: Transaction, situation: Situation) -> Strip:
@@ -123,17 +135,16 @@ def _strip(app: App, tx: Transaction, situation: Situation) -> Strip:
         usd_per_day=app.settings.usd_per_day,
         paused=tuple(agent for agent in agents_now(app, situation) if agent.pause is not None),
         notices=len(tx.notices()),
-        drafts=sum(1 for draft in tx.drafts() if draft.status is DraftStatus.OPEN),
+        drafts=tx.open_drafts(),
     )
 
 
 class _Reading:
     """One consistent look."""
 
-    def __init__(self, app: App, tx: Transaction, situation: Situation) -> None:
+    def __init__(self, tx: Transaction, situation: Situation) -> None:
         self._tx = tx
         self._situation = situation
-        self._watching = watching(app)
         self._open = tx.part_counts()
         self._counts = tx.counts()
 
@@ -157,12 +168,13 @@ class _Reading:
 
     def _card(self, line: Line, *, status: bool) -> Card:
         waits = self._situation.waiting(line)
-        runs = self._situation.runs(line)
+        said_above = not self._situation.workers and line.lease_token is None  # that no worker is running
         acts = acts_for(line)
         return Card(
             line=line,
-            why=waits[0].text if waits else None,
-            live=self._watching.of(line) if runs else None,
+            why=waits[0].text if waits and not (said_above and waits[0].reason == "slot") else None,
+            runs=self._situation.runs(line),
+            live=None,
             status=status or (line.stopped and line.resume),
             primary=_primary(line, acts),
             acts=acts,

@@ -32,7 +32,7 @@ LOOKS_MOST = 20
 """Of what there is already; what is behind that follows as if it came now."""
 SAVED_BYTES_MOST = 16 * 1024 * 1024
 GATE = "gate "
-"""How parts of a log are called that gates have printed; these are numbered from 0."""
+"""How parts of a log are called that gates have printed; they are numbered from 1."""
 TURNS_LINKED = 50
 """The newest ones."""
 
@@ -116,7 +116,7 @@ class _Log:
         for entry in self.found.entries:
             first, again = entry.token != token, (entry.part, entry.source) == source
             number = entry.part.removeprefix(GATE)
-            gate = int(number) + 1 if entry.part.startswith(GATE) and number.isdigit() else None
+            gate = int(number) if entry.part.startswith(GATE) and number.isdigit() else None
             pieces.append((entry, first, again and not first, gate))
             token, source = entry.token, (entry.part, entry.source)
         return pieces
@@ -160,5 +160,4 @@ def _saved(app: App, item: str, turn: int | None) -> Plain:
 
 
 def _harmless(data: bytes) -> bytes:
-    lines = data.decode(errors="replace").split("\n")
-    return "\n".join(clean(line, lines=True) for line in lines).encode()
+    return clean(data.decode(errors="replace"), lines=True).encode()

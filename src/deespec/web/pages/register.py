@@ -12,7 +12,7 @@ from deespec.labels import refuse_unknown
 from deespec.model.fields import FIELDS
 from deespec.model.items import Kind
 from deespec.model.spec import advice, new_item, parse_spec
-from deespec.records import record
+from deespec.records import record, replace
 from deespec.web import forms
 from deespec.web.links import page_of
 from deespec.web.page import Done, page
@@ -55,7 +55,7 @@ def register_it(request: PageRequest) -> Page | Done:
         typed = {"whole": request.field("whole")}
     problems: dict[str, DeespecError] = {}
     try:
-        new, problems = _written(kind, typed, whole=whole)
+        new, problems = _written(request.app, kind, typed, whole=whole)
         if request.field("do") == "preview":
             seen = Seen(new=new, advice=tuple(advice(new)) if new else ())
             return _page(request, kind, typed, whole=whole, problems=problems, seen=seen)
@@ -69,11 +69,14 @@ def register_it(request: PageRequest) -> Page | Done:
 # --- doing it ---------------------------------------------------------------------------------------------------------
 
 
-def _written(kind: Kind, typed: Mapping[str, str], *, whole: bool) -> tuple[NewItem | None, dict[str, DeespecError]]:
+def _written(
+    app: App, kind: Kind, typed: Mapping[str, str], *, whole: bool
+) -> tuple[NewItem | None, dict[str, DeespecError]]:
     """The item that was written, or what is wrong with which field. Raises InvalidInput for the form as a whole."""
     if whole:
         return parse_spec(typed["whole"], kind=kind, file=WRITTEN), {}
     found, problems = forms.read(typed, _controls(kind), forms.item_reader(kind))
+    problems |= forms.disagreeing(found, kind) | forms.missing(app, found, kind)
     if problems:
         return None, problems
     return new_item(kind, **{name: value for name, value in found.items() if value not in (None, "", (), False)}), {}
@@ -107,7 +110,8 @@ def _asked(request: PageRequest) -> tuple[Kind, bool]:
 
 
 def _controls(kind: Kind) -> dict[str, forms.Control]:
-    return {name: one for name, one in forms.ITEM.items() if kind in FIELDS[name].kinds}
+    controls = {name: one for name, one in forms.ITEM.items() if kind in FIELDS[name].kinds}
+    return controls | {"title": replace(forms.TITLE, help="Without one, the first heading or line of the text is it.")}
 
 
 def _page(

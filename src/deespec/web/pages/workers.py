@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.acts import stop_workers
+from deespec.board.told import stopping
 from deespec.board.workers import workers_now
 from deespec.errors import NotFound
 from deespec.web.page import Done, page
@@ -24,5 +25,4 @@ def ask(request: PageRequest) -> Page:
 def stop(request: PageRequest) -> Done:
     name, now = request.part("name"), request.field("how") == "now"
     stop_workers(request.app, name, now=now)
-    ending = "stops its agents now" if now else "takes nothing new and ends with its running turns"
-    return Done(message=f"{name} {ending}", then="/agents")
+    return Done(message=stopping(name, now=now).by(request.say), then="/agents")

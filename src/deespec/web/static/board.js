@@ -1,48 +1,158 @@
 // What a page needs beside htmx: durations that go on, a stream only while the page is seen, and a word when it is lost.
 "use strict";
 
+// Of a browser's windows one holds the stream and tells the others: a browser has few connections to one host.
 (() => {
-  const lost = () => document.getElementById("lost");
+  const LOCK = "deespec-stream";
+  const FETCHES_PER_S = 40; // of all windows together, as in live.py
+  const windows = navigator.locks && "BroadcastChannel" in globalThis ? new BroadcastChannel(LOCK) : null;
+  const live = () => document.getElementById("live");
 
   function said(ms) {
     const seconds = Math.max(0, Math.floor(ms / 1000));
-    if (seconds < 60) return `${seconds} s`;
-    if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
-    return `${Math.floor(seconds / 86400)} d`;
+    const [day, hour, minute, second] = document.documentElement.lang === "ja" ? ["日", "時間", "分", "秒"] : ["d", "h", "min", "s"];
+    if (seconds < 60) return `${seconds} ${second}`;
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} ${minute}`;
+    if (seconds < 86400) return `${Math.floor(seconds / 3600)} ${hour} ${Math.floor((seconds % 3600) / 60)} ${minute}`;
+    return `${Math.floor(seconds / 86400)} ${day}`;
   }
+
+  let ahead = 0; // of the board's clock, which says when something began
 
   function tick() {
     if (document.hidden) return;
     for (const time of document.querySelectorAll("time[data-since]")) {
-      const text = said(Date.now() - Number(time.dataset.since));
+      const lasts = said(Date.now() - ahead - Number(time.dataset.since));
+      const text = time.dataset.ago ? time.dataset.ago.replace("…", lasts) : lasts;
       if (time.textContent !== text) time.textContent = text;
     }
   }
 
+  // --- who holds the stream ---
+
+  let holds = !windows; // without locks each window has a stream of its own
+  let place = null; // in the queue for it, or at its head
+  let stream = null;
+
   function connect() {
-    const live = document.getElementById("live");
-    if (live && !document.hidden) live.dispatchEvent(new Event("visible-now"));
+    if (holds && !document.hidden) live()?.dispatchEvent(new Event("visible-now"));
+  }
+
+  function queue() {
+    if (!windows || place) return;
+    const mine = place = new AbortController();
+    const left = new Promise((leave) => mine.signal.addEventListener("abort", leave));
+    const held = navigator.locks.request(LOCK, { signal: mine.signal }, () => {
+      holds = true;
+      connect();
+      return left;
+    });
+    held.catch(() => {}); // it left the queue
+    windows.postMessage({ asks: true });
+  }
+
+  function leave() {
+    if (!windows) return;
+    holds = false;
+    stream?.reader?.cancel();
+    place?.abort();
+    place = null;
+  }
+
+  function connecting(event) {
+    if (!holds) event.preventDefault(); // it was given up meanwhile
+  }
+
+  function connected(event) {
+    stream = event.detail.connection;
+    if (!holds) setTimeout(() => stream.reader?.cancel());
+    isLost(false);
+  }
+
+  // --- what it says ---
+
+  let newest = "";
+  let fetched = 0;
+  let fetching = null;
+  let lost = { yes: false };
+
+  async function tell() {
+    const told = { newest, lost, windows: (await navigator.locks.query()).pending.length + 1 };
+    windows.postMessage(told);
+    return told;
+  }
+
+  function hear(told) {
+    if (told.asks) {
+      if (holds) tell();
+      return;
+    }
+    showLost(told.lost);
+    if (told.newest !== newest) fetchSoon(told);
+  }
+
+  function fetchSoon(told) {
+    newest = told.newest;
+    if (fetching || document.hidden) return; // who is seen again fetches anyway
+    const pause = fetched + (1000 * told.windows) / FETCHES_PER_S - Date.now();
+    fetching = setTimeout(() => {
+      fetching = null;
+      fetched = Date.now();
+      live()?.dispatchEvent(new Event("news"));
+    }, Math.max(0, pause));
+  }
+
+  function streamed(event) {
+    const version = event.detail?.id;
+    if (!windows || !version || event.target.id !== "live") return;
+    event.stopImmediatePropagation();
+    newest = version;
+    tell().then(fetchSoon);
   }
 
   function isLost(yes, status) {
-    const told = lost();
-    if (!told) return;
-    told.hidden = !yes;
-    told.textContent = status === 401 ? told.dataset.signedOut : told.dataset.silent;
+    showLost({ yes, status });
+    if (windows && holds) tell();
   }
+
+  function showLost(now) {
+    lost = now;
+    const told = document.getElementById("lost");
+    if (!told) return;
+    told.hidden = !now.yes;
+    told.textContent = now.status === 401 ? told.dataset.signedOut : told.dataset.silent;
+  }
+
+  // --- begin, and how it goes on ---
 
   function seen() {
+    if (document.hidden) return leave();
+    queue();
     connect();
-    if (!document.hidden) document.getElementById("live")?.dispatchEvent(new Event("news")); // whatever was missed
+    live()?.dispatchEvent(new Event("news")); // whatever was missed
   }
 
-  document.addEventListener("htmx:after:process", (event) => { if (event.target === document.body) connect(); });
-  document.addEventListener("visibilitychange", seen);
+  let begun = false;
+  function begin() {
+    const ready = live()?._htmx; // htmx may be through with the page before this file is read
+    if (begun || !ready) return;
+    begun = true;
+    newest = new URLSearchParams(live().getAttribute("hx-sse:connect").split("?")[1]).get("seen");
+    document.addEventListener("visibilitychange", seen);
+    if (!document.hidden) queue();
+    connect();
+  }
+
+  if (windows) windows.onmessage = (event) => hear(event.data);
+  document.addEventListener("news", streamed, true);
+  document.addEventListener("htmx:after:process", begin);
+  document.addEventListener("htmx:sse:before:connection", connecting);
   document.addEventListener("htmx:sse:error", (event) => isLost(true, event.detail?.status));
   document.addEventListener("htmx:error", (event) => { if (event.target.id === "live") isLost(true); }); // no stream yet
-  document.addEventListener("htmx:sse:after:connection", () => isLost(false));
+  document.addEventListener("htmx:sse:after:connection", connected);
   document.addEventListener("DOMContentLoaded", () => {
+    ahead = Date.now() - (Number(document.body.dataset.now) || Date.now());
+    begin();
     setInterval(tick, 1000);
     setInterval(connect, 5000); // one that was refused; an open stream is left as it is
   });
