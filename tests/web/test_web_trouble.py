@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from html import unescape
 from pathlib import Path
@@ -80,8 +81,7 @@ def test_while_another_holds_the_database_pages_are_shown_and_changes_say_why_no
         one.start()
     while any(one.is_alive() for one in waiting):
         assert "To be held" in browser.get("/").text
-        waiting[0].join(0.1)
-        waiting[-1].join(0.1)
+        time.sleep(0.1)
     for one in waiting:
         one.join()
     assert {one.status for one in got} == {503}

@@ -132,11 +132,8 @@
     live()?.dispatchEvent(new Event("news")); // whatever was missed
   }
 
-  let begun = false;
   function begin() {
-    const ready = live()?._htmx; // htmx may be through with the page before this file is read
-    if (begun || !ready) return;
-    begun = true;
+    if (!live()) return;
     newest = new URLSearchParams(live().getAttribute("hx-sse:connect").split("?")[1]).get("seen");
     document.addEventListener("visibilitychange", seen);
     if (!document.hidden) queue();
@@ -145,14 +142,13 @@
 
   if (windows) windows.onmessage = (event) => hear(event.data);
   document.addEventListener("news", streamed, true);
-  document.addEventListener("htmx:after:process", begin);
   document.addEventListener("htmx:sse:before:connection", connecting);
   document.addEventListener("htmx:sse:error", (event) => isLost(true, event.detail?.status));
   document.addEventListener("htmx:error", (event) => { if (event.target.id === "live") isLost(true); }); // no stream yet
   document.addEventListener("htmx:sse:after:connection", connected);
   document.addEventListener("DOMContentLoaded", () => {
     ahead = Date.now() - (Number(document.body.dataset.now) || Date.now());
-    begin();
+    begin(); // htmx, read before, has been through the page by now
     setInterval(tick, 1000);
     setInterval(connect, 5000); // one that was refused; an open stream is left as it is
   });
