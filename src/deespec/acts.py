@@ -60,7 +60,9 @@ class Act:
 
     name: str
     title: str
-    """As a button says it."""
+    """As a button says it beside the item."""
+    names: str
+    """As a button says it that must be told from others: with `%(id)s` for the item."""
     key: str
     """On a keyboard, where there is one to be pressed."""
     possible: Callable[[Line], bool]
@@ -101,6 +103,7 @@ ACTS: tuple[Act, ...] = (
     Act(
         name="answer",
         title="Answer",
+        names="Answer %(id)s",
         key="a",
         possible=lambda line: line.status is Status.PARKED and not line.resume,
         do=lambda app, one: edit.answer(app.store, one.number, one.words or "", actor=app.person, turn=one.turn),
@@ -111,6 +114,7 @@ ACTS: tuple[Act, ...] = (
     Act(
         name="retry",
         title="Retry",
+        names="Retry %(id)s",
         key="r",
         possible=_stopped,
         do=lambda app, one: edit.retry(app.store, [one.number], actor=app.person, hint=one.words),
@@ -121,6 +125,7 @@ ACTS: tuple[Act, ...] = (
     Act(
         name="hold",
         title="Hold",
+        names="Hold %(id)s",
         key="h",
         possible=_holdable,
         do=lambda app, one: edit.hold(app.store, [one.number], actor=app.person),
@@ -129,6 +134,7 @@ ACTS: tuple[Act, ...] = (
     Act(
         name="hold_now",
         title="Hold and stop its agent",
+        names="Hold %(id)s and stop its agent",
         key="H",
         possible=lambda line: _running(line) and not (line.decomposes or line.status in ENDED),
         do=lambda app, one: edit.hold(app.store, [one.number], actor=app.person, now=True),
@@ -138,6 +144,7 @@ ACTS: tuple[Act, ...] = (
     Act(
         name="unhold",
         title="Unhold",
+        names="Unhold %(id)s",
         key="u",
         possible=lambda line: line.held and not line.decomposes,
         do=lambda app, one: edit.unhold(app.store, [one.number], actor=app.person),
@@ -146,6 +153,7 @@ ACTS: tuple[Act, ...] = (
     Act(
         name="reset",
         title="Start again",
+        names="Start %(id)s again",
         key="R",
         possible=lambda line: can(line.status, Event.RESET) and not line.decomposes,
         do=lambda app, one: edit.reset(app.store, [one.number], actor=app.person),
@@ -155,6 +163,7 @@ ACTS: tuple[Act, ...] = (
     Act(
         name="cancel",
         title="Cancel",
+        names="Cancel %(id)s",
         key="c",
         possible=lambda line: can(line.status, Event.CANCELLED) and not line.decomposes,
         do=lambda app, one: edit.cancel(app.store, [one.number], actor=app.person, reason=one.words),
@@ -166,6 +175,7 @@ ACTS: tuple[Act, ...] = (
     Act(
         name="delete",
         title="Delete",
+        names="Delete %(id)s",
         key="D",
         possible=_deletable,
         do=lambda app, one: edit.delete(app.store, f"SBI-{one.number}", actor=app.person),

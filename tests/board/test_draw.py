@@ -234,6 +234,30 @@ def test_a_line_breaks_where_there_is_no_value() -> None:
     assert len([*root.iter(f"{SVG}circle")]) == 4
 
 
+def test_a_value_that_stands_alone_is_a_tick_and_says_what_it_is() -> None:
+    drawn = [Series(name="registered", values=(3,)), Series(name="begun", values=(1,))]
+    root = parsed(lines("l", "t", labels(1), drawn))
+    strokes = [part.get("d", "") for part in root.iter(f"{SVG}path") if part.get("stroke-width") == "1.8"]
+    wide = [float(found[1]) for one in strokes if (found := re.search(r"h([\d.]+)$", one))]
+    assert sorted(wide) == [20, 20, 46, 46]  # those beside the names, and those of the values
+    said = [part.text for part in root.iter(f"{SVG}text")]
+    assert {"registered 3", "begun 1"} <= set(said)
+
+
+def test_a_value_between_days_without_one_is_seen_however_many_days_there_are() -> None:
+    for count in (3, 400):
+        values = (50.0, None, 200 / 3, *(None for _ in range(count - 3)))
+        root = parsed(lines("l", "t", labels(count), [Series(name="rate", values=values)], unit=" %", top=100))
+        [path] = [part.get("d", "") for part in root.iter(f"{SVG}path") if part.get("stroke-width") == "1.8"]
+        assert [float(one) >= 6 for one in re.findall(r"h([\d.]+)", path)] == [True, True]
+
+
+def test_one_rate_of_many_days_is_told_in_few_figures() -> None:
+    values = (None, 200 / 3, None)
+    root = parsed(lines("l", "t", labels(3), [Series(name="rate", values=values)], unit=" %", top=100))
+    assert "rate 66.7 %" in [part.text for part in root.iter(f"{SVG}text")]
+
+
 def test_a_long_list_says_how_many_it_leaves_out() -> None:
     assert f"… and {30 - ROWS_MOST} more" in some_rows(30)
     assert "more" not in some_rows(ROWS_MOST)

@@ -13,12 +13,13 @@ from deespec import acts
 from deespec.backlog import edit
 from deespec.backlog.decompose import ask_in
 from deespec.backlog.register import Order, register
-from deespec.board.inbox import inbox
+from deespec.board.inbox import entries, inbox
 from deespec.board.snapshot import overview, snapshot
 from deespec.model.asking import Draft, DraftStatus
 from deespec.model.items import Kind
 from deespec.model.lifecycle import Event, Status
 from deespec.model.spec import new_item
+from deespec.model.work import Notice
 
 ITEMS = 40
 ENDS = (Event.LIMIT_REACHED, Event.NEEDS_PERSON)
@@ -63,12 +64,32 @@ def test_nothing_is_left_out_and_nothing_added(scene: Scene, seed: int) -> None:
     }
     assert [line.id for line in found.held] == [line.id for line, why in everything.waiting if why.reason == "held"]
     assert len(found.asked) == len({line.id for line, _ in found.asked})
+    assert entries(scene.app) == found.total == len(found.asked) + len(found.held)
 
 
 def test_items_that_nobody_can_do_are_among_them(scene: Scene) -> None:
     scene.add(agent=("nobody-has-it",))
     scene.add()
     assert [(line.id, why.reason) for line, why in inbox(scene.app).asked] == [("SBI-1", "agent_paused")]
+
+
+def test_they_are_among_them_also_where_others_wait_for_an_agent_that_rests(scene: Scene) -> None:
+    acts.pause_agent(scene.app, "one", for_ms=60_000)
+    scene.add()
+    scene.add(agent=("nobody-has-it",))
+    assert [line.id for line, _ in inbox(scene.app).asked] == ["SBI-2"]
+    assert entries(scene.app) == 1
+
+
+def test_everything_in_it_is_counted(scene: Scene) -> None:
+    scene.add()
+    acts.pause_agent(scene.app, "one")
+    with scene.app.store.transaction() as tx:
+        tx.put_notice(Notice(name="base_broken", text="The base is broken.", remedy="Mend it."), actor="me")
+        tx.add_draft(Draft(parent="SBI-1", number=1, title="First", spec="Do it.", agent="ann"))
+    found = inbox(scene.app)
+    assert (len(found.notices), len(found.drafts), len(found.agents)) == (1, 1, 1)
+    assert entries(scene.app) == found.total == 3
 
 
 def test_drafts_are_counted_as_they_are_listed_without_those_that_a_person_has_approved(scene: Scene) -> None:

@@ -14,6 +14,7 @@ from workshop import ACCEPTS, IMPLEMENTS, WAITS, Workshop, eventually, steps
 from deespec.agents.output import HEAD_BYTES, LAST_BYTES
 from deespec.agents.spoken import Source
 from deespec.board import live, log
+from deespec.board.kept import begins_at, tries_of
 from deespec.board.live import Follower, Live, Lives
 from deespec.board.log import Entry, Position
 from deespec.errors import NotFound
@@ -438,6 +439,29 @@ def test_any_number_of_tries_that_said_nothing_lie_before_the_one_that_did(shop:
     (tries / f"1.{token}" / "output.log").write_text("at last\n")
     found = follow(shop).after("1:0:")
     assert (texts(found.entries), found.ended) == (["at last"], True)
+
+
+def test_a_log_begins_at_the_newest_try_that_has_kept_something(shop: Workshop) -> None:
+    one = Claimed(shop, "command")
+    one.print("said")
+    for name in ("1.8", "merge.9"):
+        (one.folder.parent / name).mkdir()
+        (one.folder.parent / name / "output.log").touch()
+    for turn in (None, 1):
+        follower = follow(shop, turn=turn)
+        assert texts(follower.more().entries) == ["said"]
+        found = follower.more()
+        assert (found.entries, found.ended) == ((), True)
+
+
+def test_the_log_of_a_try_that_runs_begins_there_before_it_has_said_anything(shop: Workshop) -> None:
+    one = Claimed(shop, "command")
+    one.print("said")
+    newest = one.folder.with_name("1.8")
+    newest.mkdir()
+    assert begins_at(tries_of(shop.home, one.item.id), 8).folder == newest
+    assert begins_at(tries_of(shop.home, one.item.id), 99).folder == one.folder
+    assert begins_at([], 8) is None
 
 
 def test_of_an_item_that_nobody_has_worked_on_nothing_is_shown_and_it_has_ended(shop: Workshop) -> None:

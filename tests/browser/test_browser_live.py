@@ -7,6 +7,10 @@ import json
 from boarding import Board, Guest
 from playwright.sync_api import Page, expect
 
+from deespec.backlog import edit
+from deespec.model.wanted import AgentSlot, Scope
+from ledger import FakeClock, Ledger
+
 
 def look(page: Page, *, away: bool) -> None:
     """Another tab comes to the front, or this one again."""
@@ -46,6 +50,42 @@ def test_an_act_needs_no_mouse_and_an_open_menu_stays_open(board: Board, guest: 
     page.keyboard.press("Enter")
     expect(page.get_by_text(f"{item} held")).to_be_visible()
     expect(page.locator(f"#card-{item} .held")).to_be_visible()
+
+
+def test_a_message_in_pieces_is_joined_while_its_log_is_followed(board: Board, guest: Guest) -> None:
+    board.agent("true", "talker", kind="gemini")
+    board.write_config()
+    item = board.register("Talks", agent=("talker",))
+    people = Ledger(board.app.store, FakeClock())
+    slot = AgentSlot(name="talker", account="talker")
+    claim = people.begin(agents=(slot,), scope=Scope(numbers=(item.number,)))
+    log = board.home / "turns" / item.id / f"{claim.turn}.{claim.token}" / "output.log"
+    log.parent.mkdir(parents=True)
+
+    def say(*pieces: str) -> None:
+        told = {"type": "message", "role": "assistant", "delta": True}
+        with log.open("a") as file:
+            file.writelines(json.dumps({**told, "content": one}) + "\n" for one in pieces)
+
+    say("I ", "change")
+    page = guest.page(f"/items/{item.id}/log")
+    heard = page.locator(".heard-text")
+    expect(heard).to_have_text(["I change"])
+    say(" two", " files.")
+    expect(heard).to_have_text(["I change two files."])
+    say("\nBoth of them.")
+    expect(heard).to_have_text(["I change two files.\nBoth of them."])
+    edit.cancel(board.app.store, [item.number], actor="person@test")
+
+
+def test_the_head_line_says_how_much_waits_as_soon_as_it_does(board: Board, guest: Guest) -> None:
+    item = board.register("Held in the end")
+    page = guest.page("/journal")
+    before = page.locator("#waiting").inner_text()
+    board.says("sbi", "hold", item.id)
+    expect(page.locator("#waiting")).to_have_text(str(int(before or 0) + 1))
+    board.says("sbi", "unhold", item.id)
+    expect(page.locator("#waiting")).to_have_text(before)
 
 
 def test_a_session_that_has_ended_is_said(guest: Guest) -> None:

@@ -42,7 +42,7 @@ SAMPLES: dict[str, tuple[str, ...]] = {
     "/graph": ("/graph?all=1",),
     "/graph/{id}": ("/graph/SBI-5",),
 }
-SAVED = ("/journal.ndjson", "/graph.{form}")
+SAVED = ("/items/{id}/log.txt", "/journal.ndjson", "/graph.{form}")
 """Files, no pages."""
 JAPANESE = ("/", "/items/SBI-2", "/inbox", "/register", "/pbis/PBI-1", "/agents", "/journal", "/figures")
 EMPTY = ("/", "/items", "/inbox", "/drafts", "/pbis", "/epics", "/agents", "/journal", "/figures", "/graph")

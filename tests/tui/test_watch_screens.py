@@ -126,6 +126,47 @@ def test_the_log_of_a_running_item_follows(busy: Desk) -> None:
     look(busy.watch(), act)
 
 
+def test_a_merge_that_printed_nothing_does_not_hide_what_was_said_before(desk: Desk) -> None:
+    desk.add("An item")
+    claim = desk.begin()
+    for name, says in ((f"1.{claim.token}", "I did it.\n"), (f"merge.{claim.token + 1}", "")):
+        folder = desk.home / "turns" / "SBI-1" / name
+        folder.mkdir(parents=True)
+        (folder / "output.log").write_text(says)
+    desk.settle(claim, Event.IMPLEMENTED)
+
+    async def act(viewer: Viewer) -> None:
+        await viewer.sees("SBI-1")
+        await viewer.press("enter", "4")
+        await viewer.sees("I did it.")
+
+    look(desk.watch(), act)
+
+
+def test_an_empty_log_says_why(desk: Desk) -> None:
+    """Whether nobody has worked on it, or nothing is kept of those who have, or nothing came of them."""
+    for title in ("Worked on", "Left as it is", "Silent"):
+        desk.add(title)
+    desk.settle(desk.begin(), Event.NEEDS_PERSON, report="I did it.")
+    (desk.home / "turns" / "SBI-3" / "1.9").mkdir(parents=True)
+
+    async def act(viewer: Viewer) -> None:
+        for item, why in (
+            ("SBI-1", "Nothing is kept of its turns."),
+            ("SBI-2", "No agent has worked on it."),
+            ("SBI-3", "Nothing was printed."),
+        ):
+            await viewer.press("g")
+            await viewer.type(item)
+            await viewer.press("enter")
+            await viewer.sees(f"{item}  ")
+            await viewer.press("4")
+            await viewer.sees(why)
+            await viewer.press("escape")
+
+    look(desk.watch(), act)
+
+
 def test_the_help_lists_every_act_with_its_key(busy: Desk) -> None:
     async def act(viewer: Viewer) -> None:
         await viewer.press("question_mark")

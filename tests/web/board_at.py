@@ -151,7 +151,9 @@ class Stream:
 
     def until(self, words: bytes) -> bytes:
         """Reads on until these words come; what came up to them."""
+        late = time.monotonic() + PATIENCE_S
         while words not in self._read:
+            assert time.monotonic() < late, f"waited in vain for {words!r}: {self._read!r}"
             part = self._socket.recv(4096)
             assert part, f"the stream ended before {words!r}: {self._read!r}"
             self._read += part

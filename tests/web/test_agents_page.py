@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from board_at import Browser, serving
 
 from deespec.clock import Clock
 from deespec.model.items import AgentPause, Worker
+from deespec.model.lifecycle import Event
 from deespec.records import replace
 from deespec.store.alive import LifeLock
 from deespec.web.pages import agents
@@ -66,6 +68,43 @@ def test_agents_are_listed_with_what_they_do(browser: Browser, people: Ledger, h
     life.release()
     for words in ("1 / 2", 'href="/items/SBI-1"', "of 20.00 USD a day", "by name", "bob", "nothing to check"):
         assert words in text
+
+
+@pytest.mark.parametrize(
+    ("calls", "said", "in_japanese"),
+    [
+        ([], "0.00 USD", "0.00 USD"),
+        ([{"cost_usd": 0.25}, {"cost_usd": 1.0}], "1.25 USD", "1.25 USD"),
+        ([{}], "not known (1 call)", "不明 (呼び出し 1 回)"),
+        ([{}, {"tokens_in": 7}], "not known (2 calls)", "不明 (呼び出し 2 回)"),
+        ([{"cost_usd": 0.25}, {}], "0.25 USD + 1 call of unknown cost", "0.25 USD + 費用不明の呼び出し 1 回"),
+        ([{"tokens_in": 7, "metered": False}], "0.00 USD", "0.00 USD"),
+    ],
+)
+def test_what_nobody_knows_the_cost_of_is_not_said_to_cost_nothing(
+    browser: Browser, people: Ledger, calls: list[dict[str, object]], said: str, in_japanese: str
+) -> None:
+    people.clock.wall = Clock().now_ms()
+    for facts in calls:
+        people.add()
+        people.settle(people.begin(), Event.IMPLEMENTED_ONLY, Event.MERGED, **facts)
+    for page in ("/", "/agents"):
+        assert re.search(rf"Spent today: {re.escape(said)} *(<| of 20)", browser.get(page).text)
+        assert f"今日の費用: {in_japanese}" in browser.get(f"{page}?lang=ja").text
+
+
+def test_an_agent_that_says_nothing_of_its_calls_is_not_said_to_have_made_none(
+    browser: Browser, people: Ledger
+) -> None:
+    def today() -> str:
+        row = browser.get(f"/agents?again={people.clock.wall}").text.partition('id="agent-ann"')[2]
+        return row.partition("</tr>")[0]
+
+    assert "not known" not in today()
+    people.clock.wall = Clock().now_ms()
+    people.add()
+    people.settle(people.begin(), Event.IMPLEMENTED)
+    assert "not known" in today()
 
 
 def test_an_agent_is_paused_until_it_is_resumed(browser: Browser, people: Ledger) -> None:

@@ -78,16 +78,65 @@ def test_a_draft_is_rejected_with_a_reason_only_and_that_can_be_taken_back(brows
 
 
 @pytest.mark.parametrize(
-    ("needs", "found"),
-    [("wait", {2: "open", 3: "waiting"}), ("with", {2: "SBI-1", 3: "SBI-2"}), ("without", {2: "open", 3: "SBI-1"})],
+    ("button", "found"),
+    [
+        ("approve", {1: "open", 2: "waiting", 3: "waiting"}),
+        ("with", {1: "SBI-1", 2: "SBI-2", 3: "SBI-3"}),
+        ("without", {1: "open", 2: "waiting", 3: "SBI-1"}),
+    ],
 )
+@pytest.mark.parametrize("before", ["open", "waiting"])
 def test_what_a_draft_needs_is_waited_for_brought_or_left(
-    browser: Browser, people: Ledger, needs: str, found: dict[int, str]
+    browser: Browser, people: Ledger, button: str, found: dict[int, str], before: str
 ) -> None:
-    drafted(people)
-    send(browser, "/drafts/PBI-1/3", do="approve", needs=needs)
+    """Whatever it needs is named with what that needs in turn; one that waits has a button for it, too."""
+    drafted(people, draft(1, title="First"), draft(2, needs=("PBI-1/1",)), draft(3, needs=("PBI-1/2",)))
+    send(browser, "/drafts/PBI-1/2", do="approve")
+    if before == "waiting":
+        send(browser, "/drafts/PBI-1/3", do="approve")
+    page = browser.get("/drafts/PBI-1/3").text
+    asked = page[page.index('id="waits-for"') :]
+    assert 'href="/drafts/PBI-1/1"' in asked
+    assert 'href="/drafts/PBI-1/2"' in asked
+    assert (f'name="do" value="{button}"' in page) == (button != "approve" or before == "open")
+    send(browser, "/drafts/PBI-1/3", do=button)
     now = states(people)
     assert {number: now[number] for number in found} == found
+
+
+def test_a_draft_that_needs_nothing_says_nothing_of_needs(browser: Browser, people: Ledger) -> None:
+    drafted(people, draft(1), draft(2, needs=("PBI-1/1",)))
+    send(browser, ONE, do="approve")
+    for number in (1, 2):
+        page = browser.get(f"/drafts/PBI-1/{number}").text
+        assert "waits-for" not in page
+        assert 'value="with"' not in page
+        assert 'value="without"' not in page
+
+
+def test_a_need_that_was_rejected_can_be_left_out(browser: Browser, people: Ledger) -> None:
+    drafted(people, draft(1), draft(2, needs=("PBI-1/1",)))
+    send(browser, ONE, do="reject", reason="No.")
+    page = browser.get("/drafts/PBI-1/2").text
+    assert 'value="with"' not in page
+    assert 'value="without"' in page
+    send(browser, "/drafts/PBI-1/2", do="without")
+    assert states(people)[2] == "SBI-1"
+
+
+@pytest.mark.parametrize("path", ["/drafts", "/drafts/PBI-1"])
+def test_one_that_waits_is_told_so_without_a_command_and_brought_on_from_the_list(
+    browser: Browser, people: Ledger, path: str
+) -> None:
+    drafted(people, draft(1), draft(2, needs=("PBI-1/1",)))
+    decide(browser, approve="PBI-1/2")
+    page = browser.get(path).text
+    assert "PBI-1/2 is approved, and waits for PBI-1/1" in page
+    assert "deespec approve" not in page
+    form = page[page.index('id="pick-PBI-1-2"') :]
+    assert 'name="with" value="PBI-1/2"' in form[: form.index("</li>")]
+    decide(browser, **{"with": "PBI-1/2"})
+    assert states(people) == {1: "SBI-1", 2: "SBI-2"}
 
 
 def test_several_are_approved_at_once_and_others_rejected(browser: Browser, people: Ledger) -> None:

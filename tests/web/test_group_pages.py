@@ -175,6 +175,11 @@ def test_what_an_act_concerns_is_shown_before_it_is_done(browser: Browser, peopl
     asked = browser.get("/pbis/PBI-1/acts/cancel").text
     for words in ("Cancel all that is below it and not DONE?", "1 SBI: SBI-1", "blocked then: SBI-2"):
         assert words in asked
+    assert '<button type="submit">Cancel PBI-1</button>' in asked
+    assert '<a href="/pbis/PBI-1">Keep it</a>' in asked
+    held = browser.get("/pbis/PBI-1/acts/hold").text
+    assert '<button type="submit">Hold PBI-1</button>' in held
+    assert '<a href="/pbis/PBI-1">Back</a>' in held
     with people.store.read() as tx:
         assert tx.sbi(1).status == "PENDING"
     done = browser.post("/pbis/PBI-1/acts/cancel", {"words": "Not now"})

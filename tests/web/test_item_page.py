@@ -158,15 +158,42 @@ def test_gates_show_their_end_and_which_has_failed(browser: Browser, people: Led
 def test_what_gates_said_to_a_merge_stays_on_an_open_page_and_is_fetched_anew_after_another(
     browser: Browser, people: Ledger, home: Path
 ) -> None:
+    def shown(words: str, path: str, **headers: str) -> str:
+        """The page as it is once it has these words."""
+
+        def look() -> str:
+            text = browser.get(path, **headers).text
+            return text if words in text else ""
+
+        return str(soon(look, words))
+
     people.add("Merged")
     for token in (7, 9):
         keep(home, token, "gates/0/output.log", b"words of %d\n" % token, turn="merge")
-        page = f"/items/SBI-1?again={token}"
-        whole, again = browser.get(page).text, browser.get(page, HX_Request="true").text
-        assert f"words of {token}" in whole
-        assert all(f'id="merge-{token}-over"' in text and 'id="merges"' in text for text in (whole, again))
+        page, words, key = "/items/SBI-1", f"words of {token}", f'id="merge-{token}-over"'
+        whole, again = shown(words, page), shown(key, page, HX_Request="true")
+        assert all(key in text and 'id="merges"' in text for text in (whole, again))
         assert 'hx-get="/items/SBI-1?part=merges"' in again
-        assert f"words of {token}" in browser.get(f"{page}&part=merges", HX_Request="true").text
+        assert shown(words, f"{page}?part=merges", HX_Request="true")
+
+
+def test_its_history_says_what_the_journal_does(browser: Browser, people: Ledger) -> None:
+    people.add("One")
+    people.settle(people.begin(), Event.IMPLEMENTED)
+    with people.store.transaction() as tx:
+        tx.note("ann", "settings_changed", item="SBI-1", detail="a" * 64)
+
+    def told(page: str) -> dict[str, list[str]]:
+        rows = re.findall(r'<tr id="(entry-\d+)">(.*?)</tr>', browser.get(page).text, re.DOTALL)
+        cells = {row: re.findall(r"<td[^>]*>(.*?)</td>", cells, re.DOTALL) for row, cells in rows}
+        return {row: [one.strip() for one in found if one.strip()] for row, found in cells.items()}
+
+    here, there = told("/items/SBI-1"), told("/journal?item=SBI-1")
+    assert len(here) > 3
+    assert here.keys() == there.keys()
+    for row, cells in here.items():
+        assert set(cells) <= {*there[row], "1"}
+    assert not any("a" * 64 in cell for cells in here.values() for cell in cells)
 
 
 def test_links_that_an_agent_has_put_there_are_not_followed(browser: Browser, people: Ledger, home: Path) -> None:
@@ -218,6 +245,41 @@ def test_the_acts_are_those_that_are_possible(browser: Browser, people: Ledger) 
     held = browser.get("/items/SBI-1?again=1").text
     assert 'formaction="/items/SBI-1/acts/unhold"' in held
     assert "/acts/hold" not in held
+
+
+def test_what_cannot_be_edited_any_more_is_not_offered_to_be(browser: Browser, people: Ledger) -> None:
+    people.add("Open")
+    people.add("Dropped")
+    people.move(2, Event.CANCELLED)
+    for item, offered in (("SBI-1", True), ("SBI-2", False)):
+        assert (f'href="/items/{item}/edit"' in browser.get(f"/items/{item}").text) == offered
+        assert (browser.get(f"/items/{item}/edit").status == 200) == offered
+
+
+@pytest.mark.parametrize(
+    ("act", "does", "leaves"),
+    [
+        ("SBI-1/acts/retry", "Retry SBI-1", "Back"),
+        ("SBI-1/acts/reset", "Start SBI-1 again", "Back"),
+        ("SBI-2/acts/cancel", "Cancel SBI-2", "Keep it"),
+        ("SBI-2/acts/delete", "Delete SBI-2", "Keep it"),
+    ],
+)
+def test_what_an_act_does_and_what_leaves_it_alone_are_told_apart(
+    browser: Browser, people: Ledger, act: str, does: str, leaves: str
+) -> None:
+    asking(people)
+    people.add("Free")
+    text = browser.get(f"/items/{act}").text
+    assert f'<button type="submit">{does}</button>' in text
+    assert f'<a href="/items/{act.partition("/")[0]}">{leaves}</a>' in text
+
+
+def test_the_button_that_cancels_names_the_item_in_japanese_too(browser: Browser, people: Ledger) -> None:
+    people.add("Free")
+    text = browser.get("/items/SBI-1/acts/cancel?lang=ja").text
+    assert '<button type="submit">SBI-1 を取り消す</button>' in text
+    assert ">そのまま残す</a>" in text
 
 
 def test_who_may_only_read_gets_no_forms(home: Path, people: Ledger) -> None:

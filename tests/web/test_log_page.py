@@ -11,7 +11,10 @@ from board_at import Browser
 from test_item_page import HOSTILE, inert, keep
 
 from deespec.model.lifecycle import Event
+from deespec.model.wanted import Scope
+from deespec.web.pages import log
 from deespec.web.pages.log import ENTRIES_MOST
+from deespec.web.routes import PAGES
 from ledger import Ledger
 
 
@@ -116,7 +119,7 @@ def test_it_is_saved_without_what_drives_a_terminal(browser: Browser, people: Le
     claim = people.begin()
     keep(home, claim.token, "output.log", b'{"raw": "json"}\n\x1b]8;;http://evil.example\x07\xff\0\n')
     keep(home, claim.token, "gates/0/output.log", b"12 passed\n")
-    got = browser.get("/items/SBI-1/log?raw=1")
+    got = browser.get("/items/SBI-1/log.txt")
     assert "attachment" in got.headers["content-disposition"]
     assert got.headers["content-type"] == "text/plain; charset=utf-8"
     assert '{"raw": "json"}' in got.text
@@ -132,7 +135,7 @@ def test_links_that_an_agent_has_put_there_are_not_followed(browser: Browser, pe
     secret.write_text("the secret\n")
     (folder / "stderr.log").symlink_to(secret)
     assert "the secret" not in browser.get("/items/SBI-1/log").text
-    assert "the secret" not in browser.get("/items/SBI-1/log?raw=1").text
+    assert "the secret" not in browser.get("/items/SBI-1/log.txt").text
 
 
 def test_an_item_that_nobody_has_begun_says_so(browser: Browser, people: Ledger) -> None:
@@ -140,7 +143,57 @@ def test_an_item_that_nobody_has_begun_says_so(browser: Browser, people: Ledger)
     got = browser.get("/items/SBI-1/log")
     assert got.status == 200
     assert "Nothing has been printed yet." in got.text
-    assert browser.get("/items/SBI-1/log?raw=1").status == 404
+    assert browser.get("/items/SBI-1/log.txt").status == 404
+
+
+def test_of_an_item_of_whose_turns_nothing_is_kept_that_is_said(browser: Browser, people: Ledger) -> None:
+    people.add("Worked on elsewhere")
+    people.settle(people.begin(), Event.IMPLEMENTED)
+    text = browser.get("/items/SBI-1/log").text
+    assert "Nothing is kept of its turns." in text
+    assert "log.txt" not in text
+
+
+def test_a_merge_that_printed_nothing_hides_nothing(browser: Browser, people: Ledger, home: Path) -> None:
+    people.add("Merged")
+    claim = people.begin()
+    keep(home, claim.token, "output.log", b"words of the turn\n")
+    people.settle(claim, Event.IMPLEMENTED)
+    keep(home, claim.token + 1, "gates/0/output.log", b"", turn="merge")
+    got = browser.get("/items/SBI-1/log").text
+    assert said(got) == ["words of the turn"]
+    [file] = re.findall(r'<a href="([^"]*)" download>', got)
+    assert "words of the turn" in browser.get(file).text
+
+
+def test_what_is_saved_is_what_is_shown(browser: Browser, people: Ledger, home: Path) -> None:
+    people.add("Merged")
+    claim = people.begin()
+    keep(home, claim.token, "output.log", b"words of the turn\n")
+    people.settle(claim, Event.IMPLEMENTED)
+    keep(home, claim.token + 1, "gates/0/output.log", b"12 passed\n", turn="merge")
+    for page, words, name in (
+        ("/items/SBI-1/log", "12 passed", "SBI-1-merge.log"),
+        ("/items/SBI-1/log?turn=1", "words of the turn", "SBI-1-turn-1.log"),
+    ):
+        [file] = re.findall(r'<a href="([^"]*)" download>', browser.get(page).text)
+        got = browser.get(html.unescape(file))
+        assert words in got.text
+        assert got.headers["content-disposition"].endswith(name)
+
+
+def test_a_log_that_is_saved_keeps_no_page_waiting() -> None:
+    """It may have 16 MiB."""
+    [route] = [one for one in PAGES if one.answer is log.save]
+    assert route.dear
+
+
+def test_the_log_of_a_decomposition_is_shown_as_that_of_any_item(browser: Browser, people: Ledger, home: Path) -> None:
+    people.ask(people.add_pbi("Cut it"))
+    claim = people.take(scope=Scope(pbis=True))
+    keep(home, claim.token, "output.log", b"I read the code.\n", item="PBI-1")
+    assert said(browser.get("/items/PBI-1/log").text) == ["I read the code."]
+    assert "I read the code." in browser.get("/items/PBI-1/log.txt").text
 
 
 def test_gates_are_counted_from_1_as_everywhere(browser: Browser, people: Ledger, home: Path) -> None:

@@ -12,9 +12,12 @@ import pytest
 from board_at import PATIENCE_S, Served, Stream, serving, soon
 from filled import asking, drafted
 
+from deespec.acts import pause_agent
+from deespec.app import open_app
 from deespec.board.sheet import Sheet
 from deespec.model.items import Kind, Worker
 from deespec.model.spec import NewItem
+from deespec.store.alive import LifeLock
 from deespec.store.opener import FILE
 from deespec.web import answering, live
 from deespec.web.pages import figures
@@ -43,6 +46,32 @@ def test_a_page_that_missed_nothing_is_left_alone(served: Served, people: Ledger
     stream.until(b"id: ")
     boot, _, count = before.rpartition(".")
     assert stream.until(b"\n").decode() == f"{boot}.{int(count) + 1}"
+
+
+def test_a_page_is_told_that_a_worker_has_died(served: Served, people: Ledger) -> None:
+    life = LifeLock(str(served.home), "u")
+    worker = Worker(uid="u", name="box-1", host="box", pid=7, pid_start="1", namespace="1", boot="b", slots=2)
+    with people.store.transaction() as tx:
+        tx.add_worker(worker)
+    browser = served.browser()
+    soon(lambda: "1 worker," in browser.get("/").text, "the worker")
+    soon(lambda: served.board.live._passing and "u" in served.board.live._passing.living, "the look at it")
+    stream = Stream(browser, seen=served.board.live.version)
+    life.release()
+    stream.until(b"event: news\n")
+    assert "No worker is running" in browser.get("/").text
+
+
+def test_a_page_is_told_that_a_pause_is_over(served: Served) -> None:
+    app = open_app(str(served.home))
+    browser, begun = served.browser(), served.board.live.version
+    stream = Stream(browser, seen=begun)
+    pause_agent(app, "claude", for_ms=3_000)
+    app.close()
+    stream.until(b"event: news\n")
+    assert "claude is paused" in browser.get("/").text
+    stream.until(b"event: news\n")
+    assert "claude is paused" not in browser.get("/").text
 
 
 def test_only_what_changes_is_sent_to_an_open_page(served: Served, people: Ledger) -> None:

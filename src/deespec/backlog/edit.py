@@ -245,6 +245,17 @@ def refuse_overtaken(item_id: str, mine: Collection[str], others: Collection[str
         raise NotPossible(f"Somebody else has changed {item_id} meanwhile: {called}.", hint=show(item_id))
 
 
+def is_final(item: Item) -> bool:
+    """Whether its text and fields stay as they are."""
+    return isinstance(item, Sbi) and item.status in ENDED
+
+
+def refuse_final(item: Item) -> None:
+    """Raises NotPossible for what has ended: its text says what was done, or was not to be."""
+    if is_final(item):
+        raise NotPossible(f"{item.id} is {item.status}: it cannot be changed.", hint=show(item.id))
+
+
 def _ask_once(tx: Transaction, pbi: Pbi, *, actor: str) -> None:
     """What is to be decomposed by itself from now on, and never was, is asked for."""
     if tx.decomposition(pbi.number) is None:
@@ -252,11 +263,10 @@ def _ask_once(tx: Transaction, pbi: Pbi, *, actor: str) -> None:
 
 
 def _update_sbi(tx: Transaction, item: Sbi, changed: Sbi) -> None:
-    if item.status in ENDED and replace(changed, parent=item.parent, updated_at=item.updated_at) == item:
+    if is_final(item) and replace(changed, parent=item.parent, updated_at=item.updated_at) == item:
         tx.save(item, changed)
         return
-    if item.status in ENDED:
-        raise NotPossible(f"{item.id} is {item.status}: it cannot be changed.")
+    refuse_final(item)
     added = set(changed.depends_on) - set(item.depends_on)
     if added and item.in_work:
         raise NotPossible(f"{item.id} has begun: it cannot wait for {', '.join(sorted(added))} any more.")

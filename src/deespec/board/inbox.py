@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deespec.board.snapshot import ALL, FOR_A_PERSON, OPEN, agents_now, groups_of
+from deespec.board.snapshot import ALL, FOR_A_PERSON, OPEN, agents_now, judged
 from deespec.board.waiting import Situation
 from deespec.errors import WorkspaceError
 from deespec.model.asking import DraftStatus
@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
     from deespec.app import App
     from deespec.board.landable import ToLand
-    from deespec.board.snapshot import AgentNow
+    from deespec.board.snapshot import AgentNow, Group
     from deespec.board.waiting import Waiting
     from deespec.model.asking import Draft
     from deespec.model.items import Line
     from deespec.model.work import Notice
     from deespec.store.base import Transaction
     from deespec.store.items import Item
+
+HELD = "held"
+NO_AGENT = "agent_paused"
+"""What bars items (Waiting.reason)."""
 
 
 @record
@@ -49,8 +53,14 @@ class Inbox:
         return tuple(one for one in self.asked if one[1].reason not in FOR_A_PERSON)
 
     @property
+    def total(self) -> int:
+        """How many entries there are; what waits to be landed is one."""
+        lists = (self.notices, self.asked, self.held, self.drafts, self.agents)
+        return sum(map(len, lists)) + (self.to_land is not None)
+
+    @property
     def empty(self) -> bool:
-        return not (self.notices or self.asked or self.held or self.drafts or self.agents or self.to_land)
+        return not self.total
 
 
 def inbox(app: App) -> Inbox:
@@ -65,7 +75,7 @@ def inbox(app: App) -> Inbox:
         return Inbox(
             notices=tuple(tx.notices()),
             asked=tuple((line, why) for line, why in waiting if why.person),
-            held=tuple(line for line, why in waiting if why.reason == "held"),
+            held=tuple(line for line, why in waiting if why.reason == HELD),
             drafts=tuple(one for one in tx.drafts() if one.status is DraftStatus.OPEN),
             agents=_paused(agents_now(app, situation)),
             to_land=landable,
@@ -73,11 +83,33 @@ def inbox(app: App) -> Inbox:
         )
 
 
+def entries(app: App) -> int:
+    """How many entries the inbox has: `Inbox.total`, cheap also where thousands of items have no agent."""
+    landable, _ = _to_land(app)
+    with app.store.read() as tx:
+        situation = Situation(app, tx)
+        without_agent = sum(group.count for group in _without_agent(tx, situation))
+        barred = [why for _, why in _judged(situation, tx.stopped_or_barred()) if why.reason != NO_AGENT]
+        asked = sum(1 for why in barred if why.person or why.reason == HELD)
+        paused = len(_paused(agents_now(app, situation)))
+        others = len(tx.notices()) + tx.open_drafts() + paused + (landable is not None)
+    return asked + without_agent + others
+
+
 def _waiting(tx: Transaction, situation: Situation) -> list[tuple[Line, Waiting]]:
     """All items that may wait for a person, in order of registration, each with the first condition that bars it."""
-    groups = groups_of(tx, situation, tx.running())
-    without_agent = any(group.why.person and group.reason == "agent_paused" for group in groups)
-    lines = tx.list_sbis(ALL, statuses=OPEN).lines if without_agent else tx.stopped_or_barred()
+    if _without_agent(tx, situation):
+        return _judged(situation, tx.list_sbis(ALL, statuses=OPEN).lines)
+    return _judged(situation, tx.stopped_or_barred())
+
+
+def _without_agent(tx: Transaction, situation: Situation) -> list[Group]:
+    """Items that only name agents which nobody has; others wait for an agent that rests."""
+    groups = judged(tx, situation, tx.running())
+    return [one for one in groups if one.reason == NO_AGENT and one.why.person]
+
+
+def _judged(situation: Situation, lines: Sequence[Line]) -> list[tuple[Line, Waiting]]:
     situation.look_at([line.number for line in lines])
     return [(line, found[0]) for line in lines if (found := situation.waiting(line))]
 

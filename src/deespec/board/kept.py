@@ -57,6 +57,14 @@ def newest_try(item: str, tries: Sequence[Try], turn: int | None) -> Try:
     raise NotFound(f"Nothing is kept of {item}: no agent has worked on it yet.", hint=f"deespec why {item}")
 
 
+def begins_at(tries: Sequence[Try], running: int | None) -> Try | None:
+    """The try at which the log of these begins: the newest if that is the claim `running`, else the newest of which
+    something is kept; a merge whose gates print nothing does not hide what was said before it."""
+    if not tries or tries[-1].token == running:
+        return tries[-1] if tries else None
+    return next((one for one in reversed(tries) if files_of(one.folder)), tries[-1])
+
+
 def files_of(folder: Path) -> list[Path]:
     """What a try has kept, in the order in which it was written; relative to its folder."""
     gates = sorted(_names(folder / "gates"), key=lambda name: (len(name), name))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from deespec.agents.call import STDOUT_FILE
 from deespec.agents.output import HEAD_BYTES, LAST_BYTES
 from deespec.agents.spoken import JSON_KINDS, Source, meter, spoken
-from deespec.board.kept import files_of, newest_try, tries_of
+from deespec.board.kept import begins_at, files_of, newest_try, tries_of
 from deespec.board.log import GATES, LINE_BYTES, Position, Reading, own_paths, read_bytes
 from deespec.model.money import Usage, cost_of, together
 from deespec.records import record, replace
@@ -263,7 +263,8 @@ def _last_line(text: str) -> str:
 
 
 class Follower:
-    """An item's log: that of its newest try, and then of those that follow; or of the tries at one turn."""
+    """An item's log: that of its newest try that has kept something, and then of those that follow; or of the tries at
+    one turn."""
 
     def __init__(self, app: App, number: int, *, turn: int | None = None, raw: bool = False) -> None:
         """`raw`: the lines as they were printed, also of clients that print JSON. Raises NotFound."""
@@ -289,7 +290,7 @@ class Follower:
             newest_try(self._item, tries, self._turn)
             tries = [one for one in tries if one.turn == self._turn]
         before = Position.of(position)
-        one = next((one for one in tries if one.token == before.token), tries[-1] if tries else None)
+        one = next((one for one in tries if one.token == before.token), None) or begins_at(tries, claim.lease_token)
         if one is None:
             return Lines(entries=(), at="", ended=claim.lease_token is None, skipped_bytes=0)
         start = before if before.token == one.token else Position(token=one.token)

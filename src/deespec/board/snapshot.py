@@ -107,27 +107,32 @@ def overview(app: App, *, asked: int) -> Overview:
 
 
 def groups_of(tx: Transaction, situation: Situation, claimed: Sequence[Line]) -> tuple[Group, ...]:
-    """Why open items wait, one group a reason, in order of their first items; decompositions of PBIs for themselves.
+    """Why open items wait, one group a reason, in order of their first items; decompositions of PBIs for themselves."""
+    groups: dict[tuple[str, bool], Group] = {}
+    for one in judged(tx, situation, claimed):
+        kind = one.reason, one.first.decomposes
+        known = groups.get(kind)
+        groups[kind] = one if known is None else replace(known, count=known.count + one.count)
+    return tuple(groups.values())
 
-    Items in which nothing differs that matters are judged once; `claimed` are those with a claim, perhaps of the dead.
+
+def judged(tx: Transaction, situation: Situation, claimed: Sequence[Line]) -> list[Group]:
+    """The same in smaller groups: items in which nothing differs that matters, which are judged once.
+
+    `claimed` are those with a claim, perhaps of the dead.
     """
     found: dict[tuple[int, str, bool], tuple[int, int]] = {}
     for alike in tx.waiting_alike(by_paths=situation.paths_matter, next_in_turn=situation.next):
         key = (*alike.key, alike.paths is not None and bool(situation.bars(alike.first, alike.paths)))
         first, count = found.get(key, (alike.first, 0))
         found[key] = first, count + alike.count
-    judged = [(tx.line(first), count) for first, count in found.values()]
-    judged += [(line, 1) for line in claimed if not situation.runs(line)]
-    groups: dict[tuple[str, bool], Group] = {}
-    for line, count in sorted(judged, key=lambda one: one[0].number):
-        why = situation.waiting(line)[0]
-        kind = why.reason, line.decomposes
-        known = groups.get(kind)
-        if known is None:
-            groups[kind] = Group(reason=why.reason, count=count, first=line, why=why)
-        else:
-            groups[kind] = replace(known, count=known.count + count)
-    return tuple(groups.values())
+    lines = [(tx.line(first), count) for first, count in found.values()]
+    lines += [(line, 1) for line in claimed if not situation.runs(line)]
+    return [
+        Group(reason=why.reason, count=count, first=line, why=why)
+        for line, count in sorted(lines, key=lambda one: one[0].number)
+        for why in situation.waiting(line)[:1]
+    ]
 
 
 def _asked(tx: Transaction, situation: Situation, most: int) -> tuple[tuple[Line, Waiting], ...]:
@@ -136,8 +141,8 @@ def _asked(tx: Transaction, situation: Situation, most: int) -> tuple[tuple[Line
     offset = 0
     while len(found) < most:
         lines = tx.list_sbis(ALL, statuses=STOPPED, limit=most, offset=offset).lines
-        judged = [(line, situation.waiting(line)[0]) for line in lines]
-        found += [one for one in judged if one[1].reason in FOR_A_PERSON]
+        why = [(line, situation.waiting(line)[0]) for line in lines]
+        found += [one for one in why if one[1].reason in FOR_A_PERSON]
         offset += most
         if len(lines) < most:
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deespec.model.asking import DraftStatus
+from deespec.model.money import usd
 from deespec.records import record
 from deespec.text import clean
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from deespec.backlog.drafts import Decided
     from deespec.backlog.groups import Effect
+    from deespec.model.budget import Tally
 
 NAMED_MOST = 20
 """So many ids are named in one line; of more, how many there are."""
@@ -71,8 +73,8 @@ def named(ids: Sequence[str]) -> Said:
 # --- drafts -----------------------------------------------------------------------------------------------------------
 
 
-def decided(one: Decided) -> Said:
-    """What became of a draft."""
+def decided(one: Decided, *, commands: bool = True) -> Said:
+    """What became of a draft. `commands`: with those that help where it waits; a page has buttons for that."""
     draft = one.draft
     about = {"id": draft.id, "item": draft.registered, "why": clean(one.why or "")}
     match draft.status:
@@ -82,6 +84,9 @@ def decided(one: Decided) -> Said:
             return Said(text="✓ %(id)s registered as %(item)s%(held)s%(without)s%(why)s", values=about | _beside(one))
         case DraftStatus.WAITING if one.waits_for:
             ids = one.waits_for
+            if not commands:
+                values = {"id": draft.id, "ids": named(ids)}
+                return Said(text="✓ %(id)s is approved, and waits for %(ids)s", values=values)
             about |= {"ids": ", ".join(ids), "command": f"deespec approve {' '.join(ids)}"}
             return Said(
                 text="%(id)s waits for %(ids)s: %(command)s; with what it needs: deespec approve %(id)s --with-needs",
@@ -102,6 +107,21 @@ def _beside(one: Decided) -> dict[str, object]:
         "without": Said(text=", without %(ids)s", values={"ids": ", ".join(one.without)}) if one.without else "",
         "why": f" ({one.why})" if one.why else "",
     }
+
+
+# --- money ------------------------------------------------------------------------------------------------------------
+
+
+def cost(used: Tally) -> Said:
+    """What was spent, as far as that is known: of calls that say nothing of it, how many they are."""
+    about = {"usd": usd(used.usd), "count": used.unknown}
+    if not used.unknown:
+        return Said(text="%(usd)s", values=about)
+    if not used.usd:
+        one, many = "not known (%(count)s call)", "not known (%(count)s calls)"
+    else:
+        one, many = "%(usd)s + %(count)s call of unknown cost", "%(usd)s + %(count)s calls of unknown cost"
+    return Said(text=one if used.unknown == 1 else many, values=about)
 
 
 # --- workers ----------------------------------------------------------------------------------------------------------

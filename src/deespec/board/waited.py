@@ -33,7 +33,7 @@ from deespec.model.lifecycle import ENDED, STOPPED, Event, Status
 from deespec.model.wanted import MERGE_QUEUE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from deespec.store.figures import Happened, OpenItem
 
@@ -82,7 +82,8 @@ def waited(
     sweep = _Sweep(
         needed_by,
         held=_held_from_the_start(happened, open_items),
-        takers=_takers(happened, {number: agent_of(item) for number, item in open_items.items()}),
+        takers=_takers(happened),
+        next_takers={number: agent_of(item) for number, item in open_items.items()},
         account=account,
         limited=limited,
     )
@@ -122,23 +123,27 @@ class _Item:
 
     # fmt: off
     __slots__ = (
-        "again", "begins", "held", "marks", "paths", "person", "since", "status", "taker", "takers", "unmet", "working",
+        "again", "begins", "held", "last", "marks", "paths", "person", "since", "status", "taker", "takers", "unmet",
+        "working",
     )
     # fmt: on
 
-    def __init__(self, *, held: bool, unmet: set[int], takers: Sequence[str]) -> None:
+    def __init__(self, *, held: bool, unmet: set[int] | None, takers: Iterator[str], last: str) -> None:
         self.status = ""
         self.working = self.person = self.paths = False
         self.begins = True
         """It is to enter work: needs and paths matter."""
         self.held = held
         self.unmet = unmet
-        self.takers = iter(takers)
-        self.taker = next(self.takers, "")
+        """None: it needs nothing."""
+        self.takers = takers
+        self.last = last
+        """Who is to take it after all who did."""
+        self.taker = next(takers, last)
         """Who takes it next."""
         self.again: int | None = None
         self.since = 0
-        self.marks: _Marks = (0, 0, {}, {})
+        self.marks: _Marks = (0, 0, _NO_MS, _NO_MS)
 
     def bar(self) -> Cause | None:
         if self.person:
@@ -154,6 +159,9 @@ class _Item:
 
 _Marks = tuple[int, int, dict[str, int], dict[str, int]]
 """Ms without a worker, with all slots taken, with an account paused, and with both, since the journal began."""
+_NO_MS: dict[str, int] = {}
+_NOBODY: Iterator[str] = iter(())
+"""One for all items that have none: there are tens of thousands of them."""
 
 
 class _Sweep:
@@ -163,6 +171,7 @@ class _Sweep:
         *,
         held: set[int],
         takers: Mapping[int, Sequence[str]],
+        next_takers: Mapping[int, str],
         account: Callable[[str], str],
         limited: Callable[[str], bool],
     ) -> None:
@@ -179,6 +188,7 @@ class _Sweep:
         self._done: set[int] = set()
         self._held_first = held
         self._takers = takers
+        self._next_takers = next_takers
         self._slots: dict[str, int] = {}
         self._all_slots = 0
         self._running = 0
@@ -214,9 +224,7 @@ class _Sweep:
     def _take_item(self, sbi: int, event: str, to_status: str | None, detail: str | None) -> None:
         item = self._items.get(sbi)
         if item is None:
-            unmet = {one for one in self._needs.get(sbi, ()) if one not in self._done}
-            item = _Item(held=sbi in self._held_first, unmet=unmet, takers=self._takers.get(sbi, ()))
-            self._items[sbi] = item
+            item = self._items[sbi] = self._first_seen(sbi)
         else:
             self._count(item)
         if to_status is not None or event in BEGINS:
@@ -235,6 +243,15 @@ class _Sweep:
             item.held = event == "held"
         self._open(item)
 
+    def _first_seen(self, sbi: int) -> _Item:
+        needs = self._needs.get(sbi)
+        return _Item(
+            held=sbi in self._held_first,
+            unmet=None if needs is None else needs - self._done,
+            takers=iter(self._takers[sbi]) if sbi in self._takers else _NOBODY,
+            last=self._next_takers.get(sbi, ""),
+        )
+
     def _move(self, item: _Item, event: str, to_status: str | None, detail: str | None) -> None:
         if item.working:
             self._running -= 1
@@ -246,7 +263,7 @@ class _Sweep:
         item.working = event in BEGINS
         if item.working:
             self._running += 1
-            item.taker = next(item.takers, "")
+            item.taker = next(item.takers, item.last)
         elif event == _RELEASED and (found := _UNTIL.search(detail or "")):
             item.again = ms_of(found[1])
         elif event == _UNDONE:
@@ -262,7 +279,7 @@ class _Sweep:
             self._done.discard(sbi)
         for number in self._needed_by.get(sbi, ()):
             waiting = self._items.get(number)
-            if waiting is None:
+            if waiting is None or waiting.unmet is None:
                 continue
             self._count(waiting)
             (waiting.unmet.discard if to_status == _DONE else waiting.unmet.add)(sbi)
@@ -304,7 +321,7 @@ class _Sweep:
         if self._paused_ms:
             item.marks = self._no_worker, self._full, dict(self._paused_ms), dict(self._both_ms)
         else:
-            item.marks = self._no_worker, self._full, {}, {}
+            item.marks = self._no_worker, self._full, _NO_MS, _NO_MS
 
     def _count(self, item: _Item) -> None:
         """What it has waited since it was looked at last."""
@@ -343,12 +360,10 @@ def _held_from_the_start(happened: Sequence[Happened], open_items: Mapping[int, 
     return still | {number for number, event in first.items() if event == "unheld"}
 
 
-def _takers(happened: Sequence[Happened], open_items: Mapping[int, str]) -> dict[int, list[str]]:
-    """Who took each item, in order; last of all who is to take it now."""
+def _takers(happened: Sequence[Happened]) -> dict[int, list[str]]:
+    """Who took each item, in order."""
     found: dict[int, list[str]] = {}
     for entry in happened:
         if entry[1] in BEGINS and entry[2] is not None:
             found.setdefault(entry[2], []).append(entry[4] or "")
-    for number, agent in open_items.items():
-        found.setdefault(number, []).append(agent)
     return found

@@ -26,6 +26,8 @@ class Tally:
     """The most that one of them has cost; 0: not known yet."""
     tokens: int = 0
     most_tokens: int = 0
+    unknown: int = 0
+    """Calls of which nobody knows what they have cost."""
 
 
 @record

@@ -47,6 +47,9 @@ class Transaction(
 class Store(ABC):
     """Where a backlog is remembered. One object may be shared by the threads of one process, not across a fork."""
 
+    cache_kib = 2_000
+    """How much of the database each connection that is opened from now on keeps in memory."""
+
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Transaction]:
         """A write, durable when the block has ended; rolled back on any exception. Waits its turn."""

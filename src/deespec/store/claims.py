@@ -181,11 +181,7 @@ class ClaimVerbs(ItemVerbs, SpendVerbs):
     # --- nothing to take ---
 
     def _idle(self, agents: FreeAgents, wanted: Wanted) -> Idle:
-        times = [
-            self._value("claim_next_time", now=self.now, wait_most=WAIT_MOST_MS, **scope_values(wanted.scope)),
-            agents.next_at,
-        ]
-        known = [time for time in times if time is not None]
+        known = [time for time in (self.next_due(wanted.scope), agents.next_at) if time is not None]
         more = self._value("releasing_first") is not None
         return Idle(
             again=more,
@@ -194,6 +190,11 @@ class ClaimVerbs(ItemVerbs, SpendVerbs):
             next_at=min(known, default=None),
             kept_by=tuple(sorted(agents.kept_by.items(), key=lambda one: one[0])),
         )
+
+    def next_due(self, scope: Scope) -> int | None:
+        """When the first of the items that were put off is tried again; None: none of them waits for a time."""
+        at: int | None = self._value("claim_next_time", now=self.now, wait_most=WAIT_MOST_MS, **scope_values(scope))
+        return at
 
     def goes_on_for_nothing(self, wanted: Wanted) -> bool:
         """Whether the merge queue or an agent that is not metered will take something in scope, without a person."""

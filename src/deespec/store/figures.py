@@ -108,7 +108,7 @@ class FigureVerbs(Unit):
         return self._all_alike("figures_journal")
 
     def open_items(self) -> list[OpenItem]:
-        return self._records(OpenItem, "figures_open")
+        return self._records_alike(OpenItem, "figures_open")
 
     def needed_by(self) -> list[tuple[int, int]]:
         """(item, who needs it), all of them."""

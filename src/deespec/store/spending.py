@@ -36,8 +36,8 @@ class SpendVerbs(JournalVerbs):
 
     def used_since(self, at: int) -> Tally:
         """What all metered calls have cost that ended since then."""
-        usd, dearest = self._all("spent_since", since=at)[0]
-        return Tally(usd=usd, dearest_usd=dearest)
+        usd, dearest, unknown = self._all("spent_since", since=at)[0]
+        return Tally(usd=usd, dearest_usd=dearest, unknown=unknown)
 
     def used_by_run(self, worker: str) -> Tally:
         """What this worker's metered calls have cost, those that came to nothing included."""

@@ -108,6 +108,7 @@ class SqliteStore(Store):
             if found.files[0] != self._database:
                 found.close_as_it_is()
                 raise replaced(self.path)
+            found.raw.execute(f"PRAGMA cache_size = -{self.cache_kib}")
             setattr(self._local, kind, found)
         found.assert_mine()
         return found

@@ -42,11 +42,15 @@ class Unit:
 
     def _all_alike(self, name: str, /, **values: rows.Value) -> list[tuple[Any, ...]]:
         """With equal texts being one: for rows by the hundred thousand that say the same again and again."""
+        return list(self._alike(name, values))
+
+    def _records_alike(self, cls: type[T], name: str, /, **values: rows.Value) -> list[T]:
+        return [rows.decode(cls, row) for row in self._alike(name, values)]
+
+    def _alike(self, name: str, values: dict[str, rows.Value]) -> Iterator[tuple[Any, ...]]:
         known: dict[str, str] = {}
-        return [
-            tuple([known.setdefault(value, value) if isinstance(value, str) else value for value in row])
-            for row in self.connection.each(rows.query(name), values)
-        ]
+        for row in self.connection.each(rows.query(name), values):
+            yield tuple([known.setdefault(value, value) if isinstance(value, str) else value for value in row])
 
     def _one(self, name: str, /, **values: rows.Value) -> tuple[Any, ...] | None:
         found = self.connection.fetch(rows.query(name), values)

@@ -58,12 +58,14 @@ def _workers(seen: Seen) -> tuple[Piece, ...]:
 
 
 def _money(seen: Seen) -> tuple[Piece, ...]:
-    if not seen.spent_usd and not seen.usd_per_day:
+    """As in the tables of `stats`: `+` is more, but nobody knows how much; `?`: nothing of it is known."""
+    used, more = seen.spent.usd, "+" if seen.spent.unknown else ""
+    if not used and not seen.usd_per_day:
         return ()
     if not seen.usd_per_day:
-        return (Piece(text=f"today {usd(seen.spent_usd)}"),)
-    over = seen.spent_usd >= seen.usd_per_day
-    spent = usd(seen.spent_usd).removesuffix(" USD") if seen.spent_usd else "0"
+        return (Piece(text=f"today {usd(used)}{more}"),)
+    over = used >= seen.usd_per_day
+    spent = f"{usd(used).removesuffix(' USD')}{more}" if used else "?" if more else "0"
     words = f"today {spent} of {usd(seen.usd_per_day)}"
     return (Piece(text=words, style="red" if over else ""),)
 

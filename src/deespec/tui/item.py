@@ -305,9 +305,20 @@ class ItemPage(TextPage):
     def _log_rows(self) -> list[Row]:
         look = self.program.look_for(self.query_one("#text", Rows))
         if not self.entries:
-            return [text("Nothing is kept yet: no agent has worked on it.", "dim")]
+            return [text(self._nothing_said(), "dim")]
         earlier = [text(f"Earlier: deespec sbi log {self.item_id}", "dim")] if self.left_out else []
         return [*earlier, *pages.log(self.entries, look)]
+
+    def _nothing_said(self) -> str:
+        """Why its log is empty."""
+        assert self.view is not None, "an item that was not read has no log"
+        if self.view.line.lease_token is not None:
+            return "Nothing has been printed yet."
+        if not self.log_ended:
+            return "…"
+        if self.log_at:
+            return "Nothing was printed."
+        return "Nothing is kept of its turns." if self.view.turns else "No agent has worked on it."
 
     # --- keys ---
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deespec.board.live import Live
     from deespec.board.snapshot import Overview
     from deespec.board.waiting import Waiting
+    from deespec.model.budget import Tally
     from deespec.model.items import Line
     from deespec.store.base import Transaction
     from deespec.store.views import Page
@@ -98,7 +99,7 @@ class Seen:
     overview: Overview
     lives: dict[int, Live]
     """Of what runs: the last words of the agent, and what it has used."""
-    spent_usd: float
+    spent: Tally
     """Today, by metered calls."""
     usd_per_day: float
     done: tuple[int, ...]
@@ -143,7 +144,7 @@ class Looker:
             ambiguous_width=app.settings.ambiguous_width,
             overview=seen,
             lives=lives,
-            spent_usd=spent.usd,
+            spent=spent,
             usd_per_day=app.settings.usd_per_day,
             done=self._throughput(seen.counts[Status.DONE] + seen.archived),
             columns=columns,

@@ -17,7 +17,7 @@ from deespec.web.guard import ADMITTED, SAFE, Admitted, Refused, cookies
 from deespec.web.links import split_or_none
 from deespec.web.page import Done, Page, PageRequest, Plain
 from deespec.web.rendering import Frame, Html
-from deespec.web.watching import Recent, Watching
+from deespec.web.watching import Counted, Recent, Watching
 from deespec.web.words import choose, words_of
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Board:
         """Pages that were rendered so far."""
         self._watching = Watching()
         self._recent = Recent()
+        self._counted = Counted()
         self._version = ""
         self._kept: OrderedDict[tuple[object, ...], asyncio.Task[Rendered | Plain]] = OrderedDict()
 
@@ -127,6 +128,8 @@ class Board:
             moved_to = tx.moved_to()
             read_only = frame.read_only or moved_to is not None
             around = replace(frame, now_ms=tx.now, moved_to=moved_to, read_only=read_only)
+        if frame.signed_in and not answer.template.startswith("_"):  # a part of a page has no head line
+            around = replace(around, waiting=self._counted.of(app, frame.version))
         html = rendering.render(around, answer.template, title=answer.title, **answer.values)
         return Rendered(html=html, status=answer.status, at_ms=self.clock.waking_ms())
 

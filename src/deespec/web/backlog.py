@@ -33,6 +33,8 @@ DEAR = 1
 """Charts and diffs: whatever they take, all other pages have their readers."""
 WAITING_MOST = 200
 """Acts that wait for a thread; beyond them a request is told that the board is busy."""
+CACHE_KIB = 512
+"""Of each connection. The kernel has the database's pages as well, and a cache is empty after another's write."""
 STILL_OURS = (StoreBusy, StoreFull, StoreReadOnly, StoreSealed)
 """Errors of a database that is still the one that was opened."""
 
@@ -112,6 +114,7 @@ class Backlog:
         with self._opening:
             if self._app is None or self._settings_changed():
                 self._app = self._open_app()
+                self._app.store.cache_kib = CACHE_KIB
                 self._settings = _settings_of(self._app)
             return self._app
 

@@ -11,12 +11,14 @@ import secrets
 import threading
 from typing import TYPE_CHECKING
 
+from deespec.board.passing import passing
 from deespec.errors import DeespecError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from deespec.app import App
+    from deespec.board.passing import Passing
     from deespec.web.backlog import Backlog
 
 log = logging.getLogger(__name__)
@@ -27,7 +29,8 @@ TOGETHER_S = 0.1
 FETCHES_PER_S = 40
 """So often all open pages together come for what is new: fewer than one session may ask, if they are all its own."""
 LOOK_MS = 1_000
-"""So often the files are looked at, even if nobody writes: they may have been replaced."""
+"""So often it is looked at what changes although nobody writes: a worker has died, a pause is over, files were
+replaced."""
 AGAIN_S = 0.3
 """After how long a backlog that could not be used is tried again."""
 KEEP_ALIVE_S = 15
@@ -43,6 +46,8 @@ class Live:
         self._streams: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending = threading.Event()
+        self._passing: Passing | None = None
+        """As of the last look."""
         self._thread = threading.Thread(target=self._watch, name="board-live", daemon=True)
         self.trouble: DeespecError | None = None
         """Why the backlog cannot be used now."""
@@ -119,6 +124,12 @@ class Live:
         self._backlog.close_thread()
 
     def _wait(self, app: App) -> bool:
+        if self._passing is None:
+            self._passing = self._look(app)
+        written = app.store.wait(0 if self.trouble is not None else LOOK_MS, wake=self._ending)
+        before, self._passing = self._passing, self._look(app)
+        return written or before != self._passing
+
+    def _look(self, app: App) -> Passing:
         with app.store.read() as tx:
-            tx.moved_to()
-        return app.store.wait(0 if self.trouble is not None else LOOK_MS, wake=self._ending)
+            return passing(app, tx)

@@ -24,6 +24,7 @@ FIELD_MOST = 1024 * 1024
 """Characters of a field: what a spec may have."""
 PAGES_MOST = 100_000
 NUMBER_DIGITS = 9
+"""Of the number of an item, a draft or a turn."""
 
 
 @record
@@ -90,7 +91,7 @@ class PageRequest:
         found = self.text(name)
         if not found:
             return default
-        value = _whole(found) if len(found) <= len(str(most)) else None
+        value = whole(found, digits=len(str(most)))
         if value is None or not 1 <= value <= most:
             raise InvalidInput(f"{name} must be a number from 1 to {most}.")
         return value
@@ -103,8 +104,7 @@ class PageRequest:
 
     def whole(self, name: str) -> int | None:
         """A whole number from 0 in a field of the form; None: it holds none."""
-        found = self.field(name)
-        return _whole(found) if len(found) <= NUMBER_DIGITS else None
+        return whole(self.field(name))
 
     def fields(self, name: str, *, most: int = TEXT_MOST) -> tuple[str, ...]:
         """All fields with this name."""
@@ -148,8 +148,9 @@ class Plain:
 Answer = Page | Done | Plain
 
 
-def _whole(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+def whole(text: str, *, digits: int = NUMBER_DIGITS) -> int | None:
+    """The whole number from 0 that a text is; None: it is none, or has more digits than that."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
 
 
 def _bounded(text: str, name: str, most: int) -> str:

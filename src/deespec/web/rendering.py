@@ -54,6 +54,8 @@ class Frame:
     """Only what changes: the page is open already."""
     signed_in: bool = True
     read_only: bool = False
+    waiting: int = 0
+    """Entries of the inbox."""
     trouble: DeespecError | None = None
     moved_to: str | None = None
 

@@ -55,6 +55,7 @@ PAGES: tuple[PageRoute, ...] = (
     _get("/items/{id}", item.show),
     _get("/items/{id}/diff", diff.show, dear=True),
     _get("/items/{id}/log", log.show),
+    _get("/items/{id}/log.txt", log.save, dear=True),
     _get("/items/{id}/acts/{act}", acts.ask),
     _post("/items/{id}/acts/{act}", acts.do),
     _get("/inbox", inbox.show),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, TypeVar, cast
 
+from deespec.board.inbox import entries
 from deespec.board.live import Lives
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 RECENT_MOST = 8
+COUNTED_MS = 5_000
+"""What waits to be landed changes without a write."""
 
 
 class Watching:
@@ -31,6 +34,26 @@ class Watching:
             if app is not self._app:
                 self._app, self._lives = app, Lives(app)
             return self._lives.of(line)
+
+
+class Counted:
+    """How much is in the inbox: counted once for all pages of one version."""
+
+    def __init__(self) -> None:
+        self._app: App | None = None
+        self._version = ""
+        self._at = self._total = 0
+        self._one_at_a_time = threading.Lock()
+
+    def of(self, app: App, version: str) -> int:
+        """To be asked outside of `store.read()`."""
+        with self._one_at_a_time:
+            now = app.clock.boot_ms()
+            is_known = app is self._app and version == self._version
+            if not (is_known and 0 <= now - self._at < COUNTED_MS):
+                self._total = entries(app)
+                self._app, self._version, self._at = app, version, now
+            return self._total
 
 
 class Recent:

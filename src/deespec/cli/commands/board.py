@@ -58,7 +58,7 @@ def board(
     board --password-file FILE --host board.example.org. Without one, --listen ADDRESS makes it reachable in clear.
     """
     _check_installed()
-    from deespec.web.server import make_app, serve
+    from deespec.web.server import make_app, one_heap, serve
     from deespec.web.serving import LOOPBACK, PORT, Serving, in_url, is_loopback
 
     app = session.app if read_only else session.app_for_writing()
@@ -70,6 +70,7 @@ def board(
         address=address, port=PORT if port is None else port, hosts=hosts, password=password, read_only=read_only
     )
     at, serving = _listen(asked, may_differ=port is None)
+    one_heap()
     served = make_app(_opener(session, app), serving, clock=app.clock)
     session.close()
     name = in_url(address) if is_loopback(address) else hosts[0]

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from deespec.backlog.edit import refuse_overtaken
+from deespec.backlog.edit import refuse_final, refuse_overtaken
 from deespec.cli import options
 from deespec.cli.commands.sbi_update import change, show, with_ids
 from deespec.cli.editor import edit
-from deespec.errors import DeespecError, NotPossible
-from deespec.model.items import Kind, Sbi
-from deespec.model.lifecycle import ENDED
+from deespec.errors import DeespecError
+from deespec.model.items import Kind
 from deespec.model.spec import differences, draft_of, parse_spec, render
 
 if TYPE_CHECKING:
@@ -45,8 +44,7 @@ def edit_item(session: Session, kind: Kind, item_id: str, *, as_json: bool) -> i
     item = session.item_id(item_id, kind)
     with app.store.read() as tx:
         seen = tx.item(item)
-    if isinstance(seen, Sbi) and seen.status in ENDED:
-        raise NotPossible(f"{seen.id} is {seen.status}: it cannot be changed.")
+    refuse_final(seen)
     update = f"deespec {kind.lower()} update {seen.id} -f"
     text = edit(session, render(draft_of(seen)), instead=f"{update} FILE")
     if text is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from deespec.acts import pause_agent, resume_agent
 from deespec.board.agents import Standing, checked
 from deespec.board.snapshot import agents_now
+from deespec.board.told import cost
 from deespec.board.waiting import Situation
 from deespec.board.workers import DEAD, workers_now
 from deespec.clock import local, midnight, next_midnight
@@ -74,7 +75,8 @@ def show(request: PageRequest) -> Page:
         title=request.say("Agents"),
         rows=rows,
         pauses=PAUSES,
-        budget=(today.usd, app.settings.usd_per_day),
+        spent=cost(today).by(request.say),
+        usd_per_day=app.settings.usd_per_day,
         workers=workers_now(app),
         dead=DEAD,
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deespec.acts import approve, reject
 from deespec.backlog import drafts as deciding
+from deespec.backlog.draft_needs import Board
 from deespec.backlog.drafts import EDITABLE, Needs
 from deespec.board.drafted import decision, difference
 from deespec.board.told import decided
@@ -17,7 +18,7 @@ from deespec.records import record, replace
 from deespec.web import forms
 from deespec.web.links import page_of
 from deespec.web.meanings import DRAFTS
-from deespec.web.page import Done, page
+from deespec.web.page import Done, page, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 SHOWN_MOST = 40
 """Drafts of one item in one form; a form has 64 fields at most."""
-NUMBER_DIGITS = 9
 
 
 @record
@@ -92,7 +92,8 @@ def show_item(request: PageRequest) -> Page:
 
 def decide(request: PageRequest) -> Page | Done:
     """Approves or rejects what was ticked, or the one draft whose button was pressed."""
-    single = request.field("approve")
+    brought = request.field("with")
+    single = request.field("approve") or brought
     names = (single,) if single else request.fields("draft")
     try:
         ids = [draft_id(name) for name in names]
@@ -101,7 +102,8 @@ def decide(request: PageRequest) -> Page | Done:
         if request.field("do") == "reject" and not single:
             done = reject(request.app, ids, reason=request.field("reason"))
         else:
-            done = approve(request.app, ids, needs=_needs(request), hold=bool(request.field("hold")))
+            needs = Needs.WITH if brought else _needs(request, "needs")
+            done = approve(request.app, ids, needs=needs, hold=bool(request.field("hold")))
     except DeespecError as error:
         if forms.stays_open(request):
             raise
@@ -139,7 +141,8 @@ def decide_one(request: PageRequest) -> Page | Done:
         else:
             again = request.field("do") == "again"
             hold = bool(request.field("hold"))
-            done = approve(request.app, [(parent, number)], needs=_needs(request), hold=hold, again=again)
+            needs = _needs(request, "do")
+            done = approve(request.app, [(parent, number)], needs=needs, hold=hold, again=again)
     except NotFound:
         raise
     except DeespecError as error:
@@ -152,6 +155,7 @@ def _one(request: PageRequest, parent: str, number: int, *, problem: DeespecErro
         draft = tx.draft(parent, number)
         earlier = tx.draft(parent, draft.replaces) if draft.replaces is not None else None
         needs = tuple(_need(request, tx, need) for need in draft.needs)
+        waits_for, unmet = _lacking(tx, draft)
         title = tx.item(parent).title if tx.exists(parent) else ""
     return page(
         "draft.html",
@@ -162,11 +166,21 @@ def _one(request: PageRequest, parent: str, number: int, *, problem: DeespecErro
         decision=decision(draft),
         parent_title=title,
         needs=needs,
+        waits_for=waits_for,
+        unmet=unmet,
         earlier=earlier,
         changed=difference(earlier, draft)[2:] if earlier is not None else (),
         reason=request.field("reason"),
         problem=problem,
     )
+
+
+def _lacking(tx: Transaction, draft: Draft) -> tuple[list[Draft], bool]:
+    """The undecided drafts that it needs, and those need in turn; and whether any of its needs is no item yet."""
+    if draft.status not in UNDECIDED:
+        return [], False
+    board = Board(tx)
+    return board.needed_by([draft]), bool(board.unmet(draft))
 
 
 def _need(request: PageRequest, tx: Transaction, need: str) -> Need:
@@ -235,7 +249,7 @@ def _changed(draft: Draft, texts: Mapping[str, str], typed: Mapping[str, str], f
 def _rewritten(request: PageRequest, before: Draft, done: Sequence[Decided]) -> str:
     changed = [name for name in EDITABLE if getattr(done[0].draft, name) != getattr(before, name)]
     first = request.say("%(id)s changed: %(fields)s", id=before.id, fields=", ".join(changed))
-    return " · ".join((first, *(decided(one).by(request.say) for one in done if one.why)))
+    return " · ".join((first, *(decided(one, commands=False).by(request.say) for one in done if one.why)))
 
 
 def _form(
@@ -282,14 +296,14 @@ def draft_id(text: str) -> DraftId:
 
 def said(request: PageRequest, done: Sequence[Decided]) -> str:
     """What became of drafts, in a line."""
-    return " · ".join(decided(one).by(request.say) for one in done)
+    return " · ".join(decided(one, commands=False).by(request.say) for one in done)
 
 
 def _named(request: PageRequest) -> DraftId:
-    number = request.part("number")
-    if not (number.isascii() and number.isdigit() and len(number) <= NUMBER_DIGITS):
+    number = whole(request.part("number"))
+    if number is None:
         raise NotFound("There is no such draft.")
-    return request.id(), int(number)
+    return request.id(), number
 
 
 def _draft(request: PageRequest) -> Draft:
@@ -298,6 +312,7 @@ def _draft(request: PageRequest) -> Draft:
         return tx.draft(parent, number)
 
 
-def _needs(request: PageRequest) -> Needs:
-    given = request.field("needs")
+def _needs(request: PageRequest, field: str) -> Needs:
+    """What becomes of what it needs, if this field says so."""
+    given = request.field(field)
     return Needs(given) if given in tuple(Needs) else Needs.WAIT

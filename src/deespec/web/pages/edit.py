@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from deespec.backlog import edit
 from deespec.backlog.to_know import of_agents, of_item
-from deespec.errors import DeespecError, NotFound, NotPossible
+from deespec.errors import DeespecError, NotFound
 from deespec.model.fields import FIELDS
 from deespec.model.ids import number_in
-from deespec.model.items import Kind, Pbi, Sbi
-from deespec.model.lifecycle import ENDED
+from deespec.model.items import Kind, Pbi
 from deespec.model.spec import NewItem, amended, differences, draft_of
 from deespec.records import replace
 from deespec.web import forms
@@ -29,8 +28,7 @@ ADDED = "acceptance"
 
 def show(request: PageRequest) -> Page:
     item = _item(request)
-    if isinstance(item, Sbi) and item.status in ENDED:
-        raise NotPossible(f"{item.id} is {item.status}: it cannot be changed.", hint=edit.show(item.id))
+    edit.refuse_final(item)
     texts = _texts(item)
     return _page(request, item, texts, marks=forms.marks_of(texts))
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from deespec.acts import ACTS as ITEM_ACTS
 from deespec.acts import carry_out_group, decompose, group_acts, rehearse_group
 from deespec.board.below import open_counts
 from deespec.board.draw.graph import svg
@@ -18,7 +19,7 @@ from deespec.model.ids import number_in
 from deespec.model.items import Kind
 from deespec.model.lifecycle import ENDED, STOPPED
 from deespec.web.links import again_with, page_of
-from deespec.web.page import Done, page
+from deespec.web.page import Done, page, whole
 from deespec.web.pages.drafts import grouped
 
 if TYPE_CHECKING:
@@ -31,13 +32,13 @@ ON_A_PAGE = 100
 DRAWN_MOST = 40
 """Items in the drawing on this page; the whole graph has a page of its own."""
 ACTS = {"hold": "Hold", "unhold": "Unhold", "cancel": "Cancel"}
+NAMES = {act.name: act.names for act in ITEM_ACTS if act.name in ACTS}
 QUESTIONS = {
     "hold": "Hold it with all that is below it?",
     "unhold": "Let it and all that is below it be worked on?",
     "cancel": "Cancel all that is below it and not DONE?",
 }
 DONE = {"hold": "%(id)s held", "unhold": "%(id)s free", "cancel": "%(id)s cancelled"}
-DIGITS_MOST = 6
 
 
 def show(request: PageRequest) -> Page:
@@ -77,7 +78,7 @@ def ask(request: PageRequest) -> Page:
         title=f"{item}: {request.say(ACTS[name])}",
         one=one,
         name=name,
-        act=ACTS[name],
+        names=NAMES[name],
         question=QUESTIONS[name],
         effect=effect,
     )
@@ -148,6 +149,6 @@ def _whole(request: PageRequest, name: str) -> int | None:
     text = request.field(name, most=200).strip()
     if not text:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= DIGITS_MOST):
+    if (found := whole(text)) is None:
         raise InvalidInput(f"{name} must be a whole number.")
-    return int(text)
+    return found

@@ -15,7 +15,7 @@ from deespec.model.ids import number_of
 from deespec.model.items import Kind
 from deespec.records import record
 from deespec.web import forms
-from deespec.web.page import Done, page
+from deespec.web.page import Done, page, whole
 from deespec.web.pages.drafts import grouped
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 SHOWN_MOST = 40
 """Entries of one kind; of more, how many they are."""
 SPOKEN = ("answer", "retry")
-NUMBER_DIGITS = 9
 FURTHER = ("reset", "cancel")
 """Acts that have a page of their own, where they are confirmed."""
 
@@ -136,7 +135,7 @@ def _id(item: str) -> str:
 
 def _is_id(item: str) -> bool:
     kind, _, number = item.partition("-")
-    return kind in tuple(Kind) and number.isascii() and number.isdigit() and len(number) <= NUMBER_DIGITS
+    return kind in tuple(Kind) and whole(number) is not None
 
 
 # --- showing it -------------------------------------------------------------------------------------------------------

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from deespec.acts import acts_for
+from deespec.backlog.edit import is_final
 from deespec.board.item import look
 from deespec.board.kept import tries_of
 from deespec.board.log import GATES
 from deespec.errors import InvalidInput, NotFound
-from deespec.model.ids import number_in
+from deespec.model.ids import number_in, number_of
 from deespec.model.items import Kind
 from deespec.model.lifecycle import Event, Status, Step
 from deespec.model.spec import normalise_id
@@ -21,6 +22,7 @@ from deespec.web.gate_outputs import gates_of, names_of
 from deespec.web.meanings import MEANINGS
 from deespec.web.page import Plain, page
 from deespec.web.pages import group
+from deespec.web.pages.journal import Row, rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,6 +96,14 @@ def sbi_number(request: PageRequest) -> int:
     return number_in(found)
 
 
+def work_number(request: PageRequest) -> int:
+    """The number of the work in the path: of an SBI, or of the decomposition of a PBI. Raises NotFound."""
+    found = item_id(request)
+    if found.startswith(Kind.EPIC):
+        raise NotFound(f"{found} is neither an SBI nor a PBI.")
+    return number_of(found)
+
+
 def item_id(request: PageRequest) -> str:
     """The id in the path: `SBI-3`, `3`, `PBI-7`, a uid or the beginning of one. Raises NotFound."""
     asked = request.part("id")
@@ -137,6 +147,10 @@ class _Item:
     def asks(self) -> bool:
         """A person can answer it."""
         return any(act.name == "answer" for act in acts_for(self.line))
+
+    @property
+    def can_be_edited(self) -> bool:
+        return not is_final(self.sbi)
 
     @property
     def meaning(self) -> str:
@@ -224,7 +238,8 @@ class _Item:
     def failed_tries(self) -> list[JournalEntry]:
         """The newest first: calls of an agent from which no turn came."""
         failed = (Event.RELEASED, Event.LIMIT_REACHED)
-        return [one for one in self.history if one.event in failed and one.error and one.agent][:FAILED_MOST]
+        entries = (row.entry for row in self.history)
+        return [one for one in entries if one.event in failed and one.error and one.agent][:FAILED_MOST]
 
     @cached_property
     def used(self) -> tuple[int, float] | None:
@@ -235,10 +250,10 @@ class _Item:
         return (tokens, dollars) if tokens or dollars else None
 
     @cached_property
-    def history(self) -> list[JournalEntry]:
+    def history(self) -> list[Row]:
         """The newest first."""
         with self._app.store.read() as tx:
-            return tx.journal(item=self.sbi.id, limit=HISTORY_MOST, newest=True)[::-1]
+            return rows_of(tx.journal(item=self.sbi.id, limit=HISTORY_MOST, newest=True))
 
     @cached_property
     def _tries(self) -> dict[int, Try]:

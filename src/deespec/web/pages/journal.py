@@ -17,6 +17,8 @@ from deespec.web.links import again_with
 from deespec.web.page import Plain, page
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deespec.model.items import JournalEntry
     from deespec.store.base import Transaction
     from deespec.web.page import Page, PageRequest
@@ -73,7 +75,7 @@ def show(request: PageRequest) -> Page:
     return page(
         "journal.html",
         title=request.say("Journal"),
-        rows=[Row(entry=one, moved=moved(one), note=note_of(one)) for one in reversed(shown)],
+        rows=rows_of(shown),
         events=events,
         asked={name: request.text(name) for name in ("item", "event", "actor", "since")},
         filtered=wanted != Filter(item=None, event=None, actor=None, since=None),
@@ -86,6 +88,11 @@ def show(request: PageRequest) -> Page:
 
 
 _FIELDS = ("item", "event", "actor", "since")
+
+
+def rows_of(entries: Sequence[JournalEntry]) -> list[Row]:
+    """As people read them, the newest first."""
+    return [Row(entry=one, moved=moved(one), note=note_of(one)) for one in reversed(entries)]
 
 
 def save(request: PageRequest) -> Plain:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from deespec.acts import acts_for
 from deespec.board.snapshot import agents_now
+from deespec.board.told import cost
 from deespec.board.waiting import Situation
 from deespec.clock import midnight
 from deespec.model.asking import NEEDS_WORDS
@@ -88,7 +89,7 @@ class Strip:
     running: int
     finishing: bool
     """No worker takes anything new."""
-    spent_usd: float
+    spent: str
     usd_per_day: float
     paused: tuple[AgentNow, ...]
     notices: int
@@ -110,7 +111,7 @@ def show(request: PageRequest) -> Page:
             Column(key="done", title="Done", parts=(read.newest(Status.DONE),)),
             Column(key="cancelled", title="Cancelled", parts=(read.newest(Status.CANCELLED, folded=True),)),
         )
-        strip = _strip(request.app, tx, situation)
+        strip = _strip(request, tx, situation)
     shown = [_listening(column, request.app, request.watching) for column in columns]
     return page("kanban.html", title=request.say("Board"), columns=shown, strip=strip)
 
@@ -124,14 +125,14 @@ def _listening(column: Column, app: App, watching: Watching) -> Column:
     return replace(column, parts=tuple(parts))
 
 
-def _strip(app: App, tx: Transaction, situation: Situation) -> Strip:
-    workers = situation.workers
+def _strip(request: PageRequest, tx: Transaction, situation: Situation) -> Strip:
+    app, workers = request.app, situation.workers
     return Strip(
         workers=len(workers),
         slots=sum(worker.slots for worker in workers),
         running=sum(1 for line in tx.running() if situation.runs(line)),
         finishing=bool(workers) and all(worker.stop or worker.state == "finishing" for worker in workers),
-        spent_usd=tx.used_since(midnight(tx.now)).usd,
+        spent=cost(tx.used_since(midnight(tx.now))).by(request.say),
         usd_per_day=app.settings.usd_per_day,
         paused=tuple(agent for agent in agents_now(app, situation) if agent.pause is not None),
         notices=len(tx.notices()),

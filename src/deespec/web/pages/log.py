@@ -7,19 +7,18 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from deespec.board.kept import chunks, files_of, newest_try, size_of, tries_of
+from deespec.board.kept import begins_at, files_of, newest_try, size_of, tries_of
 from deespec.board.live import Follower
 from deespec.board.log import BATCH_BYTES, POSITION_CHARACTERS, Position, read_bytes
 from deespec.errors import NotFound
 from deespec.records import replace
 from deespec.text import clean
 from deespec.web.page import Plain, page
-from deespec.web.pages.item import sbi_number
+from deespec.web.pages.item import work_number
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from deespec.app import App
     from deespec.board.kept import Try
     from deespec.board.live import Lines
     from deespec.board.log import Entry
@@ -37,17 +36,34 @@ TURNS_LINKED = 50
 """The newest ones."""
 
 
-def show(request: PageRequest) -> Page | Plain:
-    number = sbi_number(request)
-    turn = request.number("turn", most=10**9) if request.text("turn") else None
-    with request.app.store.read() as tx:
-        line = tx.line(number)
-    if request.choice("raw", ("1",)):
-        return _saved(request.app, line.id, turn)
+def show(request: PageRequest) -> Page:
+    line, turn = _asked(request)
     log = _Log(request, line, turn)
     if request.choice("part", ("more",)):
         return page("_log.html", title="", log=log)
     return page("log.html", title=request.say("%(id)s: log", id=line.id), log=log)
+
+
+def save(request: PageRequest) -> Plain:
+    """What the try has kept at which the page begins, as it was printed, but for characters that drive a terminal."""
+    line, turn = _asked(request)
+    log = _Log(request, line, turn)
+    one = log.first or newest_try(line.id, log.tries, turn)  # which raises NotFound
+    parts: list[bytes] = []
+    room = SAVED_BYTES_MOST
+    for name in files_of(one.folder):
+        data = read_bytes(one.folder / name, 0, room)
+        room -= len(data)
+        parts += [f"==> {name} <==\n".encode(), _harmless(data), b"\n"]
+    return Plain(content=b"".join(parts), save_as=f"{line.id}-{f'turn-{one.turn}' if one.turn else 'merge'}.log")
+
+
+def _asked(request: PageRequest) -> tuple[Line, int | None]:
+    """The work whose log it is, of an SBI or of the decomposition of a PBI; and of which turn, if of one only."""
+    number = work_number(request)
+    turn = request.number("turn", most=10**9) if request.text("turn") else None
+    with request.app.store.read() as tx:
+        return tx.line(number), turn
 
 
 class _Log:
@@ -95,16 +111,20 @@ class _Log:
 
     @cached_property
     def _begin(self) -> str:
-        """The position of the last lines of each file of the newest try; empty: there is none."""
-        tries = [one for one in self._tries if self.turn in (None, one.turn)]
-        if not tries:
+        """The position of the last lines of each file of the try it begins at; empty: there is none."""
+        if self.first is None:
             return ""
-        folder = tries[-1].folder
+        folder = self.first.folder
         offsets = tuple((name.as_posix(), _last_lines(folder / name)) for name in files_of(folder))
-        return str(Position(token=tries[-1].token, offsets=offsets))
+        return str(Position(token=self.first.token, offsets=offsets))
 
     @cached_property
-    def _tries(self) -> list[Try]:
+    def first(self) -> Try | None:
+        """The try it begins at; None: nothing is kept."""
+        return begins_at([one for one in self.tries if self.turn in (None, one.turn)], self.line.lease_token)
+
+    @cached_property
+    def tries(self) -> list[Try]:
         return tries_of(self._app.settings.home, self.line.id)
 
     @property
@@ -124,8 +144,13 @@ class _Log:
     @cached_property
     def turns(self) -> list[int]:
         """Those of which something is kept."""
-        kept = {one.turn for one in self._tries if one.turn is not None}
+        kept = {one.turn for one in self.tries if one.turn is not None}
         return sorted(kept)[-TURNS_LINKED:]
+
+    @property
+    def file(self) -> str:
+        """The same as it was printed."""
+        return f"/items/{self.line.id}/log.txt" + (f"?turn={self.turn}" if self.turn else "")
 
     def to(self, **changes: object) -> str:
         """This page with something changed."""
@@ -143,20 +168,6 @@ def _last_lines(path: Path) -> int:
     if len(lines) <= ENTRIES_MOST + 1 and not start:
         return 0
     return start + len(lines[0]) + 1 if len(lines) > 1 else start
-
-
-def _saved(app: App, item: str, turn: int | None) -> Plain:
-    """What one try has kept, as it was printed, but for characters that drive a terminal."""
-    one = newest_try(item, tries_of(app.settings.home, item), turn)
-    parts: list[bytes] = []
-    room = SAVED_BYTES_MOST
-    for name in files_of(one.folder):
-        data = bytearray()
-        for piece in chunks(one.folder / name, 0):
-            data += piece[: max(0, room - len(data))]
-        room -= len(data)
-        parts += [f"==> {name} <==\n".encode(), _harmless(bytes(data)), b"\n"]
-    return Plain(content=b"".join(parts), save_as=f"{item}-turn-{one.turn}.log")
 
 
 def _harmless(data: bytes) -> bytes:

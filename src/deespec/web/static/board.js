@@ -166,17 +166,21 @@
     const toEnd = () => { log.scrollTop = log.scrollHeight; };
     let atEnd = true;
     log.addEventListener("scroll", () => { atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < 40; });
-    new MutationObserver(() => {
+    const join = () => {
       for (const entry of list.querySelectorAll("[data-goes-on]")) {
-        const before = entry.previousElementSibling?.querySelector(".said");
+        const before = entry.previousElementSibling?.querySelector(".heard-text");
         entry.removeAttribute("data-goes-on");
         if (!before) continue;
-        before.append(entry.querySelector(".said").textContent);
+        before.append(entry.querySelector(".heard-text").textContent);
         entry.remove();
       }
+    };
+    new MutationObserver(() => {
+      join();
       while (atEnd && list.childElementCount > ENTRIES_MOST) list.firstElementChild.remove();
       if (atEnd) toEnd();
     }).observe(list, { childList: true });
+    join();
     toEnd();
   }
 
